@@ -1,0 +1,148 @@
+/**
+ * The typed contract with the native addon: the only place that knows its shape. Everything native is checked here or
+ * behind it; arrays are row-major, ranges half open, all integers signed 32-bit unless said otherwise.
+ */
+
+/** bf16 is what serving uses; f32 is the reference. */
+export type KvDtype = 'bf16' | 'f32';
+
+/** Instruction sets of the attention kernels, best last. */
+export type KernelLevel = 'scalar' | 'avx2' | 'avx512' | 'avx512bf16';
+
+export interface RuntimeInfo {
+  /** Version of the loaded libonnxruntime. */
+  version: string;
+  providers: readonly string[];
+  kernelLevel: KernelLevel;
+}
+
+export interface KvPoolOptions {
+  layers: number;
+  kvHeads: number;
+  /** Multiple of 16, 32 to 256. */
+  headDim: number;
+  /** Pages of PAGE_TOKENS tokens over all layers. Page 0 is an ordinary page. */
+  pages: number;
+  dtype: KvDtype;
+}
+
+/**
+ * A fixed arena of KV pages, `[layer][page][kv head][K tile | V tile]`. Which page belongs to whom is the engine's
+ * business (plain TypeScript); the arena only stores.
+ */
+export interface NativeKvPool {
+  readonly handle: bigint;
+  readonly bytes: number;
+  /** True where the kernel granted huge pages for the arena. */
+  readonly hugePages: boolean;
+  /** Copies all layers of one page; for copy-on-write of a shared last page. Must not run while a step uses `to`. */
+  copyPage(from: number, to: number): void;
+  /** Fills pages with NaN; tests use it to prove that freed pages are never read. */
+  poisonPages(pages: Int32Array): void;
+  dispose(): void;
+}
+
+export interface NativeModelOptions {
+  /** Path of the ONNX graph; external weights lie beside it. */
+  graphPath: string;
+  /** Compute threads, the model's own engine thread included. */
+  threads: number;
+  /** Spin inside a run while waiting for work: faster decode, one busy core. */
+  spin: boolean;
+}
+
+/**
+ * One sample to draw. Order of processing: logit bias, banned tokens, repetition / frequency / presence penalties,
+ * temperature, min-p, top-k, top-p, then argmax(log p + Gumbel noise(seed, stream, position, token)).
+ */
+export interface SampleSpec {
+  /** Index into `logitRows`. Several samples may share a row. */
+  row: number;
+  temperature: number;
+  topP: number;
+  topK: number;
+  minP: number;
+  repetitionPenalty: number;
+  presencePenalty: number;
+  frequencyPenalty: number;
+  /** Tokens of prompt or output, each once. */
+  seenTokens: Int32Array;
+  /** Occurrences in the output of each of `seenTokens`; 0 for tokens of the prompt alone. */
+  seenCounts: Int32Array;
+  biasTokens: Int32Array;
+  biasValues: Float32Array;
+  bannedTokens: Int32Array;
+  seed: bigint;
+  /** Choice index. */
+  stream: number;
+  /** Position in the sequence of the token to be drawn (number of tokens before it). */
+  position: number;
+  /** -1: no log-probabilities; otherwise how many alternatives (0 to 20). */
+  logprobs: number;
+}
+
+/** A token whose log-probability is wanted, for prompt log-probabilities. */
+export interface ScoreSpec {
+  row: number;
+  token: number;
+  logprobs: number;
+}
+
+export interface SampleResult {
+  token: number;
+  /** From the raw logits; NaN when not asked for. */
+  logprob: number;
+  topTokens: Int32Array;
+  topLogprobs: Float32Array;
+}
+
+/**
+ * One step: all tokens of all sequences flattened, in the order of the sequences. Prefill chunks, decode tokens and
+ * verification runs are the same thing: a sequence with `cuSeqlens[b+1] - cuSeqlens[b]` new tokens after `pastLens[b]`.
+ */
+export interface StepRequest {
+  /** [T] */
+  tokenIds: Int32Array;
+  /** [B + 1], from 0 to T. */
+  cuSeqlens: Int32Array;
+  /** [B] tokens already in the pool. */
+  pastLens: Int32Array;
+  /** [B, blockTableWidth] page numbers; row b covers pastLens + new tokens. */
+  blockTable: Int32Array;
+  blockTableWidth: number;
+  /** [ropeClasses, B, ropePairs] inverse frequencies per sequence. */
+  ropeInvFreq: Float32Array;
+  /** [ropeClasses, B] multiplier of cos and sin. */
+  ropeScale: Float32Array;
+  ropeClasses: number;
+  /** [R] rows of T whose logits are wanted, ascending. */
+  logitRows: Int32Array;
+  samples: readonly SampleSpec[];
+  scores: readonly ScoreSpec[];
+  /** Return the logits themselves as well, [R, vocab]; for tests and tools. */
+  wantLogits: boolean;
+}
+
+export interface StepResult {
+  samples: readonly SampleResult[];
+  scores: readonly SampleResult[];
+  logits: Float32Array | null;
+  /** Wall time inside ONNX Runtime and in sampling, milliseconds. */
+  runMs: number;
+  sampleMs: number;
+}
+
+/** A model in an ONNX Runtime session, with its own engine thread. One step at a time. */
+export interface NativeModel {
+  /** Settles when the session is created on the engine thread. */
+  readonly ready: Promise<void>;
+  readonly vocabSize: number;
+  /** Rejects with the native message on a bad request; the pool is then as before but for the pages of this step. */
+  step(pool: NativeKvPool, request: StepRequest): Promise<StepResult>;
+  /** Ends the step in flight at its next node; its promise rejects. */
+  cancel(): void;
+  dispose(): Promise<void>;
+}
+
+/** Tokens per page. The kernels' K tile is 16 lanes wide. */
+export const PAGE_TOKENS = 16;

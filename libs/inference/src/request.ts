@@ -1,0 +1,148 @@
+/**
+ * What to do with the logits of one step. Every field has a neutral value that switches it off; the neutral values
+ * together with `temperature: 0` are greedy decoding.
+ */
+export interface SamplingParams {
+  /** 0 is greedy; range [0, 2]. */
+  temperature: number;
+  /** Smallest set of tokens whose mass reaches this; (0, 1], 1 is off. */
+  topP: number;
+  /** Keep the k likeliest tokens; 0 is off. */
+  topK: number;
+  /** Keep tokens with probability of at least this share of the likeliest one's; [0, 1], 0 is off. */
+  minP: number;
+  /** z > 0 ? z / r : z * r over prompt and output tokens; (0, 2], 1 is off. */
+  repetitionPenalty: number;
+  /** Subtracted once from the logit of every token of the output; [-2, 2], 0 is off. */
+  presencePenalty: number;
+  /** Subtracted per occurrence in the output; [-2, 2], 0 is off. */
+  frequencyPenalty: number;
+  /** Added to the raw logit, [-100, 100] each; at most 1,024 entries. */
+  logitBias: ReadonlyMap<number, number>;
+  /** Key of the sampling noise. The same seed gives the same tokens whatever else is in the batch. */
+  seed: bigint;
+}
+
+/** When a choice ends, other than by the model's own end token. */
+export interface StopParams {
+  /** Text that ends a choice; at most 16 strings of at most 256 characters. Not part of the answer by default. */
+  strings: readonly string[];
+  /** Token ids that end a choice, beside the model's own end tokens. */
+  tokenIds: readonly number[];
+  includeStopString: boolean;
+  /** Go on past the model's end tokens, up to maxTokens. */
+  ignoreEos: boolean;
+  /** End tokens are masked until this many tokens have been generated. */
+  minTokens: number;
+}
+
+/** One request as the engine takes it: tokenised and validated. */
+export interface GenerationRequest {
+  /** Unique among the requests in flight; chosen by the edge. */
+  requestId: string;
+  promptTokenIds: Int32Array;
+  /** Namespace of the prefix cache. Two requests share KV only if their salts are equal. Set by the edge, never by a caller alone. */
+  cacheSalt: string;
+  /** Number of choices; 1 to 16. They share the prompt's KV. */
+  n: number;
+  /** Most tokens to generate per choice; at least 1, and prompt + maxTokens fits the context. */
+  maxTokens: number;
+  sampling: SamplingParams;
+  stop: StopParams;
+  /** Report the log-probability of each generated token and of this many alternatives (0 to 20); null is off. */
+  logprobs: number | null;
+  /** The same for every prompt token but the first; null is off. A request with it computes its whole prompt. */
+  promptLogprobs: number | null;
+  /** Text contains the special tokens as well. */
+  includeSpecialTokens: boolean;
+  /** Higher goes first among the waiting; 0 is normal. */
+  priority: number;
+  /** Unix milliseconds after which the request is ended with DEADLINE_EXCEEDED; null is none. */
+  deadlineMs: number | null;
+}
+
+export type FinishReason = 'stop' | 'length' | 'cancelled';
+
+export interface TokenLogprob {
+  tokenId: number;
+  /** Natural logarithm, from the raw logits. */
+  logprob: number;
+  /** The likeliest tokens in falling order; as many as were asked for. */
+  top: readonly { tokenId: number; logprob: number }[];
+}
+
+export interface GenerationUsage {
+  promptTokens: number;
+  /** Prompt tokens whose KV came from the prefix cache. */
+  cachedTokens: number;
+  completionTokens: number;
+}
+
+/**
+ * What a request produces, in order: optionally one `prompt` event, then per choice any number of `delta` events and
+ * one `finished`; when all choices have finished, one `done`. A failure is thrown by the iterator instead.
+ */
+export type GenerationEvent =
+  | { kind: 'prompt'; cachedTokens: number; promptLogprobs: readonly (TokenLogprob | null)[] | null }
+  | {
+      kind: 'delta';
+      choice: number;
+      /** New text; may be empty while a character or a possible stop string is incomplete. */
+      text: string;
+      tokenIds: readonly number[];
+      logprobs: readonly TokenLogprob[] | null;
+    }
+  | { kind: 'finished'; choice: number; reason: FinishReason; stopString: string | null }
+  | { kind: 'done'; usage: GenerationUsage; timings: GenerationTimings };
+
+/** Milliseconds, measured by the engine. */
+export interface GenerationTimings {
+  queueMs: number;
+  prefillMs: number;
+  decodeMs: number;
+}
+
+/** What an engine serves. Sent to the router so that it can template, tokenise and validate. */
+export interface ModelInfo {
+  /** Name in the API. */
+  id: string;
+  family: string;
+  fingerprint: string;
+  contextLength: number;
+  vocabSize: number;
+  eosTokenIds: readonly number[];
+  weightScheme: string;
+  kvDtype: string;
+  /** Sampling defaults of the checkpoint (generation_config.json). */
+  defaults: { temperature?: number; topP?: number; topK?: number; minP?: number; repetitionPenalty?: number };
+  createdUnixS: number;
+}
+
+/**
+ * The router's view of a worker, in process or over gRPC. The adapter decides; behaviour is the same.
+ *
+ * `generate` rejects (AppError) before the first event when the request is not admitted. Ending the iteration early
+ * or aborting the signal cancels the request and frees everything it holds.
+ */
+export interface InferenceBackend {
+  model(signal?: AbortSignal): Promise<ModelInfo>;
+  /** Bytes of `tokenizer.json`, `tokenizer_config.json` and the chat template, as in the model package. */
+  tokenizerFiles(signal?: AbortSignal): Promise<TokenizerFiles>;
+  generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationEvent>;
+  load(): BackendLoad;
+}
+
+export interface TokenizerFiles {
+  tokenizerJson: Uint8Array;
+  tokenizerConfigJson: Uint8Array;
+  chatTemplate: string | null;
+}
+
+/** Gauges that admission and readiness look at. */
+export interface BackendLoad {
+  ready: boolean;
+  running: number;
+  waiting: number;
+  /** Share of the KV pool in use by live sequences, 0 to 1. */
+  kvUsage: number;
+}

@@ -1,0 +1,2 @@
+export { AppError, invalidArgument } from './app-error.js';
+export type { AppErrorOptions, ErrorCode, Retry } from './app-error.js';
