@@ -1,0 +1,76 @@
+import nx from '@nx/eslint-plugin';
+import tseslint from 'typescript-eslint';
+
+const FRAMEWORKS = ['@nestjs/*', 'rxjs', '@grpc/*', 'kafkajs', '@opentelemetry/*', 'fastify', 'pino'];
+/** A core decides; it never reads a file, opens a socket or starts a process. */
+const NODE_IO = ['fs', 'fs/promises', 'net', 'http', 'http2', 'https', 'child_process', 'worker_threads', 'dgram', 'tls'];
+const nodeIoPatterns = NODE_IO.flatMap((name) => [name, `node:${name}`]);
+
+const mayDependOn = (sourceTag, ...tags) => ({ sourceTag, onlyDependOnLibsWithTags: tags });
+
+const boundaries = {
+  enforceBuildableLibDependency: false,
+  allow: [],
+  depConstraints: [
+    { ...mayDependOn('type:kernel'), bannedExternalImports: FRAMEWORKS },
+    mayDependOn('type:contracts', 'type:kernel'),
+    { ...mayDependOn('type:core', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
+    { ...mayDependOn('type:native', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
+    { ...mayDependOn('type:adapter', 'type:kernel', 'type:core', 'type:testing'), bannedExternalImports: FRAMEWORKS },
+    mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform'),
+    mayDependOn('type:testing', 'type:kernel', 'type:contracts', 'type:core'),
+    mayDependOn(
+      'type:service',
+      ...['type:kernel', 'type:contracts', 'type:core', 'type:native', 'type:adapter', 'type:platform', 'type:testing'],
+    ),
+    mayDependOn(
+      'type:composition',
+      ...['type:kernel', 'type:contracts', 'type:core', 'type:native', 'type:adapter', 'type:platform', 'type:testing'],
+      'type:service',
+    ),
+    mayDependOn('type:tool', '*'),
+  ],
+};
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/build/**', '**/node_modules/**', '**/generated/**', '.nx/**', '.longhaul/**'] },
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.recommended],
+    plugins: { '@nx': nx },
+    languageOptions: { parserOptions: { project: './tsconfig.spec.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@nx/enforce-module-boundaries': ['error', boundaries],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
+      'max-lines': ['error', { max: 400, skipBlankLines: false, skipComments: false }],
+      'max-lines-per-function': ['error', { max: 80, skipComments: true }],
+      'no-console': 'error',
+      eqeqeq: ['error', 'always'],
+    },
+  },
+  {
+    files: ['**/*.{spec,integration-spec,e2e-spec}.ts', '**/test/**/*.ts', '**/bench/**/*.ts'],
+    rules: { 'max-lines-per-function': 'off', 'no-console': 'off' },
+  },
+  { files: ['tools/**/*.ts'], rules: { 'no-console': 'off' } },
+  {
+    files: ['services/*/src/core/**/*.ts', 'libs/{kernel,onnx,inference,tokenizer,engine}/src/**/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['**/adapters/**', ...FRAMEWORKS, ...nodeIoPatterns], message: 'A core has no I/O and no framework.' }] },
+      ],
+    },
+  },
+  {
+    // Nest reads constructor types at run time: a type-only import would erase them.
+    files: ['services/**/*.ts', 'libs/platform-*/**/*.ts'],
+    rules: { '@typescript-eslint/consistent-type-imports': 'off' },
+  },
+);
