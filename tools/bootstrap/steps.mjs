@@ -1,0 +1,113 @@
+// The steps between a fresh clone and a program that runs. Plain JavaScript for Node 20 or newer: nothing is installed
+// or compiled yet when this runs.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+const STAMP = join(ROOT, 'node_modules', '.longhaul-install');
+const NODE = join(ROOT, 'node_modules', '.bin', 'node');
+
+/** The pinned runtime if it is installed for this platform, else the Node that runs this. */
+export function runtime() {
+  return existsSync(NODE) ? NODE : process.execPath;
+}
+
+function sha256(path) {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+/** Runs a long step with a line that shows it is alive; its output is shown only when it fails. */
+async function runStep(title, command, args, env = {}) {
+  const started = Date.now();
+  const child = spawn(command, args, {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = [];
+  child.stdout.on('data', (data) => output.push(data));
+  child.stderr.on('data', (data) => output.push(data));
+  const line = () => `${title} ... ${Math.round((Date.now() - started) / 1000)} s`;
+  const timer = process.stderr.isTTY ? setInterval(() => process.stderr.write(`\r${line()}`), 500) : null;
+  if (!timer) process.stderr.write(`${title} ...\n`);
+  const code = await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  if (timer) clearInterval(timer);
+  process.stderr.write(`${timer ? '\r' : ''}${line()}: ${code === 0 ? 'done' : 'failed'}\n`);
+  if (code !== 0) {
+    process.stderr.write(Buffer.concat(output));
+    process.exit(1);
+  }
+}
+
+/** Installs the packages of the lock file, unless just these are installed. */
+export async function ensureDependencies() {
+  const want = sha256(join(ROOT, 'package-lock.json'));
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === want) return;
+  // The CPU library is inside the package; its install script would fetch CUDA libraries from elsewhere.
+  const env = { ONNXRUNTIME_NODE_INSTALL: 'skip' };
+  await runStep(
+    'Installing packages (npm ci, about 1 GB)',
+    'npm',
+    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    env,
+  );
+  writeFileSync(STAMP, want);
+}
+
+/** Compiles TypeScript; a build that is up to date takes a second or two. */
+export async function ensureBuild() {
+  await runStep('Compiling TypeScript', runtime(), [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+}
+
+/** Compiles the native addon when its sources have changed. */
+export async function ensureAddon() {
+  const script = join(ROOT, 'libs', 'engine-native', 'scripts', 'build-addon.mjs');
+  const { buildAddon } = await import(pathToFileURL(script).href);
+  await buildAddon();
+}
+
+export async function prepare() {
+  checkMachine();
+  await ensureDependencies();
+  await ensureAddon();
+  await ensureBuild();
+}
+
+/** Says what is missing before a step fails for the want of it. */
+function checkMachine() {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < 20) fail(`Node ${process.versions.node} is too old: 20 or newer is needed.`);
+  for (const [command, why] of [
+    ['make', 'the native addon'],
+    ['g++', 'the native addon'],
+    ['python3', 'the native addon and fetching the default model'],
+  ]) {
+    if (spawnSync(command, ['--version'], { stdio: 'ignore' }).error)
+      fail(`${command} was not found; ${why} needs it.`);
+  }
+}
+
+export function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+/** Replaces this process for all practical purposes: same terminal, signals passed on, same exit code. */
+export function become(command, args, env = {}) {
+  const child = spawn(command, args, { cwd: process.cwd(), env: { ...process.env, ...env }, stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => fail(`cannot start ${command}: ${error.message}`));
+  child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
+}
+
+export function ensureDirectory(path) {
+  mkdirSync(path, { recursive: true });
+  return path;
+}
