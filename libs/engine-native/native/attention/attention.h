@@ -1,0 +1,90 @@
+// Paged attention over one ragged batch: the entry point of the attention kernels.
+#pragma once
+
+#include <cstdint>
+
+#include "kv_layout.h"
+#include "parallel_for.h"
+
+namespace longhaul {
+
+/** Instruction sets, best last. */
+enum class KernelLevel { kScalar, kAvx2, kAvx512, kAvx512Bf16 };
+
+/** The best level this processor and operating system run. */
+KernelLevel best_kernel_level();
+
+/** The level in use: best_kernel_level() until set_kernel_level() chose another. */
+KernelLevel kernel_level();
+
+/** Uses `level`, for tests and comparisons. False, and no change, where the processor lacks it. Not during attend(). */
+bool set_kernel_level(KernelLevel level);
+
+/** "scalar", "avx2", "avx512" or "avx512bf16". */
+const char* kernel_level_name(KernelLevel level);
+
+/**
+ * One layer of attention for one step: T new tokens of B sequences, flattened in the order of the sequences. Sequence b
+ * owns rows [cu_seqlens[b], cu_seqlens[b+1]), which follow past_lens[b] tokens already in the pool. Prefill chunks, decode
+ * tokens and verification runs are the same thing. All arrays row-major, borrowed for the call.
+ */
+struct AttentionProblem {
+  /** [T, (heads + 2 kv_heads) head_dim], q | k | v of each token before norm and rotation. */
+  const float* qkv = nullptr;
+  /** [T, rope_dim], first half cosines, second half sines; pairs dimension i with i + rope_dim / 2. Null: no rotation. */
+  const float* rope = nullptr;
+  /** Even, at most head_dim; dimensions from rope_dim on are left alone. */
+  int rope_dim = 0;
+  /** [B + 1], ascending from 0 to T. */
+  const int32_t* cu_seqlens = nullptr;
+  /** [B] tokens already in the pool. */
+  const int32_t* past_lens = nullptr;
+  /** [B, block_table_width] page numbers in the order of the sequence; row b covers past_lens[b] + its new tokens. */
+  const int32_t* block_table = nullptr;
+  int block_table_width = 0;
+  int batch = 0;
+
+  /** Written at the new tokens of `layer`. No page may be the last page of two sequences of the batch. */
+  KvPoolView pool;
+  int layer = 0;
+
+  int heads = 0;
+  /** Divides `heads`. */
+  int kv_heads = 0;
+  /** Multiple of 16, 32 to 256. */
+  int head_dim = 0;
+  /** Multiplies q·k, for example 1/sqrt(head_dim). */
+  float scale = 1.0f;
+  /** 0: none. Otherwise the query at position p sees the keys at positions in (p - window, p]. */
+  int window = 0;
+  /** 0: none. Otherwise a logit s becomes softcap * tanh(s / softcap). */
+  float softcap = 0.0f;
+
+  /** [head_dim] weights of the RMS norm of every query (key) head, before rotation. Null: none. */
+  const float* q_norm = nullptr;
+  const float* k_norm = nullptr;
+  float norm_eps = 1e-6f;
+  /** [heads] logit per head that joins the denominator of the softmax and carries no value. Null: none. */
+  const float* sinks = nullptr;
+
+  /** [T, heads * head_dim]; holds the rotated queries meanwhile. Must not overlap qkv. */
+  float* out = nullptr;
+};
+
+/**
+ * First fault of a problem, as a short English phrase that names the field, or null. O(B * width). attend() itself trusts
+ * its argument: call this where the values come from outside.
+ */
+const char* find_fault(const AttentionProblem& problem);
+
+/**
+ * Appends the new keys and values to the pool, then writes the attention of the new tokens to `out`.
+ *
+ * What a token gets depends on its own sequence alone, bit for bit, not on its neighbours in the batch nor on the number of
+ * threads. Another cut of a prompt into chunks changes results by rounding only. Slots of a page beyond the end of its
+ * sequence may hold anything, NaN included, when the page is taken into use: the first token of a page clears it.
+ * Safe to call at the same time for different layers or pools; not twice for one sequence.
+ */
+void attend(const AttentionProblem& problem, const ParallelFor& parallel_for);
+
+}  // namespace longhaul
