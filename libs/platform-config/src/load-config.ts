@@ -1,0 +1,51 @@
+import { AppError } from '@longhaul/kernel';
+import { parseArguments } from './arguments.js';
+import { envOf, flagOf, type ConfigOf, type Settings } from './setting.js';
+
+export interface ConfigSources {
+  /** Arguments after the program's name. */
+  argv: readonly string[];
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads one service's configuration: flags win over environment variables, those over defaults. The result is frozen.
+ *
+ * @throws AppError `CONFIG_INVALID`, listing every fault at once by flag and variable name, never by value.
+ */
+export function loadConfig<S extends Settings>(settings: S, sources: ConfigSources): ConfigOf<S> {
+  const parsed = parseArguments(settings, sources.argv);
+  const faults = [...parsed.faults];
+  const config: Record<string, unknown> = {};
+  for (const [key, setting] of Object.entries(settings)) {
+    const env = envOf(key, setting);
+    const fromEnv = sources.env[env];
+    const raw = parsed.values.get(key) ?? (fromEnv === '' ? undefined : fromEnv);
+    const result = setting.schema.safeParse(raw);
+    if (result.success) config[key] = result.data;
+    else
+      faults.push(
+        `--${flagOf(key, setting)} (${env}): ${raw === undefined ? 'is required' : firstMessage(result.error)}`,
+      );
+  }
+  if (faults.length > 0) throw configInvalid(faults);
+  return Object.freeze(config) as ConfigOf<S>;
+}
+
+/** True when the arguments ask for help. */
+export function wantsHelp(argv: readonly string[]): boolean {
+  return argv.includes('--help') || argv.includes('-h');
+}
+
+/** The error for faults that only show once the values are looked at together. */
+export function configInvalid(faults: readonly string[]): AppError {
+  return new AppError({
+    code: 'INVALID_ARGUMENT',
+    reason: 'CONFIG_INVALID',
+    message: `The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+  });
+}
+
+function firstMessage(error: { issues: readonly { message: string }[] }): string {
+  return error.issues[0]?.message ?? 'is not valid';
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+
+/** A whole number in decimal digits, `min` to `max` inclusive. */
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+};
+
+/** A size such as `4096`, `64MiB` or `2GB`, in bytes. */
+export function bytes(min = 1) {
+  return z
+    .string()
+    .regex(/^\d+(\.\d+)?\s*([KMG]i?B)?$/i, 'must be a size such as 64MiB or 2GB')
+    .transform((text) => {
+      const [, number = '0', unit = ''] = /^([\d.]+)\s*(\w*)$/.exec(text) ?? [];
+      return Math.floor(Number(number) * (UNITS[unit.toUpperCase()] ?? 1));
+    })
+    .pipe(z.number().min(min, `must be at least ${min} bytes`).max(Number.MAX_SAFE_INTEGER, 'is too large'));
+}
+
+/** One of a fixed set of words. */
+export function oneOf<const T extends readonly [string, ...string[]]>(...words: T) {
+  return z.enum(words, { error: `must be one of ${words.join(', ')}` });
+}
+
+/** On or off: `true`, `false`, `1`, `0`. */
+export function flag() {
+  return z
+    .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
+    .transform((text) => text === 'true' || text === '1');
+}
+
+/** A text that is not empty. */
+export function text() {
+  return z.string().min(1, 'must not be empty');
+}
+
+/** A TCP port; 0 lets the system choose. */
+export function port() {
+  return integer(0, 65535);
+}
+
+/** `host:port`, with a name, an IPv4 address or an IPv6 address in brackets. */
+export function address() {
+  return z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d{1,5}$/, 'must be host:port');
+}
