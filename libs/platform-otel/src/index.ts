@@ -1,1 +1,11 @@
-export {};
+export { metricsMarkdown } from './document.js';
+export { EventLog } from './event-log.js';
+export type { LogFields, LogLevel } from './event-log.js';
+export { count, observe, record } from './instruments.js';
+export type { CounterKey, GaugeKey, HistogramKey } from './instruments.js';
+export { METRICS } from './metric-catalogue.js';
+export type { MetricDefinition, MetricKey, MetricKind } from './metric-catalogue.js';
+export { startTelemetry } from './telemetry.js';
+export type { Telemetry, TelemetryOptions } from './telemetry.js';
+export { inSpan, openServerSpan, traceHeaders } from './tracing.js';
+export type { OpenSpan } from './tracing.js';

@@ -1,0 +1,30 @@
+import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
+import { METRICS, type MetricDefinition } from './metric-catalogue.js';
+
+type ResourceMetrics = Parameters<PrometheusSerializer['serialize']>[0];
+
+const aliases = new Map<string, string>(
+  Object.values<MetricDefinition>(METRICS).flatMap((metric) => (metric.alias ? [[metric.name, metric.alias]] : [])),
+);
+const SUFFIX = /_(bucket|sum|count)$/;
+/** `# HELP name ...`, `# TYPE name ...` or `name{labels} value`; the groups are what stands before, the name, the rest. */
+const LINE = /^(# (?:HELP|TYPE|UNIT) )?([a-zA-Z_][a-zA-Z0-9_]*)(.*)$/;
+
+/** The Prometheus text format, with the samples of aliased metrics repeated under their second name. */
+export function prometheusText(collected: ResourceMetrics): string {
+  const lines = new PrometheusSerializer('', false, undefined, false, true)
+    .serialize(collected)
+    .split('\n')
+    // UNIT belongs to OpenMetrics; the plain text format does not know it.
+    .filter((line) => line !== '' && !line.startsWith('# UNIT '));
+  return [...lines, ...lines.flatMap(aliasLine), ''].join('\n');
+}
+
+function aliasLine(line: string): string[] {
+  const [, before = '', name = '', rest = ''] = LINE.exec(line) ?? [];
+  const direct = aliases.get(name);
+  if (direct !== undefined) return [`${before}${direct}${rest}`];
+  const suffix = SUFFIX.exec(name)?.[0] ?? '';
+  const family = suffix === '' ? undefined : aliases.get(name.slice(0, -suffix.length));
+  return family === undefined ? [] : [`${before}${family}${suffix}${rest}`];
+}
