@@ -1,6 +1,5 @@
 /** Element types of a checkpoint's tensors as they are stored; every reader hands them out as f32. */
-export type StoredType =
-  'F32' | 'F16' | 'BF16' | 'Q8_0' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q4_K' | 'Q5_K' | 'Q6_K';
+export type StoredType = 'F32' | 'F16' | 'BF16' | 'Q8_0' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q4_K' | 'Q5_K' | 'Q6_K';
 
 export interface TensorInfo {
   /** Hugging Face name, for instance `model.layers.0.self_attn.q_proj.weight`. */

@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { AppError } from '@longhaul/kernel';
+import { unsupported } from './checkpoint-errors.js';
 import type { Checkpoint } from './checkpoint.js';
+import { HuggingfaceCheckpoint } from './huggingface-checkpoint.js';
 
 /**
  * Opens a checkpoint: a directory in Hugging Face's layout, or a `.gguf` file.
@@ -18,10 +20,6 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
       cause,
     });
   });
-  throw new AppError({
-    code: 'UNIMPLEMENTED',
-    reason: 'UNSUPPORTED_CHECKPOINT',
-    message: `${path} (${entry.isDirectory() ? 'directory' : 'file'}) cannot be read yet.`,
-    field: 'source',
-  });
+  if (entry.isDirectory()) return HuggingfaceCheckpoint.open(path);
+  throw unsupported(path, 'it is neither a directory in the layout of Hugging Face nor a GGUF file.');
 }

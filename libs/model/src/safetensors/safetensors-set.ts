@@ -1,0 +1,122 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { corrupt, missing, overLimit, shown, unsupported } from '../checkpoint/checkpoint-errors.js';
+import { isJsonObject, parseJsonObject, readSmallFile } from '../checkpoint/read-json-file.js';
+import { resolveRows } from '../checkpoint/row-range.js';
+import { SAFETENSORS_LIMITS as LIMITS } from './limits.js';
+import type { StoredTensor } from './parse-header.js';
+import { SafetensorsFile } from './safetensors-file.js';
+
+const SINGLE = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+/** Weights in pickled form, which run code when they are loaded; named in the error only. */
+const PICKLED = ['pytorch_model.bin', 'pytorch_model.bin.index.json'];
+
+/** The tensors of a directory, in one file or in shards. */
+export class SafetensorsSet {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+
+  private constructor(private readonly files: ReadonlyMap<string, SafetensorsFile>) {
+    this.tensors = new Map([...files.values()].flatMap((file) => [...file.tensors]));
+  }
+
+  /**
+   * Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+   *
+   * @throws AppError `WEIGHTS_MISSING` where there is neither, `SHARD_MISSING` naming the shard, `CHECKPOINT_CORRUPT`
+   * where index and shards disagree.
+   */
+  static async open(directory: string): Promise<SafetensorsSet> {
+    if (await exists(join(directory, SINGLE)))
+      return openFiles(directory, [SINGLE], (files) => new SafetensorsSet(files));
+    const index = await readIndex(directory);
+    const names = [...new Set(index.values())].sort();
+    if (names.length > LIMITS.shards) throw overLimit(INDEX, `${names.length} shards`, LIMITS.shards);
+    for (const name of names) {
+      if (!(await exists(join(directory, name)))) {
+        throw missing('SHARD_MISSING', `The shard ${name} that ${INDEX} names is not there.`);
+      }
+    }
+    return openFiles(directory, names, (files) => {
+      assertIndexed(index, files);
+      return new SafetensorsSet(files);
+    });
+  }
+
+  /** As `Checkpoint.readRows`. */
+  async readRows(name: string, firstRow: number, rowCount: number): Promise<Float32Array> {
+    const tensor = resolveRows(this.tensors, name, { firstRow, rowCount });
+    for (const file of this.files.values()) {
+      if (file.tensors.has(name)) return file.readRows(tensor, firstRow, rowCount);
+    }
+    throw missing('TENSOR_NOT_FOUND', `No shard holds ${shown(name)}.`);
+  }
+
+  async close(): Promise<void> {
+    await closeAll(this.files);
+  }
+}
+
+async function openFiles<T>(
+  directory: string,
+  names: readonly string[],
+  build: (files: Map<string, SafetensorsFile>) => T,
+): Promise<T> {
+  const files = new Map<string, SafetensorsFile>();
+  try {
+    for (const name of names) files.set(name, await SafetensorsFile.open(join(directory, name)));
+    return build(files);
+  } catch (error) {
+    await closeAll(files);
+    throw error;
+  }
+}
+
+async function closeAll(files: ReadonlyMap<string, SafetensorsFile>): Promise<void> {
+  await Promise.all([...files.values()].map((file) => file.close()));
+}
+
+/** Tensor name to shard file name. */
+async function readIndex(directory: string): Promise<Map<string, string>> {
+  const bytes = await readSmallFile(join(directory, INDEX), LIMITS.indexBytes);
+  if (!bytes) throw await weightsMissing(directory);
+  const weightMap = parseJsonObject(INDEX, bytes)['weight_map'];
+  if (!isJsonObject(weightMap)) throw corrupt(INDEX, 'it has no weight_map.');
+  const index = new Map<string, string>();
+  for (const [tensor, shard] of Object.entries(weightMap)) {
+    // A shard is a sibling of the index: a path could read any file of the machine.
+    if (typeof shard !== 'string' || !/^[\w][\w.-]*\.safetensors$/.test(shard)) {
+      throw corrupt(INDEX, `${shown(tensor)} names ${shown(String(shard))}, which is not a plain file name.`);
+    }
+    index.set(tensor, shard);
+  }
+  if (index.size === 0) throw corrupt(INDEX, 'its weight_map is empty.');
+  return index;
+}
+
+function assertIndexed(index: ReadonlyMap<string, string>, files: ReadonlyMap<string, SafetensorsFile>): void {
+  for (const [tensor, shard] of index) {
+    if (!files.get(shard)?.tensors.has(tensor)) throw corrupt(shard, `it lacks the tensor ${shown(tensor)}.`);
+  }
+  for (const [shard, file] of files) {
+    for (const tensor of file.tensors.keys()) {
+      if (index.get(tensor) !== shard) throw corrupt(shard, `its tensor ${shown(tensor)} is not in ${INDEX}.`);
+    }
+  }
+}
+
+async function weightsMissing(directory: string): Promise<Error> {
+  for (const name of PICKLED) {
+    if (await exists(join(directory, name))) {
+      return unsupported(directory, `its weights are ${name}; only safetensors and GGUF are read.`);
+    }
+  }
+  return missing('WEIGHTS_MISSING', `${directory} has neither ${SINGLE} nor ${INDEX}.`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
