@@ -1,0 +1,152 @@
+import {
+  Metadata,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
+import { AppError } from '@longhaul/kernel';
+import { toStatus } from './status.js';
+
+/** What a handler may know about its call. */
+export interface CallContext {
+  /** Aborted when the client cancels, its deadline passes, the connection breaks or the client stops reading. */
+  signal: AbortSignal;
+  /** Unix milliseconds, or null without a deadline. */
+  deadlineMs: number | null;
+  /** Request metadata with text values. */
+  headers: Readonly<Record<string, string>>;
+  /** Sends response metadata; must come before the first message. */
+  sendHeaders(headers: Readonly<Record<string, string>>): void;
+}
+
+export interface StreamOptions {
+  /** A client that accepts no message for this long loses its stream. */
+  stallTimeoutMs: number;
+}
+
+interface ServerCall {
+  metadata: Metadata;
+  cancelled: boolean;
+  getDeadline(): Date | number;
+  sendMetadata(metadata: Metadata): void;
+  once(event: 'cancelled', listener: () => void): unknown;
+}
+
+/** A unary method from a promise; whatever it throws becomes a status with trailers. */
+export function unary<Req, Res>(
+  handle: (request: Req, context: CallContext) => Promise<Res>,
+): handleUnaryCall<Req, Res> {
+  return (call, callback) => {
+    const { context } = openContext(call);
+    handle(call.request, context).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback({ ...toStatus(AppError.from(error)) }),
+    );
+  };
+}
+
+/**
+ * A server-streaming method from an async iterable. At most one buffer of messages waits: the iterable is not asked for
+ * more until the client has taken what there is. Cancelling the call ends the iteration.
+ */
+export function serverStream<Req, Res>(
+  handle: (request: Req, context: CallContext) => AsyncIterable<Res>,
+  options: StreamOptions,
+): handleServerStreamingCall<Req, Res> {
+  return (call) => {
+    const { context, abort } = openContext(call);
+    const stalled = () => {
+      const error = new AppError({
+        code: 'ABORTED',
+        reason: 'CLIENT_STALLED',
+        message: `The client accepted no message for ${options.stallTimeoutMs} ms.`,
+      });
+      abort(error);
+      return error;
+    };
+    pump(call, handle(call.request, context), {
+      signal: context.signal,
+      stalled,
+      timeoutMs: options.stallTimeoutMs,
+    }).then(
+      () => call.end(),
+      (error: unknown) => call.emit('error', toStatus(AppError.from(error))),
+    );
+  };
+}
+
+interface PumpControl {
+  signal: AbortSignal;
+  stalled: () => AppError;
+  timeoutMs: number;
+}
+
+async function pump<Req, Res>(
+  call: ServerWritableStream<Req, Res>,
+  source: AsyncIterable<Res>,
+  control: PumpControl,
+): Promise<void> {
+  for await (const message of source) {
+    if (control.signal.aborted) throw AppError.from(control.signal.reason);
+    if (!call.write(message)) await drained(call, control);
+  }
+}
+
+/** Resolves at `drain`; rejects when the call is cancelled or the client takes nothing in time. */
+function drained<Req, Res>(call: ServerWritableStream<Req, Res>, control: PumpControl): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => finish(control.stalled()), control.timeoutMs);
+    const onDrain = () => finish();
+    const onAbort = () => finish(AppError.from(control.signal.reason));
+    const finish = (error?: AppError) => {
+      clearTimeout(timer);
+      call.off('drain', onDrain);
+      control.signal.removeEventListener('abort', onAbort);
+      if (error) reject(error);
+      else resolve();
+    };
+    call.once('drain', onDrain);
+    control.signal.addEventListener('abort', onAbort, { once: true });
+    if (control.signal.aborted) onAbort();
+  });
+}
+
+function openContext(call: ServerCall): { context: CallContext; abort: (reason: AppError) => void } {
+  const controller = new AbortController();
+  const deadline = Number(call.getDeadline());
+  const deadlineMs = Number.isFinite(deadline) ? deadline : null;
+  const cancel = () => {
+    const late = deadlineMs !== null && Date.now() >= deadlineMs;
+    controller.abort(late ? deadlineExceeded() : cancelled());
+  };
+  if (call.cancelled) cancel();
+  else call.once('cancelled', cancel);
+  const context: CallContext = {
+    signal: controller.signal,
+    deadlineMs,
+    headers: textHeaders(call.metadata),
+    sendHeaders(headers) {
+      const metadata = new Metadata();
+      for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+      call.sendMetadata(metadata);
+    },
+  };
+  return { context, abort: (reason) => controller.abort(reason) };
+}
+
+function textHeaders(metadata: Metadata): Record<string, string> {
+  const entries = Object.entries(metadata.getMap());
+  return Object.fromEntries(entries.flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : [])));
+}
+
+function cancelled(): AppError {
+  return new AppError({ code: 'CANCELLED', reason: 'CANCELLED', message: 'The client cancelled the call.' });
+}
+
+function deadlineExceeded(): AppError {
+  return new AppError({
+    code: 'DEADLINE_EXCEEDED',
+    reason: 'DEADLINE_EXCEEDED',
+    message: 'The deadline of the call passed.',
+  });
+}
