@@ -17,7 +17,7 @@ import transformers as tf
 from cases import CASES
 from tiny_tokenizer import write_tokenizer
 
-OUT = Path(__file__).resolve().parent / 'out'
+OUT = Path(__file__).resolve().parents[1] / 'out'
 SPREAD = 2.0  # wanted standard deviation of the logits
 QK_GAIN = 1.4  # attention scores with a standard deviation of about two: neither flat nor one-hot
 DTYPES = {'float32': torch.float32, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
