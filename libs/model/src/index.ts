@@ -1,1 +1,16 @@
-export {};
+export type * from './manifest.js';
+export type * from './checkpoint/checkpoint.js';
+export { openCheckpoint } from './checkpoint/open-checkpoint.js';
+export * from './sources.js';
+export { parseConfig } from './config/parse-config.js';
+export type { Activation, FamilyName, ModelSpec } from './config/model-spec.js';
+export { GraphInput, LOGITS } from './graph/graph-io.js';
+export { importCheckpoint, importModel } from './import/import-model.js';
+export type { ImportOptions, ImportProgress } from './import/import-model.js';
+export { fingerprintManifest } from './package/fingerprint.js';
+export { openPackage } from './package/open-package.js';
+export type { ModelPackage, OpenPackageOptions } from './package/open-package.js';
+export * from './package/package-files.js';
+export { applyRopeScalingOverride } from './rope/rope-scaling-override.js';
+export { ropeTables } from './rope/rope-tables.js';
+export type { RopeTables } from './rope/rope-tables.js';

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { basename, resolve } from 'node:path';
+import { AppError } from '@longhaul/kernel';
+import { encodeModel } from '@longhaul/onnx';
+import type { Checkpoint, TokenizerFiles } from '../checkpoint/checkpoint.js';
+import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import type { ModelSpec } from '../config/model-spec.js';
+import { parseConfig } from '../config/parse-config.js';
+import { buildGraph, type DecoderModel } from '../graph/build-graph.js';
+import { planWeights } from '../graph/plan-weights.js';
+import type { WeightPlans } from '../graph/weight-plan.js';
+import type { ModelManifest, WeightScheme } from '../manifest.js';
+import { fingerprintManifest } from '../package/fingerprint.js';
+import {
+  CHAT_TEMPLATE_FILE,
+  GRAPH_FILE,
+  TOKENIZER_CONFIG_FILE,
+  TOKENIZER_FILE,
+  WEIGHTS_FILE,
+} from '../package/package-files.js';
+import { PackageWriter } from '../package/package-writer.js';
+import { generationDefaults } from './generation-defaults.js';
+import { tokenizerFacts } from './tokenizer-facts.js';
+import { writeWeights } from './write-weights.js';
+
+export interface ImportProgress {
+  /** Bytes of the weights file written so far, and when it is complete. */
+  doneBytes: number;
+  totalBytes: number;
+}
+
+export interface ImportOptions {
+  /** A Hugging Face directory or a GGUF file. */
+  source: string;
+  /** Directory of the package; must not exist. */
+  out: string;
+  weights: WeightScheme;
+  /** Name of the model as clients say it; the last part of `out` by default. */
+  name?: string;
+  onProgress?: (progress: ImportProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** Everything decided before the first byte is written. */
+interface ImportPlan {
+  spec: ModelSpec;
+  plans: WeightPlans;
+  decoder: DecoderModel;
+  tokenizerFiles: TokenizerFiles;
+  tokenizer: ModelManifest['tokenizer'];
+}
+
+async function planImport(checkpoint: Checkpoint, weights: WeightScheme): Promise<ImportPlan> {
+  const spec = parseConfig(checkpoint.config);
+  const plans = planWeights(spec, checkpoint.tensors, weights);
+  const tokenizerFiles = await checkpoint.tokenizerFiles();
+  const sha256 = createHash('sha256').update(tokenizerFiles.tokenizerJson).digest('hex');
+  const tokenizer = { sha256, ...tokenizerFacts(checkpoint, tokenizerFiles, spec.shape.vocabSize) };
+  return { spec, plans, decoder: buildGraph(spec, plans), tokenizerFiles, tokenizer };
+}
+
+async function writeSmallFiles(writer: PackageWriter, { decoder, tokenizerFiles }: ImportPlan): Promise<void> {
+  const files: [string, Uint8Array][] = [
+    [GRAPH_FILE, encodeModel(decoder.model)],
+    [TOKENIZER_FILE, tokenizerFiles.tokenizerJson],
+    [TOKENIZER_CONFIG_FILE, tokenizerFiles.tokenizerConfigJson],
+  ];
+  if (tokenizerFiles.chatTemplate !== null) files.push([CHAT_TEMPLATE_FILE, Buffer.from(tokenizerFiles.chatTemplate)]);
+  for (const [name, bytes] of files) await writer.write(name, (file) => file.append(bytes));
+}
+
+async function writePackage(
+  writer: PackageWriter,
+  checkpoint: Checkpoint,
+  options: ImportOptions,
+): Promise<ModelManifest> {
+  const plan = await planImport(checkpoint, options.weights);
+  const { spec, plans, decoder } = plan;
+  const totalBytes = decoder.layout.bytes;
+  await writeSmallFiles(writer, plan);
+  const weightsFile = await writer.write(WEIGHTS_FILE, (file) =>
+    writeWeights(file, {
+      checkpoint,
+      plans,
+      layout: decoder.layout,
+      onProgress: (doneBytes) => options.onProgress?.({ doneBytes, totalBytes }),
+      signal: options.signal,
+    }),
+  );
+  options.onProgress?.({ doneBytes: totalBytes, totalBytes });
+  const manifest: Omit<ModelManifest, 'fingerprint'> = {
+    format: 'longhaul-model',
+    version: 1,
+    name: options.name ?? basename(resolve(options.out)),
+    family: spec.family,
+    shape: spec.shape,
+    ropeClasses: spec.ropeClasses,
+    layerAttention: spec.layerAttention,
+    contextLength: spec.contextLength,
+    weights: { scheme: options.weights, ...weightsFile },
+    tokenizer: plan.tokenizer,
+    generation: generationDefaults(checkpoint.generationConfig),
+    files: writer.files,
+    createdUnixS: Math.floor(Date.now() / 1000),
+    source: basename(resolve(options.source)),
+  };
+  return { ...manifest, fingerprint: fingerprintManifest(manifest) };
+}
+
+/** Disk faults become errors that a caller can read; everything else passes. */
+function translateDiskError(error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EACCES' && code !== 'EROFS') return error;
+  return new AppError({
+    code: 'FAILED_PRECONDITION',
+    reason: 'PACKAGE_NOT_WRITABLE',
+    message: `The model package cannot be written (${code}).`,
+    field: 'out',
+    cause: error,
+  });
+}
+
+/**
+ * Imports a checkpoint: writes a model package at `out`, whole or not at all. Weights are streamed, so memory stays
+ * far under the checkpoint's size.
+ *
+ * @throws AppError of the checkpoint reader, of {@link parseConfig} and {@link planWeights}, `PACKAGE_EXISTS`,
+ * `PACKAGE_NOT_WRITABLE`, `TENSOR_NOT_FINITE`, or `CANCELLED` when `signal` aborts.
+ */
+export async function importModel(options: ImportOptions): Promise<ModelManifest> {
+  const checkpoint = await openCheckpoint(options.source);
+  try {
+    return await importCheckpoint(checkpoint, options);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** As {@link importModel}, from a checkpoint that the caller has opened and will close. */
+export async function importCheckpoint(checkpoint: Checkpoint, options: ImportOptions): Promise<ModelManifest> {
+  const writer = await PackageWriter.create(options.out).catch((error: unknown) => {
+    throw translateDiskError(error);
+  });
+  try {
+    const manifest = await writePackage(writer, checkpoint, options);
+    await writer.commit(manifest);
+    return manifest;
+  } catch (error) {
+    await writer.discard();
+    if (error === options.signal?.reason) {
+      throw new AppError({
+        code: 'CANCELLED',
+        reason: 'CANCELLED',
+        message: 'The import was cancelled.',
+        cause: error,
+      });
+    }
+    throw translateDiskError(error);
+  }
+}

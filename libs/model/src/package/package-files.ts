@@ -1,0 +1,10 @@
+/** File names of a model package. */
+export const MANIFEST_FILE = 'manifest.json';
+export const GRAPH_FILE = 'model.onnx';
+export const WEIGHTS_FILE = 'weights.bin';
+export const TOKENIZER_FILE = 'tokenizer.json';
+export const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json';
+export const CHAT_TEMPLATE_FILE = 'chat_template.jinja';
+
+/** Files that every package has beside its manifest. */
+export const REQUIRED_FILES = [GRAPH_FILE, WEIGHTS_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE] as const;

@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { AppError } from '@longhaul/kernel';
+import type { ModelManifest } from '../manifest.js';
+import { HashedFile } from './hashed-file.js';
+import { MANIFEST_FILE } from './package-files.js';
+
+/**
+ * Writes a model package so that it is there as a whole or not at all: everything goes to a directory beside `out`,
+ * the manifest last, and a rename puts it in place.
+ */
+export class PackageWriter {
+  readonly files: Record<string, { bytes: number; sha256: string }> = {};
+  readonly #out: string;
+  readonly #dir: string;
+
+  private constructor(out: string, dir: string) {
+    this.#out = out;
+    this.#dir = dir;
+  }
+
+  /** @throws AppError `PACKAGE_EXISTS` when something is at `out`. */
+  static async create(out: string): Promise<PackageWriter> {
+    const target = resolve(out);
+    await refuseExisting(target);
+    const parent = dirname(target);
+    const partial = join(parent, `.${basename(target)}.partial-${randomBytes(6).toString('hex')}`);
+    await mkdir(parent, { recursive: true });
+    await mkdir(partial);
+    return new PackageWriter(target, partial);
+  }
+
+  /** Creates a file, has `fill` write it, and records its size and digest. */
+  async write(name: string, fill: (file: HashedFile) => Promise<void>): Promise<{ bytes: number; sha256: string }> {
+    const file = await HashedFile.create(join(this.#dir, name));
+    try {
+      await fill(file);
+      return (this.files[name] = await file.finish());
+    } catch (error) {
+      await file.abandon();
+      throw error;
+    }
+  }
+
+  /** Writes the manifest and moves the package into place. */
+  async commit(manifest: ModelManifest): Promise<void> {
+    const file = await HashedFile.create(join(this.#dir, MANIFEST_FILE));
+    await file.append(Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+    await file.finish();
+    await syncDirectory(this.#dir);
+    await refuseExisting(this.#out);
+    await rename(this.#dir, this.#out);
+    await syncDirectory(dirname(this.#out));
+  }
+
+  /** Removes what has been written; nothing appears at `out`. */
+  async discard(): Promise<void> {
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+async function refuseExisting(path: string): Promise<void> {
+  const existing = await stat(path).catch(() => null);
+  if (existing === null) return;
+  throw new AppError({
+    code: 'ALREADY_EXISTS',
+    reason: 'PACKAGE_EXISTS',
+    message: `${path} exists already; remove it or choose another place.`,
+    field: 'out',
+  });
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  await directory.sync().finally(() => directory.close());
+}
