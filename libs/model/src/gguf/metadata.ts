@@ -16,6 +16,7 @@ interface NumberType {
   array: new (length: number) => NumberArray;
 }
 
+const F32 = 6;
 const BOOL = 7;
 const STRING = 8;
 const ARRAY = 9;
@@ -74,7 +75,8 @@ export class MetadataReader {
     }
     const number = this.numberType(type, key);
     await this.cursor.need(number.bytes);
-    return number.take(this.cursor);
+    const value = number.take(this.cursor);
+    return type === F32 ? shortestF32(value) : value;
   }
 
   private async readArray(key: string): Promise<MetadataValue> {
@@ -129,4 +131,13 @@ export class MetadataReader {
     if (!number) throw corrupt(this.name, `${shown(key)} has the unknown type ${type}.`);
     return number;
   }
+}
+
+/** The decimal that a person wrote: 1e-5 and not 0.000009999999747378752. It rounds to the same f32. */
+function shortestF32(value: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return value;
 }
