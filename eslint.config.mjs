@@ -16,7 +16,7 @@ const boundaries = {
     mayDependOn('type:contracts', 'type:kernel'),
     { ...mayDependOn('type:core', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
     { ...mayDependOn('type:native', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
-    { ...mayDependOn('type:adapter', 'type:kernel', 'type:core', 'type:testing'), bannedExternalImports: FRAMEWORKS },
+    { ...mayDependOn('type:adapter', 'type:kernel', 'type:contracts', 'type:core', 'type:testing'), bannedExternalImports: FRAMEWORKS },
     mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform'),
     mayDependOn('type:testing', 'type:kernel', 'type:contracts', 'type:core'),
     mayDependOn(

@@ -1,0 +1,57 @@
+import type { inferenceV1, workerV1 } from '@longhaul/contracts';
+import type { ModelInfo } from '@longhaul/inference';
+
+/** A worker's model for the router. */
+export function toGetModelResponse(info: ModelInfo): workerV1.GetModelResponse {
+  const { defaults } = info;
+  return {
+    ...toModelInfoResponse(info),
+    defaultTemperature: defaults.temperature,
+    defaultTopP: defaults.topP,
+    defaultTopK: defaults.topK,
+    defaultMinP: defaults.minP,
+    defaultRepetitionPenalty: defaults.repetitionPenalty,
+    createdUnixS: BigInt(info.createdUnixS),
+  };
+}
+
+/** The inverse. */
+export function fromGetModelResponse(message: workerV1.GetModelResponse): ModelInfo {
+  const { id, family, fingerprint, contextLength, vocabSize, eosTokenIds, weightScheme, kvDtype } = message;
+  const defaults = {
+    temperature: message.defaultTemperature,
+    topP: message.defaultTopP,
+    topK: message.defaultTopK,
+    minP: message.defaultMinP,
+    repetitionPenalty: message.defaultRepetitionPenalty,
+  };
+  const set = Object.fromEntries(Object.entries(defaults).filter(([, value]) => value !== undefined));
+  const createdUnixS = Number(message.createdUnixS);
+  return {
+    id,
+    family,
+    fingerprint,
+    contextLength,
+    vocabSize,
+    eosTokenIds,
+    weightScheme,
+    kvDtype,
+    defaults: set,
+    createdUnixS,
+  };
+}
+
+/** The public part of it. */
+export function toModelInfoResponse(info: ModelInfo): inferenceV1.ModelInfoResponse {
+  const { id, family, fingerprint, contextLength, vocabSize, weightScheme, kvDtype } = info;
+  return {
+    id,
+    family,
+    fingerprint,
+    contextLength,
+    vocabSize,
+    weightScheme,
+    kvDtype,
+    eosTokenIds: [...info.eosTokenIds],
+  };
+}

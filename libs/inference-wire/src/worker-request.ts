@@ -1,0 +1,56 @@
+import type { workerV1 } from '@longhaul/contracts';
+import type { GenerationRequest, SamplingParams } from '@longhaul/inference';
+import { invalidArgument } from '@longhaul/kernel';
+import { fromSampling, fromStop, toSampling, toStop } from './parameters.js';
+
+/** A request for a worker. The deadline is not in the message: it travels as the deadline of the call. */
+export function toWorkerRequest(request: GenerationRequest): workerV1.GenerateRequest {
+  return {
+    requestId: request.requestId,
+    promptTokenIds: Array.from(request.promptTokenIds),
+    cacheSalt: request.cacheSalt,
+    n: request.n,
+    maxTokens: request.maxTokens,
+    sampling: toSampling(request.sampling),
+    stop: toStop(request.stop),
+    logprobs: request.logprobs ?? undefined,
+    promptLogprobs: request.promptLogprobs ?? undefined,
+    includeSpecialTokens: request.includeSpecialTokens,
+    priority: request.priority,
+  };
+}
+
+/** The inverse. Throws `INVALID_ARGUMENT` where the sender left out what only it can decide. */
+export function fromWorkerRequest(message: workerV1.GenerateRequest, deadlineMs: number | null): GenerationRequest {
+  return {
+    requestId: message.requestId,
+    promptTokenIds: Int32Array.from(message.promptTokenIds),
+    cacheSalt: message.cacheSalt,
+    n: message.n,
+    maxTokens: message.maxTokens,
+    sampling: completeSampling(fromSampling(message.sampling)),
+    stop: fromStop(message.stop),
+    logprobs: message.logprobs ?? null,
+    promptLogprobs: message.promptLogprobs ?? null,
+    includeSpecialTokens: message.includeSpecialTokens,
+    priority: message.priority,
+    deadlineMs,
+  };
+}
+
+const REQUIRED = [
+  'temperature',
+  'topP',
+  'topK',
+  'minP',
+  'repetitionPenalty',
+  'presencePenalty',
+  'frequencyPenalty',
+  'seed',
+] as const;
+
+function completeSampling(sampling: Partial<SamplingParams>): SamplingParams {
+  const missing = REQUIRED.find((key) => sampling[key] === undefined);
+  if (missing !== undefined) throw invalidArgument(`sampling.${missing}`, `sampling.${missing} must be set.`);
+  return { logitBias: new Map(), ...sampling } as SamplingParams;
+}

@@ -1,0 +1,63 @@
+import type { FinishReason, GenerationEvent, GenerationUsage, TokenLogprob } from '@longhaul/inference';
+
+export interface CollectedChoice {
+  text: string;
+  logprobs: TokenLogprob[];
+  finishReason: FinishReason | null;
+  stopString: string | null;
+}
+
+/** Everything one generation produced. */
+export interface Collected {
+  choices: CollectedChoice[];
+  promptLogprobs: readonly (TokenLogprob | null)[] | null;
+  usage: GenerationUsage;
+}
+
+export function emptyCollected(choices: number): Collected {
+  const choice = (): CollectedChoice => ({ text: '', logprobs: [], finishReason: null, stopString: null });
+  return {
+    choices: Array.from({ length: choices }, choice),
+    promptLogprobs: null,
+    usage: { promptTokens: 0, cachedTokens: 0, completionTokens: 0 },
+  };
+}
+
+/** Adds one event in place. */
+export function collect(into: Collected, event: GenerationEvent): void {
+  if (event.kind === 'prompt') into.promptLogprobs = event.promptLogprobs;
+  else if (event.kind === 'done') into.usage = event.usage;
+  else {
+    const choice = into.choices[event.choice];
+    if (!choice) return;
+    if (event.kind === 'delta') {
+      choice.text += event.text;
+      choice.logprobs.push(...(event.logprobs ?? []));
+    } else {
+      choice.finishReason = event.reason;
+      choice.stopString = event.stopString;
+    }
+  }
+}
+
+/** The sum over the prompts of a request. */
+export function addUsage(parts: readonly GenerationUsage[]): GenerationUsage {
+  return parts.reduce(
+    (sum, part) => ({
+      promptTokens: sum.promptTokens + part.promptTokens,
+      cachedTokens: sum.cachedTokens + part.cachedTokens,
+      completionTokens: sum.completionTokens + part.completionTokens,
+    }),
+    { promptTokens: 0, cachedTokens: 0, completionTokens: 0 },
+  );
+}
+
+/** `usage` as OpenAI spells it. */
+export function usageBody(usage: GenerationUsage) {
+  return {
+    prompt_tokens: usage.promptTokens,
+    completion_tokens: usage.completionTokens,
+    total_tokens: usage.promptTokens + usage.completionTokens,
+    prompt_tokens_details: { cached_tokens: usage.cachedTokens },
+  };
+}

@@ -1,0 +1,55 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { AppError } from '@longhaul/kernel';
+import type { EventLog } from '@longhaul/platform-otel';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { toHttpError } from './error-body.js';
+import { requestIdOf } from './request-context.js';
+
+/** Every error of the HTTP edge passes here and leaves as an OpenAI error body. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(private readonly log: EventLog) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
+    const error = toAppError(thrown);
+    const requestId = requestIdOf(http.getRequest<FastifyRequest>());
+    if (error.code === 'INTERNAL' || error.code === 'UNKNOWN')
+      this.log.failure('request-failed', thrown, { requestId });
+    if (reply.raw.headersSent) {
+      reply.raw.destroy();
+      return;
+    }
+    const { status, headers, body } = toHttpError(error);
+    void reply.status(status).headers(headers).header('content-type', 'application/json; charset=utf-8').send(body);
+  }
+}
+
+/** Errors of the framework, by what they mean to a caller. */
+export function toAppError(thrown: unknown): AppError {
+  if (AppError.isInstance(thrown)) return thrown;
+  const code = (thrown as { code?: unknown } | null)?.code;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return edgeError('RESOURCE_EXHAUSTED', 'BODY_TOO_LARGE', 'The body is larger than --max-body-bytes allows.');
+  }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return edgeError('INVALID_ARGUMENT', 'UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.');
+  }
+  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
+    return edgeError('INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'The body is not as long as Content-Length says.');
+  }
+  if (thrown instanceof HttpException && thrown.getStatus() === 404) {
+    return edgeError('NOT_FOUND', 'ROUTE_NOT_FOUND', 'There is nothing at this method and path.');
+  }
+  const status =
+    thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown } | null)?.statusCode;
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return edgeError('INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'The request is not valid HTTP for this server.');
+  }
+  return AppError.from(thrown);
+}
+
+function edgeError(code: AppError['code'], reason: string, message: string): AppError {
+  return new AppError({ code, reason, message });
+}

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GenerationUsage } from '@longhaul/inference';
+import { AppError } from '@longhaul/kernel';
+import { inSpan, type EventLog } from '@longhaul/platform-otel';
+import type { GenerateCommand } from '../../core/command.js';
+import type { GenerationService, StartedGeneration } from '../../core/generation.js';
+import type { RequestObserver } from '../../core/ports.js';
+import { addUsage, collect, emptyCollected } from './collected.js';
+import { toHttpError } from './error-body.js';
+import type { Exchange } from './exchange.js';
+import { mergeEvents, type SourcedEvent } from './merge-events.js';
+import type { ResponseFormat } from './response-format.js';
+import { SseStream } from './sse-stream.js';
+
+export interface ResponderOptions {
+  pingMs: number;
+  stallTimeoutMs: number;
+}
+
+export interface GenerationJob {
+  commands: readonly GenerateCommand[];
+  format: (started: readonly StartedGeneration[]) => ResponseFormat;
+  stream: boolean;
+  includeUsage: boolean;
+}
+
+/** Answers a generation request over HTTP, whole or as a stream. */
+export class GenerationResponder {
+  constructor(
+    private readonly generation: GenerationService,
+    private readonly observer: RequestObserver,
+    private readonly log: EventLog,
+    private readonly options: ResponderOptions,
+  ) {}
+
+  /** Rejects while nothing has been sent; later failures become the stream's last event. */
+  async respond(exchange: Exchange, job: GenerationJob): Promise<void> {
+    const { requestId, span } = exchange.context;
+    const startMs = performance.now();
+    let outcome = 'OK';
+    try {
+      const started = await inSpan(span, () =>
+        Promise.all(job.commands.map((command) => this.generation.start(command, exchange.signal))),
+      );
+      const events = mergeEvents(started.map((generation) => generation.events));
+      const format = job.format(started);
+      const usage = job.stream
+        ? await this.stream(exchange, { events, format, job })
+        : await this.whole(exchange, { events, format, started });
+      span.annotate({
+        'gen_ai.usage.input_tokens': usage.promptTokens,
+        'gen_ai.usage.output_tokens': usage.completionTokens,
+      });
+    } catch (error) {
+      outcome = AppError.from(exchange.signal.aborted ? exchange.signal.reason : error).reason;
+      this.noteLoss(outcome);
+      if (!exchange.reply.raw.headersSent && !exchange.signal.aborted) throw error;
+      exchange.reply.hijack();
+    } finally {
+      span.end(outcome === 'OK' ? undefined : outcome);
+      const durationMs = Math.round(performance.now() - startMs);
+      this.log.info('request-finished', { requestId, traceId: span.traceId, outcome, durationMs, stream: job.stream });
+    }
+  }
+
+  private async whole(
+    exchange: Exchange,
+    run: { events: AsyncIterable<SourcedEvent>; format: ResponseFormat; started: readonly StartedGeneration[] },
+  ): Promise<GenerationUsage> {
+    const collected = run.started.map(({ request }) => emptyCollected(request.n));
+    for await (const { prompt, event } of run.events) {
+      const part = collected[prompt];
+      if (part) collect(part, event);
+    }
+    exchange.signal.throwIfAborted();
+    await exchange.reply.send(run.format.whole(collected));
+    return addUsage(collected.map((part) => part.usage));
+  }
+
+  private async stream(
+    exchange: Exchange,
+    run: { events: AsyncGenerator<SourcedEvent, void>; format: ResponseFormat; job: GenerationJob },
+  ): Promise<GenerationUsage> {
+    const first = run.events.next();
+    // A request refused at once still gets a plain HTTP error; a long prefill gets its headers and then comments.
+    await Promise.race([first, sleep(Math.min(this.options.pingMs, FIRST_EVENT_MS), undefined, { ref: false })]);
+    exchange.signal.throwIfAborted();
+    const sse = this.openStream(exchange);
+    const usages: GenerationUsage[] = [];
+    try {
+      for (let next = await first; !next.done; next = await run.events.next()) {
+        if (next.value.event.kind === 'done') usages.push(next.value.event.usage);
+        for (const chunk of run.format.chunks(next.value)) await sse.send(chunk);
+      }
+      if (run.job.includeUsage) await sse.send(run.format.usageChunk(addUsage(usages)));
+      sse.end(true);
+    } catch (error) {
+      this.failStream(sse, exchange, AppError.from(error));
+      throw error;
+    } finally {
+      await run.events.return();
+    }
+    return addUsage(usages);
+  }
+
+  private openStream(exchange: Exchange): SseStream {
+    const { reply, signal } = exchange;
+    reply.hijack();
+    for (const [name, value] of Object.entries(reply.getHeaders()))
+      if (value !== undefined) reply.raw.setHeader(name, value);
+    return new SseStream(reply.raw, { ...this.options, signal });
+  }
+
+  private failStream(sse: SseStream, exchange: Exchange, error: AppError): void {
+    exchange.abort(error);
+    if (error.reason === 'CLIENT_STALLED' || exchange.reply.raw.destroyed) {
+      sse.destroy();
+      return;
+    }
+    if (error.code === 'INTERNAL')
+      this.log.failure('request-failed', error.cause ?? error, { requestId: exchange.context.requestId });
+    exchange.reply.raw.write(`data: ${JSON.stringify(toHttpError(error).body)}\n\n`);
+    sse.end(false);
+  }
+
+  private noteLoss(reason: string): void {
+    if (reason === 'CLIENT_DISCONNECTED') this.observer.clientLost('DISCONNECTED');
+    if (reason === 'CLIENT_STALLED') this.observer.clientLost('STALLED');
+  }
+}
+
+const FIRST_EVENT_MS = 1000;

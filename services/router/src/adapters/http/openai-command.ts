@@ -1,0 +1,119 @@
+import type { SamplingParams, StopParams } from '@longhaul/inference';
+import { invalidArgument } from '@longhaul/kernel';
+import type { GenerateCommand, PromptInput } from '../../core/command.js';
+import type { ChatMessage } from '../../core/ports.js';
+import type { ChatRequest, CommonRequest, CompletionRequest } from './openai-schema.js';
+import { notSupported } from './parse-body.js';
+
+/** What the connection, not the body, says about a request. */
+export interface RequestOrigin {
+  requestId: string;
+  tenant: string;
+}
+
+const MAX_PROMPTS = 32;
+
+/** A chat request as one command. */
+export function chatCommand(body: ChatRequest, origin: RequestOrigin): GenerateCommand {
+  if (body.top_logprobs != null && body.logprobs !== true) {
+    throw invalidArgument('top_logprobs', 'top_logprobs needs logprobs to be true.');
+  }
+  if (body.max_tokens != null && body.max_completion_tokens != null && body.max_tokens !== body.max_completion_tokens) {
+    throw invalidArgument('max_tokens', 'max_tokens and max_completion_tokens differ; give one of them.');
+  }
+  return {
+    ...commonCommand(body, origin),
+    input: { kind: 'chat', messages: chatMessages(body.messages) },
+    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
+    logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
+  };
+}
+
+/** A completion request as one command per prompt. */
+export function completionCommands(body: CompletionRequest, origin: RequestOrigin): GenerateCommand[] {
+  const inputs = promptInputs(body.prompt);
+  if (inputs.length === 0) throw invalidArgument('prompt', 'prompt must have at least one entry.');
+  if (inputs.length > MAX_PROMPTS)
+    throw invalidArgument('prompt', `prompt has more than ${MAX_PROMPTS} entries.`, { max: MAX_PROMPTS });
+  const base = commonCommand(body, origin);
+  const scoresPrompt = body.echo === true && body.logprobs != null;
+  return inputs.map((input) => ({
+    ...base,
+    input,
+    maxTokens: body.max_tokens ?? DEFAULT_COMPLETION_TOKENS,
+    logprobs: body.logprobs ?? null,
+    promptLogprobs: base.promptLogprobs ?? (scoresPrompt ? (body.logprobs ?? null) : null),
+  }));
+}
+
+/** What OpenAI's completions API generates when it is not told. */
+const DEFAULT_COMPLETION_TOKENS = 16;
+
+/** The newer role name stands for the same thing as the one that templates know. */
+export function chatMessages(messages: ChatRequest['messages']): ChatMessage[] {
+  return messages.map(({ role, content }) => ({ role: role === 'developer' ? 'system' : role, content }));
+}
+
+function commonCommand(body: CommonRequest, origin: RequestOrigin): Omit<GenerateCommand, 'input'> {
+  if (body.stream_options != null && body.stream !== true) {
+    throw invalidArgument('stream_options', 'stream_options needs stream to be true.');
+  }
+  if (body.prompt_logprobs != null && body.stream === true) {
+    throw notSupported('prompt_logprobs', 'prompt_logprobs is not supported with stream.');
+  }
+  return {
+    ...origin,
+    model: body.model ?? undefined,
+    n: body.n ?? 1,
+    maxTokens: undefined,
+    sampling: sampling(body),
+    stop: stopParams(body),
+    logprobs: null,
+    promptLogprobs: body.prompt_logprobs ?? null,
+    includeSpecialTokens: body.skip_special_tokens === false,
+    priority: body.priority ?? 0,
+    cacheSalt: body.cache_salt ?? '',
+    deadlineMs: null,
+  };
+}
+
+function sampling(body: CommonRequest): Partial<SamplingParams> {
+  const bias = Object.entries(body.logit_bias ?? {}).map(([id, value]) => [Number(id), value] as const);
+  return withoutNull({
+    temperature: body.temperature,
+    topP: body.top_p,
+    topK: body.top_k,
+    minP: body.min_p,
+    repetitionPenalty: body.repetition_penalty,
+    presencePenalty: body.presence_penalty,
+    frequencyPenalty: body.frequency_penalty,
+    logitBias: bias.length > 0 ? new Map(bias) : undefined,
+    seed: body.seed == null ? undefined : BigInt(body.seed),
+  });
+}
+
+function stopParams(body: CommonRequest): Partial<StopParams> {
+  return withoutNull({
+    strings: typeof body.stop === 'string' ? [body.stop] : body.stop,
+    tokenIds: body.stop_token_ids,
+    includeStopString: body.include_stop_str_in_output,
+    ignoreEos: body.ignore_eos,
+    minTokens: body.min_tokens,
+  });
+}
+
+function promptInputs(prompt: CompletionRequest['prompt']): PromptInput[] {
+  if (typeof prompt === 'string') return [{ kind: 'text', text: prompt }];
+  const numbers = prompt.filter((item) => typeof item === 'number');
+  if (numbers.length > 0) return [{ kind: 'tokens', tokenIds: numbers }];
+  return prompt.flatMap((item): PromptInput[] => {
+    if (typeof item === 'string') return [{ kind: 'text', text: item }];
+    return typeof item === 'number' ? [] : [{ kind: 'tokens', tokenIds: item }];
+  });
+}
+
+type WithoutNull<T> = { [K in keyof T]?: Exclude<T[K], null | undefined> };
+
+function withoutNull<T extends object>(fields: T): WithoutNull<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null)) as WithoutNull<T>;
+}

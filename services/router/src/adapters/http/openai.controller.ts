@@ -1,0 +1,82 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import type { ModelInfo } from '@longhaul/inference';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ModelDirectory } from '../../core/served-model.js';
+import { chatFormat } from './chat-format.js';
+import { completionFormat } from './completion-format.js';
+import { openExchange } from './exchange.js';
+import { GenerationResponder } from './generation-responder.js';
+import { chatCommand, completionCommands } from './openai-command.js';
+import { chatRequestSchema, completionRequestSchema, type CommonRequest } from './openai-schema.js';
+import { parseBody } from './parse-body.js';
+
+/** The OpenAI-compatible API. */
+@Controller('v1')
+export class OpenAiController {
+  constructor(
+    @Inject(GenerationResponder) private readonly responder: GenerationResponder,
+    @Inject(ModelDirectory) private readonly models: ModelDirectory,
+  ) {}
+
+  @Post('chat/completions')
+  async chat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const exchange = openExchange(request, reply);
+    const body = parseBody(chatRequestSchema, request.body);
+    const includeUsage = wantsUsage(body);
+    await this.responder.respond(exchange, {
+      commands: [chatCommand(body, exchange.context)],
+      format: (started) => chatFormat({ started, includeUsage, logprobs: body.logprobs === true }),
+      stream: body.stream === true,
+      includeUsage,
+    });
+  }
+
+  @Post('completions')
+  async completions(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const exchange = openExchange(request, reply);
+    const body = parseBody(completionRequestSchema, request.body);
+    const includeUsage = wantsUsage(body);
+    const commands = completionCommands(body, exchange.context);
+    await this.responder.respond(exchange, {
+      commands,
+      format: (started) => {
+        const echo = started.map(({ served, request: { promptTokenIds } }, prompt) => {
+          if (body.echo !== true) return null;
+          const input = commands[prompt]?.input;
+          return input?.kind === 'text' ? input.text : served.codec.decode([...promptTokenIds], false);
+        });
+        const showPromptLogprobs = body.prompt_logprobs != null;
+        return completionFormat({ started, includeUsage, logprobs: body.logprobs != null, echo, showPromptLogprobs });
+      },
+      stream: body.stream === true,
+      includeUsage,
+    });
+  }
+
+  @Get('models')
+  @HttpCode(200)
+  listModels() {
+    return { object: 'list', data: [modelBody(this.models.require().info)] };
+  }
+
+  @Get('models/*id')
+  getModel(@Param('id') id: string | string[]) {
+    return modelBody(this.models.require(Array.isArray(id) ? id.join('/') : id).info);
+  }
+}
+
+function wantsUsage(body: CommonRequest): boolean {
+  return body.stream === true && body.stream_options?.include_usage === true;
+}
+
+function modelBody(info: ModelInfo) {
+  return {
+    id: info.id,
+    object: 'model',
+    created: info.createdUnixS,
+    owned_by: 'longhaul',
+    max_model_len: info.contextLength,
+    family: info.family,
+    fingerprint: info.fingerprint,
+  };
+}

@@ -1,0 +1,64 @@
+import { AppError } from '@longhaul/kernel';
+
+export interface AdmissionLimits {
+  /** Most requests between arrival and end, over all APIs. */
+  maxRequests: number;
+  /** Most bytes of their bodies together. */
+  maxPromptBytes: number;
+}
+
+export interface Lease {
+  kind: 'admitted';
+  /** Gives the place back; more than one call does nothing. */
+  release(): void;
+}
+
+export type AdmissionResult = Lease | { kind: 'rejected'; error: AppError };
+
+const RETRY_AFTER_S = 1;
+
+/** Bounds what the router holds at once. Never waits: a full house is an answer. */
+export class Admission {
+  private requests = 0;
+  private promptBytes = 0;
+
+  constructor(private readonly limits: AdmissionLimits) {}
+
+  admit(promptBytes: number): AdmissionResult {
+    const { maxRequests, maxPromptBytes } = this.limits;
+    if (this.requests >= maxRequests) {
+      return rejected(
+        'TOO_MANY_REQUESTS',
+        `The server already has ${maxRequests} requests; try again later.`,
+        maxRequests,
+      );
+    }
+    if (this.promptBytes + promptBytes > maxPromptBytes) {
+      const message = `The server already holds its ${maxPromptBytes} bytes of prompts; try again later.`;
+      return rejected('TOO_MANY_PROMPT_BYTES', message, maxPromptBytes);
+    }
+    this.requests += 1;
+    this.promptBytes += promptBytes;
+    let held = true;
+    const release = () => {
+      if (!held) return;
+      held = false;
+      this.requests -= 1;
+      this.promptBytes -= promptBytes;
+    };
+    return { kind: 'admitted', release };
+  }
+
+  /** What is held now; both are zero when nothing is in flight. */
+  snapshot(): { requests: number; promptBytes: number } {
+    return { requests: this.requests, promptBytes: this.promptBytes };
+  }
+}
+
+function rejected(reason: string, message: string, limit: number): AdmissionResult {
+  const details = { limit, retryAfterS: RETRY_AFTER_S };
+  return {
+    kind: 'rejected',
+    error: new AppError({ code: 'RESOURCE_EXHAUSTED', reason, message, retry: 'same', details }),
+  };
+}

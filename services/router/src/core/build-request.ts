@@ -1,0 +1,116 @@
+import type { GenerationRequest, ModelInfo, SamplingParams, StopParams } from '@longhaul/inference';
+import { AppError, invalidArgument } from '@longhaul/kernel';
+import type { GenerateCommand, PromptInput } from './command.js';
+import { checkCommand, checkTokenIds } from './limits.js';
+import type { ServedModel } from './served-model.js';
+
+/** What the edge chooses, so that nothing here is random. */
+export interface RequestIdentity {
+  /** Unique among the requests in flight. */
+  requestId: string;
+  /** Noise key where the caller gave no seed. */
+  seed: bigint;
+  signal?: AbortSignal;
+}
+
+/**
+ * Turns a command into what the engine takes: templated, tokenised, defaults filled in, checked.
+ *
+ * @throws AppError naming the field; `CONTEXT_LENGTH_EXCEEDED` with the numbers instead of a truncation.
+ */
+export async function buildRequest(
+  command: GenerateCommand,
+  { info, codec }: ServedModel,
+  identity: RequestIdentity,
+): Promise<GenerationRequest> {
+  checkCommand(command, info.vocabSize);
+  const promptTokenIds = await encodePrompt(command.input, { info, codec }, identity.signal);
+  const maxTokens = fitContext(promptTokenIds.length, command.maxTokens, info.contextLength);
+  const stop = completeStop(command.stop);
+  if (stop.minTokens > maxTokens) {
+    throw invalidArgument('min_tokens', `min_tokens (${stop.minTokens}) is more than max_tokens (${maxTokens}).`);
+  }
+  return {
+    requestId: identity.requestId,
+    promptTokenIds,
+    cacheSalt: `${command.tenant}:${command.cacheSalt}`,
+    n: command.n,
+    maxTokens,
+    sampling: completeSampling(command.sampling, info.defaults, identity.seed),
+    stop,
+    logprobs: command.logprobs,
+    promptLogprobs: command.promptLogprobs,
+    includeSpecialTokens: command.includeSpecialTokens,
+    priority: command.priority,
+    deadlineMs: command.deadlineMs,
+  };
+}
+
+/** Token ids of any kind of prompt; an empty prompt is refused. */
+export async function encodePrompt(input: PromptInput, model: ServedModel, signal?: AbortSignal): Promise<Int32Array> {
+  const tokenIds = await encodeInput(input, model, signal);
+  if (tokenIds.length === 0) {
+    const field = input.kind === 'chat' ? 'messages' : 'prompt';
+    throw invalidArgument(field, `${field} has no tokens; at least one is needed.`);
+  }
+  return tokenIds;
+}
+
+async function encodeInput(
+  input: PromptInput,
+  { codec, info }: ServedModel,
+  signal?: AbortSignal,
+): Promise<Int32Array> {
+  switch (input.kind) {
+    case 'chat':
+      return codec.encodeChat(input.messages, signal);
+    case 'text':
+      return codec.encode(input.text, true, signal);
+    case 'tokens':
+      checkTokenIds('prompt', input.tokenIds, info.vocabSize);
+      return Int32Array.from(input.tokenIds);
+  }
+}
+
+function fitContext(promptTokens: number, asked: number | undefined, contextLength: number): number {
+  const room = contextLength - promptTokens;
+  if (room >= (asked ?? 1)) return asked ?? room;
+  const wanted = asked === undefined ? 'at least 1' : String(asked);
+  throw new AppError({
+    code: 'INVALID_ARGUMENT',
+    reason: 'CONTEXT_LENGTH_EXCEEDED',
+    message:
+      `This model's context is ${contextLength} tokens; the prompt has ${promptTokens} and the answer asks for ` +
+      `${wanted}. Shorten the prompt or lower max_tokens.`,
+    field: room < 1 ? 'messages' : 'max_tokens',
+    details: { contextLength, promptTokens, maxTokens: asked ?? 1 },
+  });
+}
+
+function completeSampling(
+  asked: Partial<SamplingParams>,
+  defaults: ModelInfo['defaults'],
+  seed: bigint,
+): SamplingParams {
+  return {
+    temperature: asked.temperature ?? defaults.temperature ?? 1,
+    topP: asked.topP ?? defaults.topP ?? 1,
+    topK: asked.topK ?? defaults.topK ?? 0,
+    minP: asked.minP ?? defaults.minP ?? 0,
+    repetitionPenalty: asked.repetitionPenalty ?? defaults.repetitionPenalty ?? 1,
+    presencePenalty: asked.presencePenalty ?? 0,
+    frequencyPenalty: asked.frequencyPenalty ?? 0,
+    logitBias: asked.logitBias ?? new Map(),
+    seed: BigInt.asUintN(64, asked.seed ?? seed),
+  };
+}
+
+function completeStop(asked: Partial<StopParams>): StopParams {
+  return {
+    strings: asked.strings ?? [],
+    tokenIds: asked.tokenIds ?? [],
+    includeStopString: asked.includeStopString ?? false,
+    ignoreEos: asked.ignoreEos ?? false,
+    minTokens: asked.minTokens ?? 0,
+  };
+}

@@ -1,0 +1,29 @@
+import type { SamplingParams, StopParams } from '@longhaul/inference';
+import type { ChatMessage } from './ports.js';
+
+export type PromptInput =
+  | { kind: 'chat'; messages: readonly ChatMessage[] }
+  | { kind: 'text'; text: string }
+  | { kind: 'tokens'; tokenIds: readonly number[] };
+
+/** A request as an API adapter hands it over: parsed and typed, not yet checked against the model. */
+export interface GenerateCommand {
+  /** Caller's or made-up id, for logs and headers; need not be unique. */
+  requestId: string;
+  /** Undefined takes the served model. */
+  model: string | undefined;
+  input: PromptInput;
+  n: number;
+  /** Undefined takes what the context leaves. */
+  maxTokens: number | undefined;
+  sampling: Partial<SamplingParams>;
+  stop: Partial<StopParams>;
+  logprobs: number | null;
+  promptLogprobs: number | null;
+  includeSpecialTokens: boolean;
+  priority: number;
+  /** Who asks, as the edge knows it; part of the salt. */
+  tenant: string;
+  cacheSalt: string;
+  deadlineMs: number | null;
+}

@@ -1,0 +1,83 @@
+import type { GenerationEvent, GenerationRequest, InferenceBackend } from '@longhaul/inference';
+import { AppError } from '@longhaul/kernel';
+import { buildRequest, encodePrompt, type RequestIdentity } from './build-request.js';
+import type { GenerateCommand, PromptInput } from './command.js';
+import type { RequestObserver } from './ports.js';
+import type { ModelDirectory, ServedModel } from './served-model.js';
+
+export interface GenerationParts {
+  backend: InferenceBackend;
+  models: ModelDirectory;
+  observer: RequestObserver;
+  /** Seconds from any fixed point, never going back. */
+  nowS: () => number;
+  identify: (command: GenerateCommand) => Omit<RequestIdentity, 'signal'>;
+}
+
+/** A request on its way. `events` may be iterated once. */
+export interface StartedGeneration {
+  served: ServedModel;
+  request: GenerationRequest;
+  events: AsyncIterable<GenerationEvent>;
+}
+
+export interface Tokenized {
+  served: ServedModel;
+  tokenIds: Int32Array;
+}
+
+/** The router's own work: from a command to a stream of events, measured. */
+export class GenerationService {
+  constructor(private readonly parts: GenerationParts) {}
+
+  /** Checks and tokenises; nothing is computed before the events are iterated. */
+  async start(command: GenerateCommand, signal: AbortSignal): Promise<StartedGeneration> {
+    const startS = this.parts.nowS();
+    const served = this.parts.models.require(command.model);
+    const request = await buildRequest(command, served, { ...this.parts.identify(command), signal });
+    const events = this.parts.backend.generate(request, signal);
+    return { served, request, events: this.measured(events, { model: served.info.id, startS }) };
+  }
+
+  /** Token ids of a prompt of any kind, without a limit by the context. */
+  async tokenize(model: string | undefined, input: PromptInput, addSpecialTokens: boolean): Promise<Tokenized> {
+    const served = this.parts.models.require(model);
+    const tokenIds =
+      input.kind === 'text'
+        ? await served.codec.encode(input.text, addSpecialTokens)
+        : await encodePrompt(input, served);
+    return { served, tokenIds };
+  }
+
+  private async *measured(
+    events: AsyncIterable<GenerationEvent>,
+    { model, startS }: { model: string; startS: number },
+  ): AsyncGenerator<GenerationEvent, void, undefined> {
+    const { observer, nowS } = this.parts;
+    const lastTokenS = new Map<number, number>();
+    let ended = false;
+    try {
+      for await (const event of events) {
+        if (event.kind === 'delta' && event.tokenIds.length > 0) {
+          const now = nowS();
+          const previous = lastTokenS.get(event.choice);
+          if (previous !== undefined) observer.nextTokens(model, now - previous);
+          else if (lastTokenS.size === 0) observer.firstToken(model, now - startS);
+          lastTokenS.set(event.choice, now);
+        }
+        if (event.kind === 'finished') observer.choiceFinished(model, event.reason);
+        if (event.kind === 'done') {
+          ended = true;
+          observer.requestFinished(model, event.usage, nowS() - startS);
+        }
+        yield event;
+      }
+    } catch (error) {
+      ended = true;
+      observer.requestFailed(model, AppError.from(error).reason, nowS() - startS);
+      throw error;
+    } finally {
+      if (!ended) observer.requestFailed(model, 'CANCELLED', nowS() - startS);
+    }
+  }
+}
