@@ -1,1 +1,19 @@
-export {};
+export { PAGE_TOKENS } from './addon-types.js';
+export type {
+  KernelLevel,
+  KvDtype,
+  KvPoolOptions,
+  NativeKvPool,
+  NativeModel,
+  NativeModelOptions,
+  RuntimeInfo,
+  SampleResult,
+  SampleSpec,
+  ScoreSpec,
+  StepRequest,
+  StepResult,
+} from './addon-types.js';
+export { KERNEL_LEVEL_VARIABLE, loadEngine } from './engine.js';
+export type { Engine } from './engine.js';
+export { kvPageBytes } from './kv-layout.js';
+export type { KvShape } from './kv-layout.js';

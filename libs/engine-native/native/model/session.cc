@@ -1,0 +1,187 @@
+#include "session.h"
+
+#include <chrono>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+#include "../fault.h"
+#include "../ops/domain.h"
+#include "../ops/kernel_context.h"
+#include "feed.h"
+#include "parallel_draw.h"
+
+namespace longhaul::model {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+constexpr const char* kOutput = "logits";
+
+using Clock = std::chrono::steady_clock;
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+void configure(ort::SessionOptions* target, const ModelOptions& options) {
+  const auto& api = ort::api();
+  ort::check(api.SetIntraOpNumThreads(target, options.threads));
+  ort::check(api.SetSessionGraphOptimizationLevel(target, ort::kAll));
+  ort::check(api.AddSessionConfigEntry(target, "session.intra_op.allow_spinning", options.spin ? "1" : "0"));
+  // Workers may spin between the nodes of a run, never between runs: an idle server must leave the cores alone.
+  ort::check(api.AddSessionConfigEntry(target, "session.force_spinning_stop", "1"));
+  ort::check(api.AddSessionConfigEntry(target, "session.inter_op.allow_spinning", "0"));
+  ort::check(api.AddCustomOpDomain(target, ops::domain()));
+}
+
+std::string take_name(char* name, ort::Allocator* allocator) {
+  std::string result(name);
+  ort::check(ort::api().AllocatorFree(allocator, name));
+  return result;
+}
+
+// The last dimension of the one output, which the graph must state.
+int vocab_of(const ort::Session* session) {
+  const auto& api = ort::api();
+  const auto info = ort::make<ort::TypeInfo>(api.SessionGetOutputTypeInfo, session, size_t{0});
+  const ort::TensorInfo* tensor = nullptr;
+  ort::check(api.CastTypeInfoToTensorInfo(info.get(), &tensor));
+  size_t rank = 0;
+  if (tensor) ort::check(api.GetDimensionsCount(tensor, &rank));
+  int64_t dims[2] = {0, 0};
+  if (rank == 2) ort::check(api.GetDimensions(tensor, dims, rank));
+  if (dims[1] < 1 || dims[1] > INT32_MAX) throw invalid("graphPath", "output logits must be [rows, vocabulary]");
+  return static_cast<int>(dims[1]);
+}
+
+}  // namespace
+
+Session::Session(ModelOptions options) : options_(std::move(options)) {
+  if (options_.threads < 1 || options_.threads > kMaxThreads)
+    throw invalid("threads", "must be in [1, " + std::to_string(kMaxThreads) + "], got " +
+                                 std::to_string(options_.threads));
+  if (options_.graph_path.empty()) throw invalid("graphPath", "must not be empty");
+  session_options_ = ort::make<ort::SessionOptions>(ort::api().CreateSessionOptions);
+  configure(session_options_.get(), options_);
+  run_options_ = ort::make<ort::RunOptions>(ort::api().CreateRunOptions);
+}
+
+void Session::load() {
+  const ort::Env* env = ort::env();
+  throw_if_interrupted();
+  try {
+    session_ = ort::make<ort::Session>(ort::api().CreateSession, env, options_.graph_path.c_str(),
+                                       static_cast<const ort::SessionOptions*>(session_options_.get()));
+    read_signature();
+  } catch (const Fault&) {
+    unload();
+    throw_if_interrupted();
+    throw;
+  }
+}
+
+void Session::unload() {
+  session_.reset();
+#if defined(__GLIBC__)
+  malloc_trim(0);  // packed weights go back to the system now, not when the heap is next used
+#endif
+}
+
+void Session::read_signature() {
+  const auto& api = ort::api();
+  const ort::Session* session = session_.get();
+  ort::Allocator* allocator;
+  ort::check(api.GetAllocatorWithDefaultOptions(&allocator));
+  size_t inputs, outputs;
+  ort::check(api.SessionGetInputCount(session, &inputs));
+  ort::check(api.SessionGetOutputCount(session, &outputs));
+  char* name;
+  for (size_t i = 0; i < inputs; i++) {
+    ort::check(api.SessionGetInputName(session, i, allocator, &name));
+    inputs_.push_back(take_name(name, allocator));
+    if (!Feed::knows(inputs_.back())) throw invalid("graphPath", "graph input " + inputs_.back() + " is unknown");
+  }
+  if (outputs != 1) throw invalid("graphPath", "the graph must have one output, has " + std::to_string(outputs));
+  ort::check(api.SessionGetOutputName(session, 0, allocator, &name));
+  if (const std::string found = take_name(name, allocator); found != kOutput)
+    throw invalid("graphPath", "the graph's output must be logits, is " + found);
+  vocab_ = vocab_of(session);
+}
+
+void Session::throw_if_interrupted() const {
+  if (interrupted_) throw Fault(FaultKind::kCancelled, "cancelled");
+}
+
+void Session::interrupt() {
+  interrupted_ = true;
+  ort::check(ort::api().SessionOptionsSetLoadCancellationFlag(session_options_.get(), true));
+  ort::check(ort::api().RunOptionsSetTerminate(run_options_.get()));
+}
+
+void Session::resume() {
+  interrupted_ = false;
+  ort::check(ort::api().SessionOptionsSetLoadCancellationFlag(session_options_.get(), false));
+  ort::check(ort::api().RunOptionsUnsetTerminate(run_options_.get()));
+}
+
+ort::Owned<ort::Value> Session::compute(StepInput& step) {
+  Feed feed(step, inputs_);
+  ops::KernelContext::threads = options_.threads;
+  ort::Value* logits = nullptr;
+  ort::Status* status = ort::api().Run(session_.get(), run_options_.get(), feed.names(), feed.values(), feed.size(),
+                                       &kOutput, 1, &logits);
+  ort::Owned<ort::Value> owned(logits);
+  try {
+    ort::check(status);
+  } catch (const Fault&) {
+    throw_if_interrupted();
+    throw;
+  }
+  return owned;
+}
+
+StepOutput Session::run(StepInput& step) {
+  if (!session_) throw Fault(FaultKind::kFailedPrecondition, "the model is not loaded");
+  throw_if_interrupted();
+  StepOutput output;
+  const auto start = Clock::now();
+  const auto logits = compute(step);
+  output.run_ms = ms_since(start);
+
+  int type;
+  const int64_t* dims;
+  size_t rank;
+  void* data;
+  const auto rows = static_cast<int64_t>(step.logit_rows.size());
+  ort::check(ort::api().GetTensorElementTypeAndShapeDataReference(logits.get(), &type, &dims, &rank));
+  if (type != ort::kFloat || rank != 2 || dims[0] != rows || dims[1] != vocab_)
+    throw Fault(FaultKind::kInternal, "the graph's logits have another shape than [logitRows, vocabulary]");
+  ort::check(ort::api().GetTensorMutableData(logits.get(), &data));
+  const auto* values = static_cast<const float*>(data);
+
+  const auto sampling_start = Clock::now();
+  draw(step, values, output);
+  output.sample_ms = ms_since(sampling_start);
+  if (step.want_logits) output.logits.assign(values, values + rows * vocab_);
+  return output;
+}
+
+void Session::draw(const StepInput& step, const float* logits, StepOutput& output) const {
+  const size_t vocab = static_cast<size_t>(vocab_), samples = step.samples.size();
+  output.samples.resize(samples);
+  output.scores.resize(step.scores.size());
+  parallel_draw(samples + step.scores.size(), vocab, options_.threads, [&](size_t i) {
+    throw_if_interrupted();
+    if (i < samples) {
+      const auto& task = step.samples[i];
+      output.samples[i] = sampling::sample(logits + task.row * vocab, vocab, task.spec);
+    } else {
+      const auto& task = step.scores[i - samples];
+      output.scores[i - samples] = sampling::score(logits + task.row * vocab, vocab, task.spec.token, task.spec.logprobs);
+    }
+  });
+  for (size_t i = 0; i < samples; i++) require_drawn(output.samples[i].status, "samples", i);
+  for (size_t i = 0; i < step.scores.size(); i++) require_drawn(output.scores[i].status, "scores", i);
+}
+
+}  // namespace longhaul::model

@@ -1,0 +1,113 @@
+#include "step.h"
+
+#include <algorithm>
+#include <string>
+
+#include "../fault.h"
+#include "../ops/ragged_batch.h"
+
+namespace longhaul::model {
+namespace {
+
+constexpr int kMaxLogprobs = 20;
+
+std::string text(int64_t value) { return std::to_string(value); }
+
+void require_length(const char* field, int64_t length, int64_t expected) {
+  if (length != expected) throw invalid(field, "must have " + text(expected) + " elements, got " + text(length));
+}
+
+void require_index(const char* field, int64_t value, int64_t end) {
+  if (value < 0 || value >= end) throw invalid(field, text(value) + " is outside [0, " + text(end) + ")");
+}
+
+ops::Tensor<int32_t> vector_tensor(const char* name, const std::vector<int32_t>& values, const int64_t& length) {
+  return {name, values.data(), {&length, 1}};
+}
+
+ops::RaggedBatch require_batch(const StepInput& step) {
+  if (step.token_ids.empty()) throw invalid("tokenIds", "must not be empty");
+  for (int32_t token : step.token_ids)
+    if (token < 0) throw invalid("tokenIds", text(token) + " is negative");
+  if (step.past_lens.empty()) throw invalid("pastLens", "must not be empty");
+  require_length("cuSeqlens", static_cast<int64_t>(step.cu_seqlens.size()), step.batch() + 1);
+  const int64_t sequences = step.batch(), bounds = step.batch() + 1;
+  const auto batch = ops::read_batch(vector_tensor("cuSeqlens", step.cu_seqlens, bounds),
+                                     vector_tensor("pastLens", step.past_lens, sequences));
+  if (batch.tokens != step.tokens()) throw invalid("cuSeqlens", "must end with " + text(step.tokens()));
+  return batch;
+}
+
+// Besides the ranges: no page may receive tokens of two sequences.
+void require_pages(const StepInput& step, const ops::RaggedBatch& batch) {
+  const int width = step.block_table_width;
+  if (width < 1) throw invalid("blockTableWidth", "must be at least 1");
+  require_length("blockTable", static_cast<int64_t>(step.block_table.size()), step.batch() * width);
+  const int pages = step.pool->view().pages;
+  std::vector<int32_t> written;
+  for (int b = 0; b < batch.batch; b++) {
+    const int needed = (batch.total(b) + kPageTokens - 1) / kPageTokens;
+    if (needed > width)
+      throw invalid("blockTableWidth", "sequence " + text(b) + " needs " + text(needed) + " pages, got " + text(width));
+    const int32_t* row = step.block_table.data() + int64_t{b} * width;
+    for (int p = 0; p < needed; p++) require_index("blockTable", row[p], pages);
+    if (batch.new_tokens(b)) written.insert(written.end(), row + batch.past[b] / kPageTokens, row + needed);
+  }
+  std::sort(written.begin(), written.end());
+  const auto twice = std::adjacent_find(written.begin(), written.end());
+  if (twice != written.end()) throw invalid("blockTable", "page " + text(*twice) + " would be written twice");
+}
+
+void require_rope(const StepInput& step) {
+  if (step.rope_classes < 0) throw invalid("ropeClasses", "must not be negative");
+  const int64_t rows = step.rope_classes * step.batch();
+  require_length("ropeScale", static_cast<int64_t>(step.rope_scale.size()), rows);
+  const auto frequencies = static_cast<int64_t>(step.rope_inv_freq.size());
+  if (rows ? frequencies % rows != 0 : frequencies != 0)
+    throw invalid("ropeInvFreq", "must have a multiple of " + text(rows) + " elements, got " + text(frequencies));
+}
+
+void require_rows(const StepInput& step) {
+  const auto rows = static_cast<int64_t>(step.logit_rows.size());
+  int64_t previous = -1;
+  for (int32_t row : step.logit_rows) {
+    require_index("logitRows", row, step.tokens());
+    if (row <= previous) throw invalid("logitRows", "must ascend");
+    previous = row;
+  }
+  for (const auto& sample : step.samples) require_index("samples.row", sample.row, rows);
+  for (const auto& score : step.scores) require_index("scores.row", score.row, rows);
+}
+
+void require_logprobs(const char* field, int value, int low) {
+  if (value < low || value > kMaxLogprobs)
+    throw invalid(field, "must be in [" + text(low) + ", " + text(kMaxLogprobs) + "], got " + text(value));
+}
+
+}  // namespace
+
+void SampleTask::link() {
+  spec.seen_tokens = seen_tokens;
+  spec.seen_counts = seen_counts;
+  spec.bias_tokens = bias_tokens;
+  spec.bias_values = bias_values;
+  spec.banned_tokens = banned_tokens;
+}
+
+int64_t StepInput::rope_pairs() const {
+  return rope_scale.empty() ? 0 : static_cast<int64_t>(rope_inv_freq.size() / rope_scale.size());
+}
+
+void validate(const StepInput& step, int vocab) {
+  const ops::RaggedBatch batch = require_batch(step);
+  require_pages(step, batch);
+  require_rope(step);
+  require_rows(step);
+  for (const auto& sample : step.samples) require_logprobs("samples.logprobs", sample.spec.logprobs, -1);
+  for (const auto& score : step.scores) {
+    require_index("scores.token", score.spec.token, vocab);
+    require_logprobs("scores.logprobs", score.spec.logprobs, 0);
+  }
+}
+
+}  // namespace longhaul::model

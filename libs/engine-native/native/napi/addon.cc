@@ -1,0 +1,62 @@
+// The Node-API surface, declared for TypeScript in src/native-addon.ts.
+#include <napi.h>
+
+#include "../attention/attention.h"
+#include "../ort/library.h"
+#include "arguments.h"
+#include "errors.h"
+#include "kv_pool_object.h"
+#include "model_object.h"
+
+namespace longhaul::napi {
+namespace {
+
+constexpr KernelLevel kLevels[] = {KernelLevel::kScalar, KernelLevel::kAvx2, KernelLevel::kAvx512,
+                                   KernelLevel::kAvx512Bf16};
+
+Napi::Value load(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (!info[0].IsString()) throw invalid("libraryPath", "must be a string");
+    ort::load(info[0].As<Napi::String>().Utf8Value());
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value runtime(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const auto names = ort::providers();
+    Napi::Array providers = Napi::Array::New(env, names.size());
+    for (uint32_t i = 0; i < names.size(); i++) providers.Set(i, names[i]);
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("version", ort::version());
+    result.Set("providers", providers);
+    result.Set("kernelLevel", kernel_level_name(kernel_level()));
+    return result;
+  });
+}
+
+Napi::Value set_level(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (!info[0].IsString()) throw invalid("kernelLevel", "must be a string");
+    const std::string name = info[0].As<Napi::String>();
+    for (KernelLevel level : kLevels)
+      if (name == kernel_level_name(level)) return Napi::Boolean::New(info.Env(), set_kernel_level(level));
+    throw invalid("kernelLevel", "must be scalar, avx2, avx512 or avx512bf16");
+  });
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("load", Napi::Function::New(env, load, "load"));
+  exports.Set("runtime", Napi::Function::New(env, runtime, "runtime"));
+  exports.Set("setKernelLevel", Napi::Function::New(env, set_level, "setKernelLevel"));
+  exports.Set("KvPool", KvPoolObject::define(env));
+  exports.Set("Model", ModelObject::define(env));
+  return exports;
+}
+
+}  // namespace
+}  // namespace longhaul::napi
+
+Napi::Object longhaul_init(Napi::Env env, Napi::Object exports) { return longhaul::napi::init(env, exports); }
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, longhaul_init)

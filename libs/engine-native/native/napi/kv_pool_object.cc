@@ -1,0 +1,76 @@
+#include "kv_pool_object.h"
+
+#include "arguments.h"
+#include "errors.h"
+
+namespace longhaul::napi {
+namespace {
+
+constexpr napi_type_tag kTag = {0x6c6f6e676861756c, 0x6b762d706f6f6c01};
+
+KvDtype dtype_field(const Napi::Object& options) {
+  const std::string name = string_field(options, "dtype");
+  if (name == "bf16") return KvDtype::kBf16;
+  if (name == "f32") return KvDtype::kF32;
+  throw invalid("dtype", "must be bf16 or f32");
+}
+
+}  // namespace
+
+Napi::Function KvPoolObject::define(Napi::Env env) {
+  return DefineClass(env, "KvPool",
+                     {InstanceAccessor<&KvPoolObject::get_handle>("handle"),
+                      InstanceAccessor<&KvPoolObject::get_bytes>("bytes"),
+                      InstanceAccessor<&KvPoolObject::get_huge_pages>("hugePages"),
+                      InstanceMethod<&KvPoolObject::copy_page>("copyPage"),
+                      InstanceMethod<&KvPoolObject::poison_pages>("poisonPages"),
+                      InstanceMethod<&KvPoolObject::dispose>("dispose")});
+}
+
+KvPoolObject& KvPoolObject::from(const Napi::Value& value, const char* name) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) throw invalid(name, "must be a KV pool");
+  return *Unwrap(value.As<Napi::Object>());
+}
+
+KvPoolObject::KvPoolObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<KvPoolObject>(info) {
+  guarded(info.Env(), [&] {
+    const Napi::Object options = object_argument(info, 0, "options");
+    auto pool = std::make_shared<KvPool>(KvPoolShape{
+        int32_field(options, "layers"), int32_field(options, "kvHeads"), int32_field(options, "headDim"),
+        int32_field(options, "pages"), dtype_field(options)});
+    bytes_ = pool->bytes();
+    huge_pages_ = pool->huge_pages();
+    handle_ = kv_registry::add(std::move(pool));
+    Value().TypeTag(&kTag);
+  });
+}
+
+KvPoolObject::~KvPoolObject() { kv_registry::remove(handle_); }
+
+std::shared_ptr<KvPool> KvPoolObject::pool() const {
+  auto result = kv_registry::find(handle_);
+  if (!result) throw Fault(FaultKind::kFailedPrecondition, "the KV pool is disposed");
+  return result;
+}
+
+Napi::Value KvPoolObject::get_handle(const Napi::CallbackInfo& info) { return Napi::BigInt::New(info.Env(), handle_); }
+
+Napi::Value KvPoolObject::get_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes_));
+}
+
+Napi::Value KvPoolObject::get_huge_pages(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), huge_pages_);
+}
+
+void KvPoolObject::copy_page(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { pool()->copy_page(int64_argument(info, 0, "from"), int64_argument(info, 1, "to")); });
+}
+
+void KvPoolObject::poison_pages(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { pool()->poison(typed_view<int32_t>(info[0], "pages")); });
+}
+
+void KvPoolObject::dispose(const Napi::CallbackInfo&) { kv_registry::remove(handle_); }
+
+}  // namespace longhaul::napi

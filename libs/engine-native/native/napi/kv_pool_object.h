@@ -1,0 +1,35 @@
+#pragma once
+
+#include <napi.h>
+
+#include "../kv_pool.h"
+
+namespace longhaul::napi {
+
+// NativeKvPool of addon-types.ts.
+class KvPoolObject : public Napi::ObjectWrap<KvPoolObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // The pool behind a JavaScript value. Throws Fault when it is no pool, or a disposed one.
+  static KvPoolObject& from(const Napi::Value& value, const char* name);
+
+  explicit KvPoolObject(const Napi::CallbackInfo& info);
+  ~KvPoolObject() override;
+
+  int64_t handle() const { return handle_; }
+  std::shared_ptr<KvPool> pool() const;
+
+ private:
+  Napi::Value get_handle(const Napi::CallbackInfo& info);
+  Napi::Value get_bytes(const Napi::CallbackInfo& info);
+  Napi::Value get_huge_pages(const Napi::CallbackInfo& info);
+  void copy_page(const Napi::CallbackInfo& info);
+  void poison_pages(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
+
+  int64_t handle_ = 0;
+  size_t bytes_ = 0;
+  bool huge_pages_ = false;
+};
+
+}  // namespace longhaul::napi

@@ -1,0 +1,104 @@
+#include "step_codec.h"
+
+#include <algorithm>
+
+#include "arguments.h"
+#include "kv_pool_object.h"
+
+namespace longhaul::napi {
+namespace {
+
+void read_sample(const Napi::Object& from, model::SampleTask& to) {
+  to.row = int32_field(from, "row");
+  to.spec.temperature = number_field(from, "temperature");
+  to.spec.top_p = number_field(from, "topP");
+  to.spec.top_k = int32_field(from, "topK");
+  to.spec.min_p = number_field(from, "minP");
+  to.spec.repetition_penalty = number_field(from, "repetitionPenalty");
+  to.spec.presence_penalty = number_field(from, "presencePenalty");
+  to.spec.frequency_penalty = number_field(from, "frequencyPenalty");
+  to.seen_tokens = copied_field<int32_t>(from, "seenTokens");
+  to.seen_counts = copied_field<int32_t>(from, "seenCounts");
+  to.bias_tokens = copied_field<int32_t>(from, "biasTokens");
+  to.bias_values = copied_field<float>(from, "biasValues");
+  to.banned_tokens = copied_field<int32_t>(from, "bannedTokens");
+  to.spec.seed = bigint_field(from, "seed");
+  to.spec.stream = static_cast<uint32_t>(int32_field(from, "stream"));
+  to.spec.position = static_cast<uint32_t>(int32_field(from, "position"));
+  to.spec.logprobs = int32_field(from, "logprobs");
+  to.link();
+}
+
+void read_score(const Napi::Object& from, model::ScoreTask& to) {
+  to.row = int32_field(from, "row");
+  to.spec.token = int32_field(from, "token");
+  to.spec.logprobs = int32_field(from, "logprobs");
+}
+
+template <class Task>
+std::vector<Task> read_list(const Napi::Object& request, const char* name, void (*read)(const Napi::Object&, Task&)) {
+  const Napi::Array list = array_field(request, name);
+  std::vector<Task> result(list.Length());
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    Napi::HandleScope scope(list.Env());
+    const Napi::Value entry = list.Get(i);
+    if (!entry.IsObject()) throw invalid(name, "must hold objects");
+    read(entry.As<Napi::Object>(), result[i]);
+  }
+  return result;
+}
+
+template <class Array, class T>
+Array typed_copy(Napi::Env env, const std::vector<T>& values) {
+  Array array = Array::New(env, values.size());
+  std::ranges::copy(values, array.Data());
+  return array;
+}
+
+Napi::Array write_draws(Napi::Env env, const std::vector<sampling::SampleOutput>& draws) {
+  Napi::Array list = Napi::Array::New(env, draws.size());
+  for (uint32_t i = 0; i < draws.size(); i++) {
+    Napi::HandleScope scope(env);
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("token", Napi::Number::New(env, draws[i].token));
+    entry.Set("logprob", Napi::Number::New(env, draws[i].logprob));
+    entry.Set("topTokens", typed_copy<Napi::Int32Array>(env, draws[i].top_tokens));
+    entry.Set("topLogprobs", typed_copy<Napi::Float32Array>(env, draws[i].top_logprobs));
+    list.Set(i, entry);
+  }
+  return list;
+}
+
+}  // namespace
+
+model::StepInput read_step(const Napi::Value& pool, const Napi::Object& request) {
+  const KvPoolObject& object = KvPoolObject::from(pool, "pool");
+  model::StepInput step;
+  step.pool = object.pool();
+  step.pool_handle = object.handle();
+  step.token_ids = copied_field<int32_t>(request, "tokenIds");
+  step.cu_seqlens = copied_field<int32_t>(request, "cuSeqlens");
+  step.past_lens = copied_field<int32_t>(request, "pastLens");
+  step.block_table = copied_field<int32_t>(request, "blockTable");
+  step.block_table_width = int32_field(request, "blockTableWidth");
+  step.rope_inv_freq = copied_field<float>(request, "ropeInvFreq");
+  step.rope_scale = copied_field<float>(request, "ropeScale");
+  step.rope_classes = int32_field(request, "ropeClasses");
+  step.logit_rows = copied_field<int32_t>(request, "logitRows");
+  step.samples = read_list<model::SampleTask>(request, "samples", read_sample);
+  step.scores = read_list<model::ScoreTask>(request, "scores", read_score);
+  step.want_logits = bool_field(request, "wantLogits");
+  return step;
+}
+
+Napi::Object write_result(Napi::Env env, const model::StepOutput& output, bool with_logits) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("samples", write_draws(env, output.samples));
+  result.Set("scores", write_draws(env, output.scores));
+  result.Set("logits", with_logits ? typed_copy<Napi::Float32Array>(env, output.logits).As<Napi::Value>() : env.Null());
+  result.Set("runMs", Napi::Number::New(env, output.run_ms));
+  result.Set("sampleMs", Napi::Number::New(env, output.sample_ms));
+  return result;
+}
+
+}  // namespace longhaul::napi

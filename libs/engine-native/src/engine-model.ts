@@ -1,0 +1,65 @@
+import { AppError } from '@longhaul/kernel';
+import type { NativeKvPool, NativeModel, NativeModelOptions, StepRequest, StepResult } from './addon-types.js';
+import { EngineKvPool } from './engine-kv-pool.js';
+import type { NativeAddon } from './native-addon.js';
+import { callNative, disposedError, fromNative } from './native-error.js';
+
+function rejectAsAppError(error: unknown): never {
+  throw fromNative(error);
+}
+
+/**
+ * A model whose methods reject with AppErrors: INVALID_ARGUMENT (with the field), CANCELLED, DISPOSED,
+ * STEP_IN_PROGRESS, ENGINE_STATE (not loaded), OUT_OF_MEMORY, ENGINE_FAILED.
+ */
+export class EngineModel implements NativeModel {
+  readonly ready: Promise<void>;
+  readonly #native: NativeModel;
+  #running = false;
+  #disposed = false;
+
+  constructor(addon: NativeAddon, options: NativeModelOptions) {
+    this.#native = callNative(() => new addon.Model(options));
+    this.ready = this.#native.ready.catch(rejectAsAppError);
+    // Whoever does not wait for it meets the failure at the first step.
+    this.ready.catch(() => undefined);
+  }
+
+  get vocabSize(): number {
+    return callNative(() => this.#native.vocabSize);
+  }
+
+  async step(pool: NativeKvPool, request: StepRequest): Promise<StepResult> {
+    if (this.#disposed) throw disposedError('model');
+    if (this.#running) {
+      throw new AppError({
+        code: 'FAILED_PRECONDITION',
+        reason: 'STEP_IN_PROGRESS',
+        message: 'A step of this model is already running; steps are one at a time.',
+      });
+    }
+    const nativePool = EngineKvPool.nativeOf(pool);
+    this.#running = true;
+    try {
+      return await this.#native.step(nativePool, request);
+    } catch (error) {
+      throw fromNative(error);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  cancel(): void {
+    if (!this.#disposed) callNative(() => this.#native.cancel());
+  }
+
+  /** Ends a step or a load in flight, then releases the session. Idempotent. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    await this.#native.dispose().catch(rejectAsAppError);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}

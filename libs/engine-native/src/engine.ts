@@ -1,0 +1,100 @@
+import { AppError, invalidArgument } from '@longhaul/kernel';
+import type {
+  KernelLevel,
+  KvPoolOptions,
+  NativeKvPool,
+  NativeModel,
+  NativeModelOptions,
+  RuntimeInfo,
+} from './addon-types.js';
+import { EngineKvPool } from './engine-kv-pool.js';
+import { EngineModel } from './engine-model.js';
+import { addonPath, onnxRuntimePath } from './locate.js';
+import type { NativeAddon } from './native-addon.js';
+import { callNative } from './native-error.js';
+import { probeAddon } from './probe.js';
+
+/** The native engine of this process. */
+export interface Engine {
+  readonly runtime: RuntimeInfo;
+  /** Throws AppError INVALID_ARGUMENT or OUT_OF_MEMORY. */
+  createPool(options: KvPoolOptions): NativeKvPool;
+  /** Starts loading; `ready` of the result settles when that has ended. Throws AppError INVALID_ARGUMENT. */
+  createModel(options: NativeModelOptions): NativeModel;
+  /**
+   * Chooses the attention kernels for the whole process; for tests and comparisons, and never while a step runs.
+   * Throws AppError INVALID_ARGUMENT where the processor lacks the level.
+   */
+  setKernelLevel(level: KernelLevel): void;
+}
+
+/** Environment variable that chooses the kernels at load: a KernelLevel. */
+export const KERNEL_LEVEL_VARIABLE = 'LONGHAUL_KERNEL_LEVEL';
+
+class AddonEngine implements Engine {
+  readonly #addon: NativeAddon;
+
+  constructor(addon: NativeAddon) {
+    this.#addon = addon;
+  }
+
+  get runtime(): RuntimeInfo {
+    return this.#addon.runtime();
+  }
+
+  createPool(options: KvPoolOptions): NativeKvPool {
+    return new EngineKvPool(this.#addon, options);
+  }
+
+  createModel(options: NativeModelOptions): NativeModel {
+    return new EngineModel(this.#addon, options);
+  }
+
+  setKernelLevel(level: KernelLevel): void {
+    if (callNative(() => this.#addon.setKernelLevel(level))) return;
+    throw invalidArgument('kernelLevel', `kernelLevel: this processor does not run ${level}.`);
+  }
+}
+
+function openAddon(path: string): NativeAddon {
+  const holder: { exports: unknown } = { exports: {} };
+  try {
+    process.dlopen(holder as NodeJS.Module, path);
+  } catch (cause) {
+    throw new AppError({
+      code: 'FAILED_PRECONDITION',
+      reason: 'ENGINE_UNUSABLE',
+      message: `The native engine cannot be loaded: ${String(cause)}`,
+      cause,
+    });
+  }
+  return holder.exports as NativeAddon;
+}
+
+async function open(): Promise<Engine> {
+  const addonFile = addonPath();
+  const library = onnxRuntimePath();
+  await probeAddon(addonFile, library);
+  const addon = openAddon(addonFile);
+  callNative(() => addon.load(library));
+  const engine = new AddonEngine(addon);
+  const level = process.env[KERNEL_LEVEL_VARIABLE];
+  if (level !== undefined && level !== '') engine.setKernelLevel(level as KernelLevel);
+  return engine;
+}
+
+let opened: Promise<Engine> | undefined;
+
+/**
+ * Loads the addon and libonnxruntime, once per process. Rejects with AppError ENGINE_NOT_BUILT or ENGINE_UNUSABLE; a
+ * later call tries again.
+ */
+export async function loadEngine(): Promise<Engine> {
+  opened ??= open();
+  try {
+    return await opened;
+  } catch (error) {
+    opened = undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,30 @@
+import type {
+  KernelLevel,
+  KvPoolOptions,
+  NativeKvPool,
+  NativeModel,
+  NativeModelOptions,
+  RuntimeInfo,
+} from './addon-types.js';
+
+/** The exports of the compiled addon. Its errors are `NativeError`s. */
+export interface NativeAddon {
+  /** Loads libonnxruntime, once per process; later calls do nothing. Must come before everything else. */
+  load(libraryPath: string): void;
+  runtime(): RuntimeInfo;
+  /** False where the processor lacks the level. Must not be called while a step runs. */
+  setKernelLevel(level: KernelLevel): boolean;
+  KvPool: new (options: KvPoolOptions) => NativeKvPool;
+  Model: new (options: NativeModelOptions) => NativeModel;
+}
+
+export type NativeErrorKind =
+  'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED' | 'CANCELLED' | 'FAILED_PRECONDITION' | 'INTERNAL';
+
+/** What the addon throws: an Error with these properties. */
+export interface NativeError {
+  message: string;
+  kind: NativeErrorKind;
+  /** The argument at fault, if one is. */
+  field?: string;
+}
