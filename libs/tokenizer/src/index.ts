@@ -1,1 +1,17 @@
-export {};
+export {
+  createTokenizer,
+  type DecodeOptions,
+  type EncodeAsyncOptions,
+  type EncodeOptions,
+  type Tokenizer,
+} from './tokenizer.js';
+export { MAX_TEXT_UNITS } from './bpe-tokenizer.js';
+export { createDetokenizer, type Detokenizer, type DetokenizerOptions } from './detokenizer.js';
+export {
+  createStopMatcher,
+  MAX_STOPS,
+  MAX_STOP_UNITS,
+  type StopMatcher,
+  type StopMatcherOptions,
+  type StopResult,
+} from './stop-matcher.js';

@@ -1,0 +1,59 @@
+import { idAt, objectAt, objectsAt, stringAt, unsupported, type JsonObject } from './json.js';
+
+/** One entry of `added_tokens`: found in the text before anything else happens to it. */
+export interface AddedToken {
+  id: number;
+  content: string;
+  /** Control token: skipped when decoding, and not read from text unless asked for. */
+  special: boolean;
+  /** Only between non-word characters. */
+  singleWord: boolean;
+  /** Takes the white space on its left (right) with it. */
+  lstrip: boolean;
+  rstrip: boolean;
+  /** Looked for in the normalised text. */
+  normalized: boolean;
+}
+
+/** What the ids mean: the model's own entries and the added ones over them. */
+export interface Vocabulary {
+  /** Vocabulary spelling → id, of the model alone. */
+  readonly model: ReadonlyMap<string, number>;
+  readonly added: readonly AddedToken[];
+  /** Vocabulary spelling by id; undefined where there is no token. */
+  readonly tokens: readonly (string | undefined)[];
+  readonly specialIds: ReadonlySet<number>;
+}
+
+function modelVocabulary(model: JsonObject): Map<string, number> {
+  const entries = Object.entries(objectAt(model['vocab'], 'model.vocab'));
+  return new Map(entries.map(([token, id]) => [token, idAt(id, `model.vocab[${JSON.stringify(token)}]`)]));
+}
+
+function addedToken(spec: JsonObject, model: ReadonlyMap<string, number>, where: string): AddedToken {
+  const content = stringAt(spec['content'], `${where}.content`);
+  return {
+    id: model.get(content) ?? idAt(spec['id'], `${where}.id`),
+    content,
+    special: spec['special'] === true,
+    singleWord: spec['single_word'] === true,
+    lstrip: spec['lstrip'] === true,
+    rstrip: spec['rstrip'] === true,
+    normalized: spec['normalized'] === true,
+  };
+}
+
+/** Reads `model.vocab` and `added_tokens` of a tokenizer.json. */
+export function readVocabulary(root: JsonObject): Vocabulary {
+  const modelSpec = objectAt(root['model'], 'model');
+  if (Array.isArray(modelSpec['vocab'])) throw unsupported('model Unigram is not supported.');
+  const model = modelVocabulary(modelSpec);
+  const added = objectsAt(root['added_tokens'], 'added_tokens')
+    .map((spec, index) => addedToken(spec, model, `added_tokens[${index}]`))
+    .filter((token) => token.content !== '');
+  const tokens: (string | undefined)[] = [];
+  for (const [token, id] of model) tokens[id] = token;
+  for (const token of added) tokens[token.id] = token.content;
+  const specialIds = new Set(added.filter((token) => token.special).map((token) => token.id));
+  return { model, added, tokens, specialIds };
+}
