@@ -1,1 +1,13 @@
-export {};
+export type { EngineOptions } from './context.js';
+export { createEngine } from './engine.js';
+export type { Engine } from './engine.js';
+export { engineViolations } from './invariants.js';
+export { defaultLimits, PAGE_TOKENS, pagesFor } from './limits.js';
+export type { EngineLimits } from './limits.js';
+export type { EngineObserver, FinishedRequest, StepOutcome, StepStats } from './observer.js';
+export type * from './ports.js';
+export { systemClock } from './ports.js';
+export { gumbelNoise, philox4x32 } from './sampling/philox.js';
+export type { NoiseKey, Words } from './sampling/philox.js';
+export { processLogits, sampleReference, scoreReference, survivors } from './sampling/sampler.js';
+export type { EngineSnapshot, SequenceSnapshot } from './snapshot.js';

@@ -1,0 +1,18 @@
+import type { EngineLimits } from './limits.js';
+import type { EngineObserver } from './observer.js';
+import type { Clock, Detokenize, ModelFacts, ModelRunner, RopeTables, StopMatching } from './ports.js';
+
+/** Everything the engine works with; given once, never swapped. */
+export interface EngineOptions {
+  runner: ModelRunner;
+  model: ModelFacts;
+  rope: RopeTables;
+  detokenize: Detokenize;
+  stops: StopMatching;
+  limits: EngineLimits;
+  clock?: Clock;
+  observer?: EngineObserver;
+}
+
+/** The options with their defaults filled in. */
+export type EngineContext = Required<EngineOptions>;

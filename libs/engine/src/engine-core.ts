@@ -1,0 +1,253 @@
+import { AppError } from '@longhaul/kernel';
+import {
+  validateGenerationRequest,
+  type BackendLoad,
+  type FinishReason,
+  type GenerationEvent,
+  type GenerationRequest,
+} from '@longhaul/inference';
+import type { EngineContext, EngineOptions } from './context.js';
+import type { Engine } from './engine.js';
+import { engineErrors } from './errors.js';
+import { checkLimits, PAGE_TOKENS, pagesFor } from './limits.js';
+import { notify } from './observer.js';
+import { BlockManager } from './pages/block-manager.js';
+import { systemClock } from './ports.js';
+import { RetryHint } from './scheduler/retry-hint.js';
+import { Scheduler } from './scheduler/scheduler.js';
+import { openRequest } from './sequence/open-request.js';
+import type { RequestState } from './sequence/request-state.js';
+import type { Sequence } from './sequence/sequence.js';
+import { takeSnapshot, type EngineSnapshot } from './snapshot.js';
+import { StepCommit } from './step/step-commit.js';
+import { StepTransaction } from './step/step-transaction.js';
+import { EventBuffer } from './stream/event-buffer.js';
+
+type Mode = 'serving' | 'draining' | 'closed' | 'failed';
+
+/** The engine's lifecycle: requests in, steps while there are any, requests out. See {@link Engine}. */
+export class EngineCore implements Engine {
+  readonly #context: EngineContext;
+  readonly #blocks: BlockManager;
+  readonly #scheduler: Scheduler;
+  readonly #transaction: StepTransaction;
+  readonly #requests = new Map<string, RequestState>();
+  readonly #retryHint = new RetryHint();
+  #mode: Mode = 'serving';
+  #failures = 0;
+  #loop: Promise<void> | null = null;
+
+  constructor(options: EngineOptions) {
+    checkLimits(options.limits);
+    this.#context = { clock: systemClock, observer: {}, ...options };
+    const { runner, limits } = this.#context;
+    this.#blocks = new BlockManager(runner, limits);
+    this.#scheduler = new Scheduler(limits, this.#blocks, {
+      admitted: (sequence, cachedTokens) => this.#onAdmitted(sequence, cachedTokens),
+      preempted: (sequence, lostTokens) => this.#onPreempted(sequence, lostTokens),
+    });
+    const parts = { blocks: this.#blocks, scheduler: this.#scheduler };
+    const lifecycle = {
+      finish: (request: RequestState, reasons: readonly FinishReason[]) => this.#finish(request, reasons),
+      fail: (request: RequestState, error: AppError) => this.#fail(request, error),
+    };
+    const commit = new StepCommit(this.#context, { ...parts, lifecycle });
+    this.#transaction = new StepTransaction(this.#context, { ...parts, commit });
+  }
+
+  submit(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent> {
+    let state: RequestState | null = null;
+    const events = new EventBuffer(() => {
+      if (state !== null) this.#fail(state, engineErrors.cancelled());
+    });
+    try {
+      this.#assertAcceptable(request, signal);
+      state = openRequest(request, this.#context, events);
+      this.#accept(state, signal);
+    } catch (error) {
+      const refusal = AppError.from(error);
+      notify(() => this.#context.observer.rejected?.({ requestId: request.requestId, error: refusal }));
+      events.fail(refusal);
+    }
+    return events;
+  }
+
+  load(): BackendLoad {
+    const { total, active } = this.#blocks.pool.counts();
+    return {
+      ready: this.#mode === 'serving',
+      running: this.#scheduler.running.length,
+      waiting: this.#scheduler.waiting.size,
+      kvUsage: active / total,
+    };
+  }
+
+  snapshot(): EngineSnapshot {
+    const { limits } = this.#context;
+    const reservations = this.#transaction.reservations();
+    return takeSnapshot({ limits, blocks: this.#blocks, scheduler: this.#scheduler, reservations });
+  }
+
+  async drain(): Promise<void> {
+    if (this.#mode === 'serving') this.#mode = 'draining';
+    await this.#loop;
+  }
+
+  async close(): Promise<void> {
+    if (this.#mode !== 'failed') this.#mode = 'closed';
+    this.#failAll(() => engineErrors.closed());
+    await this.#loop;
+  }
+
+  #assertAcceptable(request: GenerationRequest, signal: AbortSignal | undefined): void {
+    const { model, limits } = this.#context;
+    if (this.#mode === 'failed') throw engineErrors.broken(undefined);
+    if (this.#mode === 'closed') throw engineErrors.closed();
+    if (this.#mode === 'draining') throw engineErrors.draining();
+    if (signal?.aborted === true) throw engineErrors.cancelled(signal.reason);
+    validateGenerationRequest(request, model);
+    if (this.#requests.has(request.requestId)) throw engineErrors.duplicateId();
+    if (request.n > limits.maxSequences) throw engineErrors.tooManyChoices(request.n, limits.maxSequences);
+    // The last token is drawn but never stored.
+    const neededTokens = request.promptTokenIds.length + request.maxTokens - 1;
+    const capacityTokens = limits.pages * PAGE_TOKENS;
+    if (pagesFor(neededTokens) > limits.pages) throw engineErrors.kvCapacity({ neededTokens, capacityTokens });
+    if (request.deadlineMs !== null && this.#context.clock.nowMs() >= request.deadlineMs) throw engineErrors.deadline();
+    this.#assertRoomToWait(request.promptTokenIds.length);
+  }
+
+  #assertRoomToWait(promptTokens: number): void {
+    const { maxWaiting, maxWaitingTokens } = this.#context.limits;
+    const { freshCount: waiting, freshTokens } = this.#scheduler.waiting;
+    const retryAfterMs = this.#retryHint.afterMs(waiting);
+    if (waiting >= maxWaiting) throw engineErrors.queueFull({ waiting, maxWaiting, retryAfterMs });
+    // A prompt larger than the bound may still wait alone, or it could never be served.
+    const waitingTokens = freshTokens + promptTokens;
+    if (waiting > 0 && waitingTokens > maxWaitingTokens) {
+      throw engineErrors.queueTokensFull({ waitingTokens, maxWaitingTokens, retryAfterMs });
+    }
+  }
+
+  #accept(state: RequestState, signal: AbortSignal | undefined): void {
+    const { requestId, promptTokenIds } = state.request;
+    const onAbort = (): void => this.#fail(state, engineErrors.cancelled(signal?.reason));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    state.detach = () => signal?.removeEventListener('abort', onAbort);
+    this.#requests.set(requestId, state);
+    for (const sequence of state.sequences) this.#scheduler.waiting.add(sequence);
+    const waiting = this.#scheduler.waiting.size;
+    notify(() => this.#context.observer.queued?.({ requestId, promptTokens: promptTokenIds.length, waiting }));
+    this.#loop ??= this.#runLoop();
+  }
+
+  /** Steps until no request is left. Never rejects: a defect of the engine fails all requests instead of hanging. */
+  async #runLoop(): Promise<void> {
+    // Requests that are submitted together belong into one batch.
+    await Promise.resolve();
+    try {
+      while (this.#requests.size > 0) await this.#step();
+    } catch (error) {
+      this.#break(error);
+    } finally {
+      this.#loop = null;
+    }
+  }
+
+  async #step(): Promise<void> {
+    this.#expire();
+    if (this.#requests.size === 0) return;
+    const outcome = await this.#transaction.run();
+    if (outcome.kind === 'idle') {
+      if (this.#requests.size > 0) throw new Error('requests are waiting but none can be planned');
+      return;
+    }
+    if (outcome.kind === 'committed') {
+      this.#failures = 0;
+      notify(() => this.#context.observer.step?.(outcome));
+      return;
+    }
+    const { error, sequences, gaveUp } = outcome;
+    notify(() => this.#context.observer.step?.({ kind: 'failed', error, sequences, gaveUp: gaveUp.length }));
+    for (const sequence of gaveUp) this.#fail(sequence.owner, engineErrors.stepFailed(error));
+    if (++this.#failures >= this.#context.limits.maxConsecutiveFailures) this.#break(error);
+  }
+
+  /** Ends what is past its deadline and what nobody reads. */
+  #expire(): void {
+    const { clock, limits } = this.#context;
+    const now = clock.nowMs();
+    const monotonic = clock.monotonicMs();
+    for (const state of [...this.#requests.values()]) {
+      const { deadlineMs } = state.request;
+      const { unreadSinceMs } = state.events;
+      const { stallTimeoutMs } = limits;
+      if (deadlineMs !== null && now >= deadlineMs) this.#fail(state, engineErrors.deadline());
+      else if (stallTimeoutMs !== null && unreadSinceMs !== null && monotonic - unreadSinceMs >= stallTimeoutMs) {
+        this.#fail(state, engineErrors.stalled(stallTimeoutMs));
+      }
+    }
+  }
+
+  #break(cause: unknown): void {
+    this.#mode = 'failed';
+    this.#failAll(() => engineErrors.broken(cause));
+  }
+
+  #failAll(error: () => AppError): void {
+    for (const state of [...this.#requests.values()]) this.#fail(state, error());
+  }
+
+  #fail(state: RequestState, error: AppError): void {
+    if (state.ended) return;
+    this.#forget(state);
+    state.events.fail(error);
+    notify(() => this.#context.observer.failed?.({ requestId: state.request.requestId, error }));
+  }
+
+  #finish(state: RequestState, reasons: readonly FinishReason[]): void {
+    this.#forget(state);
+    const { request, submittedMs, cachedTokens, completionTokens } = state;
+    const now = this.#context.clock.monotonicMs();
+    const admittedMs = state.admittedMs ?? now;
+    const firstTokenMs = state.firstTokenMs ?? now;
+    const timings = {
+      queueMs: admittedMs - submittedMs,
+      prefillMs: firstTokenMs - admittedMs,
+      decodeMs: now - firstTokenMs,
+    };
+    const usage = { promptTokens: request.promptTokenIds.length, cachedTokens, completionTokens };
+    state.events.push({ kind: 'done', usage, timings }, now);
+    state.events.close();
+    this.#retryHint.finished(now);
+    const { requestId } = request;
+    const totalMs = now - submittedMs;
+    notify(() => this.#context.observer.finished?.({ requestId, reasons, usage, timings, totalMs }));
+  }
+
+  /** Frees everything a request holds, reserved pages of a step in flight included. */
+  #forget(state: RequestState): void {
+    state.ended = true;
+    state.detach();
+    this.#requests.delete(state.request.requestId);
+    for (const sequence of state.sequences) {
+      this.#transaction.abandon(sequence);
+      if (sequence.state !== 'ended') this.#scheduler.end(sequence);
+    }
+  }
+
+  #onAdmitted(sequence: Sequence, cachedTokens: number): void {
+    const { owner } = sequence;
+    if (owner.admittedMs !== null) return;
+    owner.admittedMs = this.#context.clock.monotonicMs();
+    owner.cachedTokens = cachedTokens;
+    const queueMs = owner.admittedMs - owner.submittedMs;
+    const { requestId, promptTokenIds } = owner.request;
+    const promptTokens = promptTokenIds.length;
+    notify(() => this.#context.observer.admitted?.({ requestId, queueMs, promptTokens, cachedTokens }));
+  }
+
+  #onPreempted(sequence: Sequence, lostTokens: number): void {
+    const { requestId } = sequence.owner.request;
+    notify(() => this.#context.observer.preempted?.({ requestId, choice: sequence.choice, lostTokens }));
+  }
+}

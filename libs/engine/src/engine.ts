@@ -1,0 +1,29 @@
+import type { BackendLoad, GenerationEvent, GenerationRequest } from '@longhaul/inference';
+import type { EngineOptions } from './context.js';
+import { EngineCore } from './engine-core.js';
+import type { EngineSnapshot } from './snapshot.js';
+
+/** Serves one model: many requests at once over one runner and one pool of KV pages. */
+export interface Engine {
+  /**
+   * Takes a request. It is queued at once; the events come through the iterator, which can be read once.
+   *
+   * The iterator throws AppError: INVALID_ARGUMENT (also reason CONTEXT_LENGTH_EXCEEDED, KV_CAPACITY_EXCEEDED),
+   * RESOURCE_EXHAUSTED (QUEUE_FULL), UNAVAILABLE (ENGINE_DRAINING, ENGINE_CLOSED, ENGINE_FAILED), ALREADY_EXISTS,
+   * DEADLINE_EXCEEDED (also CONSUMER_STALLED), CANCELLED, INTERNAL (STEP_FAILED, MODEL_OUTPUT_INVALID).
+   * Ending the iteration early or aborting the signal frees everything the request holds, at once.
+   */
+  submit(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent>;
+  load(): BackendLoad;
+  /** The whole state, for invariants and diagnosis; copies everything. */
+  snapshot(): EngineSnapshot;
+  /** Takes no more requests; resolves when the last one has ended. */
+  drain(): Promise<void>;
+  /** Ends all requests with UNAVAILABLE and resolves when no step is in flight. The runner stays the caller's. */
+  close(): Promise<void>;
+}
+
+/** Throws INVALID_ARGUMENT naming the limit that makes no sense. */
+export function createEngine(options: EngineOptions): Engine {
+  return new EngineCore(options);
+}

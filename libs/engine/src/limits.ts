@@ -1,0 +1,76 @@
+import { invalidArgument } from '@longhaul/kernel';
+
+/** Tokens per KV page; the native pool has the same number. */
+export const PAGE_TOKENS = 16;
+
+/** Every bound of the engine. All are positive integers unless said otherwise. */
+export interface EngineLimits {
+  /** KV pages of the runner's pool. */
+  pages: number;
+  /** Sequences in one step; each choice of a request is one. */
+  maxSequences: number;
+  /** Tokens of one step, decodes and prefill together. More than maxSequences, so that prefill always advances. */
+  maxBatchedTokens: number;
+  /** Prefill tokens of one step: the longest a running stream waits for somebody else's prompt. */
+  maxPrefillTokens: number;
+  /** Requests that may wait. */
+  maxWaiting: number;
+  /** Prompt tokens that may wait, over all waiting requests. */
+  maxWaitingTokens: number;
+  /** Rows scored for prompt log-probabilities in one step; bounds the memory of their logits. */
+  maxScoreRows: number;
+  /** A consumer that leaves events unread for this long loses its request; null is never. */
+  stallTimeoutMs: number | null;
+  /** Keep pages of finished sequences for later requests with the same prefix. */
+  prefixCaching: boolean;
+  /** Failed steps in a row after which the engine stops taking requests. */
+  maxConsecutiveFailures: number;
+}
+
+/** Values for a small CPU server; `pages` follows from memory and has no default. */
+export const defaultLimits: Omit<EngineLimits, 'pages'> = {
+  maxSequences: 32,
+  maxBatchedTokens: 512,
+  maxPrefillTokens: 480,
+  maxWaiting: 256,
+  maxWaitingTokens: 4_000_000,
+  maxScoreRows: 64,
+  stallTimeoutMs: 120_000,
+  prefixCaching: true,
+  maxConsecutiveFailures: 8,
+};
+
+const INTEGER_LIMITS = [
+  'pages',
+  'maxSequences',
+  'maxBatchedTokens',
+  'maxPrefillTokens',
+  'maxWaiting',
+  'maxWaitingTokens',
+  'maxScoreRows',
+  'maxConsecutiveFailures',
+] as const;
+
+/** Throws INVALID_ARGUMENT naming the first limit that makes no sense. */
+export function checkLimits(limits: EngineLimits): void {
+  for (const name of INTEGER_LIMITS) {
+    const value = limits[name];
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw invalidArgument(`limits.${name}`, `limits.${name} must be a positive integer, not ${String(value)}.`);
+    }
+  }
+  if (limits.maxBatchedTokens <= limits.maxSequences) {
+    throw invalidArgument(
+      'limits.maxBatchedTokens',
+      `limits.maxBatchedTokens (${limits.maxBatchedTokens}) must exceed limits.maxSequences (${limits.maxSequences}).`,
+    );
+  }
+  if (limits.stallTimeoutMs !== null && !(limits.stallTimeoutMs > 0)) {
+    throw invalidArgument('limits.stallTimeoutMs', 'limits.stallTimeoutMs must be positive or null.');
+  }
+}
+
+/** Pages that hold this many tokens. */
+export function pagesFor(tokens: number): number {
+  return Math.ceil(tokens / PAGE_TOKENS);
+}

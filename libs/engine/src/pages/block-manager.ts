@@ -1,0 +1,152 @@
+import { PAGE_TOKENS, pagesFor } from '../limits.js';
+import type { ModelRunner } from '../ports.js';
+import type { Sequence } from '../sequence/sequence.js';
+import { PagePool } from './page-pool.js';
+import { PrefixCache } from './prefix-cache.js';
+
+/** Pages set aside for one sequence's share of a step. The block table is untouched until commit. */
+export interface Reservation {
+  /** Pages to append to the block table. */
+  readonly appended: readonly number[];
+  /** Replacement of a shared last page that the step writes to; null when the page is the sequence's own. */
+  readonly replaced: { index: number; page: number } | null;
+}
+
+/** Block tables of all sequences over one pool: reserve, commit, release, share, and the prefix cache. */
+export class BlockManager {
+  readonly pool: PagePool;
+  readonly cache: PrefixCache;
+  readonly #runner: ModelRunner;
+  readonly #caching: boolean;
+  #freed: number[] = [];
+
+  constructor(runner: ModelRunner, options: { pages: number; prefixCaching: boolean }) {
+    this.#runner = runner;
+    this.#caching = options.prefixCaching;
+    this.pool = new PagePool(options.pages, runner.poison ? (page) => this.#freed.push(page) : undefined);
+    this.cache = new PrefixCache(this.pool);
+  }
+
+  /** Pages that `reserve` would take. */
+  pagesNeeded(sequence: Sequence, newTokens: number): number {
+    const appended = pagesFor(sequence.computed + newTokens) - sequence.pages.length;
+    return appended + (this.#sharedLastPage(sequence) === null ? 0 : 1);
+  }
+
+  /** Sets pages aside for `newTokens` more tokens. Null, and nothing taken, when the pool is short. */
+  reserve(sequence: Sequence, newTokens: number): Reservation | null {
+    if (this.pagesNeeded(sequence, newTokens) > this.pool.available) return null;
+    const index = this.#sharedLastPage(sequence);
+    const replaced = index === null ? null : { index, page: this.#take() };
+    const appended: number[] = [];
+    const end = pagesFor(sequence.computed + newTokens);
+    for (let i = sequence.pages.length; i < end; i++) appended.push(this.#take());
+    return { appended, replaced };
+  }
+
+  /** Poisons what has been freed since, if the runner can. Between steps only, before reservations. */
+  poisonFreed(): void {
+    if (this.#freed.length === 0 || this.#runner.poison === undefined) return;
+    const stillFree = new Set(this.#freed.filter((page) => this.pool.isFree(page)));
+    this.#freed = [];
+    if (stillFree.size > 0) this.#runner.poison(Int32Array.from(stillFree));
+  }
+
+  /** Copies shared last pages to their replacements. Between steps only, after all reservations. */
+  copyShared(planned: readonly { sequence: Sequence; reservation: Reservation }[]): void {
+    for (const { sequence, reservation } of planned) {
+      const { replaced } = reservation;
+      if (replaced !== null) this.#runner.copyPage(sequence.pages.at(replaced.index), replaced.page);
+    }
+  }
+
+  /** Gives a reservation back. */
+  release(reservation: Reservation): void {
+    if (reservation.replaced !== null) this.pool.release(reservation.replaced.page);
+    for (const page of reservation.appended) this.pool.release(page);
+  }
+
+  /** The step has run: the tokens are computed, their pages belong to the sequence, full blocks become visible. */
+  commit(sequence: Sequence, newTokens: number, reservation: Reservation): void {
+    const { replaced } = reservation;
+    if (replaced !== null) {
+      this.pool.release(sequence.pages.at(replaced.index));
+      sequence.pages.set(replaced.index, replaced.page);
+    }
+    for (const page of reservation.appended) sequence.pages.push(page);
+    sequence.computed += newTokens;
+  }
+
+  /** Publishes the sequence's full blocks in the prefix cache. */
+  publish(sequence: Sequence): void {
+    if (!this.#caching) return;
+    const fullBlocks = Math.floor(sequence.computed / PAGE_TOKENS);
+    for (let block = sequence.nodes.length; block < fullBlocks; block++) {
+      const page = sequence.pages.at(block);
+      const parent = sequence.nodes[block - 1] ?? null;
+      const tokens = sequence.blockTokens(block);
+      const node = this.cache.insert({ parent, key: sequence.key(block), tokens, page });
+      if (node === null) return;
+      // Somebody computed the same block meanwhile: keep one copy, so that a chain's users hold all of its pages.
+      if (node.page !== page) {
+        this.pool.retain(node.page);
+        sequence.pages.set(block, node.page);
+        this.pool.release(page);
+      }
+      sequence.nodes.push(node);
+    }
+  }
+
+  /** Gives a waiting sequence the cached blocks of its prefix; all but the last token at most. Returns the tokens. */
+  adoptPrefix(sequence: Sequence): number {
+    if (!this.#caching) return 0;
+    const blocks = Math.floor((sequence.tokens.length - 1) / PAGE_TOKENS);
+    const keys = Array.from({ length: blocks }, (_, block) => sequence.key(block));
+    const nodes = this.cache.match(keys, (block) => sequence.blockTokens(block));
+    for (const node of nodes) sequence.pages.push(node.page);
+    sequence.nodes = nodes;
+    sequence.hitNodes = nodes.length;
+    sequence.computed = nodes.length * PAGE_TOKENS;
+    return sequence.computed;
+  }
+
+  /** Lets `fork` share everything that `parent` has computed. */
+  share(parent: Sequence, fork: Sequence): void {
+    for (const page of parent.pages.view()) {
+      this.pool.retain(page);
+      fork.pages.push(page);
+    }
+    fork.nodes = [...parent.nodes];
+    fork.hitNodes = parent.nodes.length;
+    fork.computed = parent.computed;
+  }
+
+  /** Takes everything from a sequence. The deepest blocks go first, so that eviction begins with them. */
+  drop(sequence: Sequence): void {
+    const pages = sequence.pages.view();
+    for (let i = pages.length - 1; i >= 0; i--) this.pool.release(pages[i] as number);
+    sequence.pages.clear();
+    sequence.nodes = [];
+    sequence.hitNodes = 0;
+    sequence.computed = 0;
+  }
+
+  /** Withdraws the blocks that the sequence itself has published: their content cannot be trusted. */
+  distrust(sequence: Sequence): void {
+    this.cache.forget(sequence.nodes.slice(sequence.hitNodes));
+  }
+
+  /** Index of the page that the next token goes to, if other sequences use it as well. */
+  #sharedLastPage(sequence: Sequence): number | null {
+    const index = Math.floor(sequence.computed / PAGE_TOKENS);
+    if (index >= sequence.pages.length) return null;
+    return this.pool.references(sequence.pages.at(index)) > 1 ? index : null;
+  }
+
+  #take(): number {
+    const page = this.pool.take();
+    // `reserve` has counted; running short here is a defect in the accounting.
+    if (page === null) throw new Error('the page pool is shorter than it said');
+    return page;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * What the engine needs from outside. The shapes of a step are those of the native addon's contract, so that the
+ * adapter over it only passes them on; tests put a simulated model behind the same port.
+ */
+
+/** One sample to draw; see the sampler of this package for the meaning of every field. */
+export interface SampleSpec {
+  /** Index into `logitRows`. Several samples may share a row. */
+  row: number;
+  temperature: number;
+  topP: number;
+  topK: number;
+  minP: number;
+  repetitionPenalty: number;
+  presencePenalty: number;
+  frequencyPenalty: number;
+  /** Tokens of prompt or output, each once. */
+  seenTokens: Int32Array;
+  /** Occurrences in the output of each of `seenTokens`. */
+  seenCounts: Int32Array;
+  biasTokens: Int32Array;
+  biasValues: Float32Array;
+  bannedTokens: Int32Array;
+  seed: bigint;
+  /** Choice index. */
+  stream: number;
+  /** Number of tokens before the one to be drawn. */
+  position: number;
+  /** -1: no log-probabilities; otherwise how many alternatives. */
+  logprobs: number;
+}
+
+/** A token whose log-probability at a row is wanted. */
+export interface ScoreSpec {
+  row: number;
+  token: number;
+  logprobs: number;
+}
+
+export interface SampleResult {
+  /** -1 where the row could not be sampled (a logit is not finite). */
+  token: number;
+  /** From the raw logits; NaN when not asked for. */
+  logprob: number;
+  topTokens: Int32Array;
+  topLogprobs: Float32Array;
+}
+
+/** One ragged batch: sequence b brings `cuSeqlens[b+1] - cuSeqlens[b]` tokens after `pastLens[b]` stored ones. */
+export interface RunnerStep {
+  /** [T] */
+  tokenIds: Int32Array;
+  /** [B + 1] */
+  cuSeqlens: Int32Array;
+  /** [B] */
+  pastLens: Int32Array;
+  /** [B, blockTableWidth] page numbers; entries past a sequence's last page are 0 and never read. */
+  blockTable: Int32Array;
+  blockTableWidth: number;
+  /** [ropeClasses, B, ropePairs] */
+  ropeInvFreq: Float32Array;
+  /** [ropeClasses, B] */
+  ropeScale: Float32Array;
+  ropeClasses: number;
+  /** [R] rows of T whose logits are wanted, ascending. */
+  logitRows: Int32Array;
+  samples: readonly SampleSpec[];
+  scores: readonly ScoreSpec[];
+  wantLogits: boolean;
+}
+
+export interface RunnerResult {
+  samples: readonly SampleResult[];
+  scores: readonly SampleResult[];
+  /** Milliseconds in the model and in sampling. */
+  runMs: number;
+  sampleMs: number;
+}
+
+/** A model with its pool of KV pages. The engine has one step in flight at most and calls nothing else meanwhile. */
+export interface ModelRunner {
+  /** Rejects when the batch could not be computed; only pages of this batch's new tokens may then have changed. */
+  step(request: RunnerStep): Promise<RunnerResult>;
+  /** Copies one page over all layers. Called between steps only. */
+  copyPage(from: number, to: number): void;
+  /** Fills freed pages with NaN. Optional; a debugging aid that proves freed pages are never read. */
+  poison?(pages: Int32Array): void;
+}
+
+/** Rotary tables of one sequence, fixed for its life. */
+export interface RopeTable {
+  /** Equal keys mean equal tables; part of the prefix-cache key. */
+  key: string;
+  /** [classes * pairs] */
+  invFreq: Float32Array;
+  /** [classes] */
+  scale: Float32Array;
+}
+
+/** Chooses the tables by the longest the sequence can become (dynamic and longrope scaling depend on it). */
+export interface RopeTables {
+  readonly classes: number;
+  readonly pairs: number;
+  forLength(totalTokens: number): RopeTable;
+}
+
+/** Token ids to text, incrementally; never splits a character. */
+export interface Detokenizer {
+  push(tokenId: number): string;
+  finish(): string;
+}
+
+export interface Detokenize {
+  open(options: { includeSpecial: boolean }): Detokenizer;
+}
+
+/** Finds the strings that end a choice in streamed text; holds back text that may be the beginning of one. */
+export interface StopMatcher {
+  /** `text` may be shown; `stopped` is the string that has been found, after which nothing more is pushed. */
+  push(text: string): { text: string; stopped: string | null };
+  /** What was held back, when no more text comes. */
+  finish(): string;
+}
+
+export interface StopMatching {
+  open(options: { strings: readonly string[]; includeStopString: boolean }): StopMatcher;
+}
+
+/** Time. `nowMs` is Unix time for deadlines; `monotonicMs` never goes back and is for durations. */
+export interface Clock {
+  nowMs(): number;
+  monotonicMs(): number;
+}
+
+export const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+
+/** What the engine has to know of the model it serves. */
+export interface ModelFacts {
+  /** SHA-256 (hex) of everything that decides KV values. */
+  fingerprint: string;
+  /** Names the arithmetic (KV dtype, kernel class); KV of different numerics is never shared. */
+  numericsId: string;
+  contextLength: number;
+  vocabSize: number;
+  eosTokenIds: readonly number[];
+}

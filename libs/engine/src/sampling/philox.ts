@@ -1,0 +1,49 @@
+const M0 = 0xd2511f53n;
+const M1 = 0xcd9e8d57n;
+const W0 = 0x9e3779b9;
+const W1 = 0xbb67ae85;
+const ROUNDS = 10;
+
+/** Four unsigned 32-bit words. */
+export type Words = readonly [number, number, number, number];
+
+/**
+ * Philox4x32-10, a counter-based generator (Salmon et al., 2011): a pure function, so noise can be keyed by where it
+ * is used and does not depend on what was drawn before.
+ *
+ * @param key 64 bits; the low half is the first key word.
+ */
+export function philox4x32(counter: Words, key: bigint): Words {
+  let [c0, c1, c2, c3] = counter;
+  let k0 = Number(BigInt.asUintN(32, key));
+  let k1 = Number(BigInt.asUintN(32, key >> 32n));
+  for (let round = 0; round < ROUNDS; round++) {
+    const p0 = M0 * BigInt(c0);
+    const p1 = M1 * BigInt(c2);
+    const low0 = Number(p0 & 0xffffffffn);
+    const low1 = Number(p1 & 0xffffffffn);
+    c0 = (Number(p1 >> 32n) ^ c1 ^ k0) >>> 0;
+    c2 = (Number(p0 >> 32n) ^ c3 ^ k1) >>> 0;
+    c1 = low1;
+    c3 = low0;
+    k0 = (k0 + W0) >>> 0;
+    k1 = (k1 + W1) >>> 0;
+  }
+  return [c0, c1, c2, c3];
+}
+
+/** Where a noise value is used. Equal keys give equal noise on every machine. */
+export interface NoiseKey {
+  seed: bigint;
+  /** Choice index. */
+  stream: number;
+  /** Number of tokens before the one to be drawn. */
+  position: number;
+}
+
+/** Standard Gumbel noise of one token: -log(-log u) with u = (word + 1/2) / 2^32. */
+export function gumbelNoise(key: NoiseKey, token: number): number {
+  const words = philox4x32([token >>> 2, key.position >>> 0, key.stream >>> 0, 0], BigInt.asUintN(64, key.seed));
+  const word = words[token & 3] ?? 0;
+  return -Math.log(-Math.log((word + 0.5) * 2 ** -32));
+}

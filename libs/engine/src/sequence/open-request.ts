@@ -1,0 +1,64 @@
+import type { GenerationRequest } from '@longhaul/inference';
+import type { EngineContext } from '../context.js';
+import { rootKey } from '../pages/block-keys.js';
+import type { EventBuffer } from '../stream/event-buffer.js';
+import { ChoiceOutput } from './choice-output.js';
+import type { RequestState } from './request-state.js';
+import { Sequence } from './sequence.js';
+import { TokenStatistics } from './token-statistics.js';
+
+/** The engine's record of a valid request, with its first sequence. */
+export function openRequest(request: GenerationRequest, context: EngineContext, events: EventBuffer): RequestState {
+  const { model, rope, clock } = context;
+  const table = rope.forLength(request.promptTokenIds.length + request.maxTokens);
+  const bias = [...request.sampling.logitBias];
+  const state: RequestState = {
+    request,
+    rope: table,
+    root: rootKey({
+      modelFingerprint: model.fingerprint,
+      numericsId: model.numericsId,
+      ropeKey: table.key,
+      cacheSalt: request.cacheSalt,
+    }),
+    events,
+    biasTokens: Int32Array.from(bias, ([token]) => token),
+    biasValues: Float32Array.from(bias, ([, value]) => value),
+    endTokens: Int32Array.from(new Set([...model.eosTokenIds, ...request.stop.tokenIds])),
+    sequences: [],
+    forkPending: request.n > 1,
+    // The first token has no predecessor that could predict it.
+    promptLogprobs: request.promptLogprobs === null ? null : [null],
+    cachedTokens: 0,
+    completionTokens: 0,
+    unfinished: request.n,
+    ended: false,
+    submittedMs: clock.monotonicMs(),
+    admittedMs: null,
+    firstTokenMs: null,
+    detach: () => undefined,
+  };
+  state.sequences.push(openChoice(state, 0, context));
+  return state;
+}
+
+/** A choice of a request that has generated nothing yet. */
+export function openChoice(owner: RequestState, choice: number, context: EngineContext): Sequence {
+  const { request } = owner;
+  const { strings, includeStopString } = request.stop;
+  const matcher = strings.length === 0 ? null : context.stops.open({ strings, includeStopString });
+  const detokenizer = context.detokenize.open({ includeSpecial: request.includeSpecialTokens });
+  return new Sequence(owner, choice, {
+    tokens: request.promptTokenIds,
+    output: new ChoiceOutput(request, detokenizer, matcher),
+    statistics: statisticsOf(request),
+  });
+}
+
+function statisticsOf(request: GenerationRequest): TokenStatistics | null {
+  const { repetitionPenalty, presencePenalty, frequencyPenalty } = request.sampling;
+  const repetition = repetitionPenalty !== 1;
+  if (!repetition && presencePenalty === 0 && frequencyPenalty === 0) return null;
+  // Only the repetition penalty looks at the prompt.
+  return new TokenStatistics(repetition ? request.promptTokenIds : new Int32Array(0));
+}

@@ -1,0 +1,32 @@
+import type { GenerationRequest, TokenLogprob } from '@longhaul/inference';
+import type { RopeTable } from '../ports.js';
+import type { BlockKey } from '../pages/block-keys.js';
+import type { EventBuffer } from '../stream/event-buffer.js';
+import type { Sequence } from './sequence.js';
+
+/** One request while the engine knows it. */
+export interface RequestState {
+  readonly request: GenerationRequest;
+  readonly rope: RopeTable;
+  readonly root: BlockKey;
+  readonly events: EventBuffer;
+  /** Constant parts of every sample of the request. */
+  readonly biasTokens: Int32Array;
+  readonly biasValues: Float32Array;
+  readonly endTokens: Int32Array;
+  /** All choices: the lead alone until the prompt is computed. */
+  sequences: Sequence[];
+  /** The prompt is not computed yet; the other choices are forked when it is. */
+  forkPending: boolean;
+  /** Collected while the prompt is computed; null when not asked for. */
+  promptLogprobs: (TokenLogprob | null)[] | null;
+  cachedTokens: number;
+  completionTokens: number;
+  unfinished: number;
+  ended: boolean;
+  readonly submittedMs: number;
+  admittedMs: number | null;
+  firstTokenMs: number | null;
+  /** Releases the abort listener. */
+  detach: () => void;
+}

@@ -1,0 +1,74 @@
+import { PAGE_TOKENS } from '../limits.js';
+import { blockKey, type BlockKey } from '../pages/block-keys.js';
+import type { CacheNode } from '../pages/prefix-cache.js';
+import type { ChoiceOutput } from './choice-output.js';
+import { IntList } from './int-list.js';
+import type { RequestState } from './request-state.js';
+import type { TokenStatistics } from './token-statistics.js';
+
+/** waiting: holds no pages. running: holds the pages of its computed tokens. ended: holds nothing any more. */
+export type SequenceState = 'waiting' | 'running' | 'ended';
+
+/** One choice of a request: its tokens, and how many of them have their KV in the pool. */
+export class Sequence {
+  readonly owner: RequestState;
+  readonly choice: number;
+  /** Prompt, then output. The last token of a decoding sequence has no KV yet. */
+  readonly tokens: IntList;
+  readonly promptLength: number;
+  readonly output: ChoiceOutput;
+  /** Null when no penalty is on. */
+  readonly statistics: TokenStatistics | null;
+  state: SequenceState = 'waiting';
+  /** Tokens with committed KV. */
+  computed = 0;
+  /** Block table of the computed tokens: ceil(computed / PAGE_TOKENS) pages. */
+  readonly pages = new IntList();
+  /** Cached nodes of the leading blocks; shorter than `pages` where blocks are not cached (yet). */
+  nodes: CacheNode[] = [];
+  /** Nodes below this came from the cache, the others are this sequence's own. */
+  hitNodes = 0;
+  /** Position in the order of admission; the largest is preempted first. */
+  admission = -1;
+  lastTokenMs = 0;
+  readonly #keys: BlockKey[] = [];
+
+  constructor(
+    owner: RequestState,
+    choice: number,
+    parts: { tokens: Int32Array; output: ChoiceOutput; statistics: TokenStatistics | null },
+  ) {
+    this.owner = owner;
+    this.choice = choice;
+    this.tokens = new IntList(parts.tokens);
+    this.promptLength = owner.request.promptTokenIds.length;
+    this.output = parts.output;
+    this.statistics = parts.statistics;
+  }
+
+  get outputLength(): number {
+    return this.tokens.length - this.promptLength;
+  }
+
+  /** Tokens to compute before the next one can be drawn; 1 for a decoding sequence. */
+  get remaining(): number {
+    return this.tokens.length - this.computed;
+  }
+
+  /** Slots of a step that the sequence occupies, its unborn siblings included. */
+  get slots(): number {
+    return this.owner.forkPending ? this.owner.request.n : 1;
+  }
+
+  /** Key of a full block of the sequence; computed once. */
+  key(block: number): BlockKey {
+    for (let i = this.#keys.length; i <= block; i++) {
+      this.#keys.push(blockKey(this.#keys[i - 1] ?? this.owner.root, this.blockTokens(i)));
+    }
+    return this.#keys[block] as BlockKey;
+  }
+
+  blockTokens(block: number): Int32Array {
+    return this.tokens.view(block * PAGE_TOKENS, (block + 1) * PAGE_TOKENS);
+  }
+}

@@ -1,0 +1,37 @@
+import { IntList } from './int-list.js';
+
+/** Which tokens a sequence has seen and how often they are in its output, for the penalties of sampling. */
+export class TokenStatistics {
+  readonly #tokens = new IntList();
+  readonly #counts = new IntList();
+  readonly #slot = new Map<number, number>();
+
+  /** @param seen tokens that count as seen but not as output (the prompt). */
+  constructor(seen: Int32Array) {
+    for (const token of seen) this.#slotOf(token);
+  }
+
+  addOutput(token: number): void {
+    const slot = this.#slotOf(token);
+    this.#counts.set(slot, this.#counts.at(slot) + 1);
+  }
+
+  /** Copies: a step in flight must not see later tokens. */
+  tokens(): Int32Array {
+    return this.#tokens.view().slice();
+  }
+
+  counts(): Int32Array {
+    return this.#counts.view().slice();
+  }
+
+  #slotOf(token: number): number {
+    const known = this.#slot.get(token);
+    if (known !== undefined) return known;
+    const slot = this.#tokens.length;
+    this.#slot.set(token, slot);
+    this.#tokens.push(token);
+    this.#counts.push(0);
+    return slot;
+  }
+}

@@ -1,0 +1,145 @@
+import { pagesFor } from '../limits.js';
+import type { RopeTables, RunnerStep, SampleSpec, ScoreSpec } from '../ports.js';
+import type { PlannedItem } from '../scheduler/scheduler.js';
+import type { Sequence } from '../sequence/sequence.js';
+
+/** Where the results of one item are in the runner's answer. */
+export interface ItemResults {
+  readonly item: PlannedItem;
+  /** Range of samples: one, or one per choice when the prompt of a request with several choices ends here. */
+  readonly firstSample: number;
+  readonly samples: number;
+  readonly firstScore: number;
+  readonly scores: number;
+}
+
+export interface BuiltStep {
+  readonly request: RunnerStep;
+  readonly results: readonly ItemResults[];
+}
+
+const EMPTY = new Int32Array(0);
+
+/** Flattens the planned sequences into the runner's ragged batch. */
+export function buildStep(items: readonly PlannedItem[], rope: RopeTables): BuiltStep {
+  const rows = new RowCollector();
+  const results = items.map((item) => rows.add(item));
+  const blockTableWidth = Math.max(...items.map(({ sequence, tokens }) => pagesFor(sequence.computed + tokens)));
+  const request: RunnerStep = {
+    tokenIds: flattenTokens(items),
+    cuSeqlens: rows.boundaries(),
+    pastLens: Int32Array.from(items, ({ sequence }) => sequence.computed),
+    blockTable: flattenTables(items, blockTableWidth),
+    blockTableWidth,
+    ...ropeOf(items, rope),
+    ropeClasses: rope.classes,
+    logitRows: Int32Array.from(rows.logitRows),
+    samples: rows.samples,
+    scores: rows.scores,
+    wantLogits: false,
+  };
+  return { request, results };
+}
+
+/** Collects, item by item, the rows whose logits are needed and what to do with them. */
+class RowCollector {
+  readonly logitRows: number[] = [];
+  readonly samples: SampleSpec[] = [];
+  readonly scores: ScoreSpec[] = [];
+  readonly #ends: number[] = [0];
+
+  add(item: PlannedItem): ItemResults {
+    const firstRow = this.#ends.at(-1) ?? 0;
+    this.#ends.push(firstRow + item.tokens);
+    const firstScore = this.scores.length;
+    const firstSample = this.samples.length;
+    this.#addScores(item, firstRow);
+    this.#addSamples(item, firstRow);
+    const samples = this.samples.length - firstSample;
+    return { item, firstSample, samples, firstScore, scores: this.scores.length - firstScore };
+  }
+
+  boundaries(): Int32Array {
+    return Int32Array.from(this.#ends);
+  }
+
+  #addScores({ sequence, tokens }: PlannedItem, firstRow: number): void {
+    const collected = sequence.owner.promptLogprobs;
+    const wanted = sequence.owner.request.promptLogprobs;
+    if (collected === null || wanted === null) return;
+    // Row i predicts token i + 1. After a preemption the tokens scored before are not scored again.
+    for (let i = 0; i < tokens; i++) {
+      const position = sequence.computed + i + 1;
+      if (position < collected.length || position >= sequence.promptLength) continue;
+      this.scores.push({ row: this.#row(firstRow + i), token: sequence.tokens.at(position), logprobs: wanted });
+    }
+  }
+
+  #addSamples({ sequence, tokens }: PlannedItem, firstRow: number): void {
+    if (tokens < sequence.remaining) return;
+    const row = this.#row(firstRow + tokens - 1);
+    const choices = sequence.owner.forkPending ? sequence.owner.request.n : 1;
+    for (let i = 0; i < choices; i++) this.samples.push(sampleSpec(sequence, row, sequence.choice + i));
+  }
+
+  /** Index in `logitRows` of a row of the batch; rows come in ascending order. */
+  #row(row: number): number {
+    if (this.logitRows.at(-1) !== row) this.logitRows.push(row);
+    return this.logitRows.length - 1;
+  }
+}
+
+function sampleSpec(sequence: Sequence, row: number, stream: number): SampleSpec {
+  const { request, biasTokens, biasValues, endTokens } = sequence.owner;
+  const { temperature, topP, topK, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed } =
+    request.sampling;
+  return {
+    row,
+    ...{ temperature, topP, topK, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed },
+    seenTokens: sequence.statistics?.tokens() ?? EMPTY,
+    seenCounts: sequence.statistics?.counts() ?? EMPTY,
+    biasTokens,
+    biasValues,
+    bannedTokens: sequence.outputLength < request.stop.minTokens ? endTokens : EMPTY,
+    stream,
+    position: sequence.tokens.length,
+    logprobs: request.logprobs ?? -1,
+  };
+}
+
+function flattenTokens(items: readonly PlannedItem[]): Int32Array {
+  const tokenIds = new Int32Array(items.reduce((sum, { tokens }) => sum + tokens, 0));
+  let end = 0;
+  for (const { sequence, tokens } of items) {
+    tokenIds.set(sequence.tokens.view(sequence.computed, sequence.computed + tokens), end);
+    end += tokens;
+  }
+  return tokenIds;
+}
+
+function flattenTables(items: readonly PlannedItem[], width: number): Int32Array {
+  const table = new Int32Array(items.length * width);
+  items.forEach(({ sequence, reservation }, b) => {
+    table.set(sequence.pages.view(), b * width);
+    if (reservation.replaced !== null) table[b * width + reservation.replaced.index] = reservation.replaced.page;
+    table.set(reservation.appended, b * width + sequence.pages.length);
+  });
+  return table;
+}
+
+function ropeOf(
+  items: readonly PlannedItem[],
+  rope: RopeTables,
+): { ropeInvFreq: Float32Array; ropeScale: Float32Array } {
+  const { classes, pairs } = rope;
+  const ropeInvFreq = new Float32Array(classes * items.length * pairs);
+  const ropeScale = new Float32Array(classes * items.length);
+  for (let c = 0; c < classes; c++) {
+    items.forEach(({ sequence }, b) => {
+      const table = sequence.owner.rope;
+      ropeInvFreq.set(table.invFreq.subarray(c * pairs, (c + 1) * pairs), (c * items.length + b) * pairs);
+      ropeScale[c * items.length + b] = table.scale[c] ?? 1;
+    });
+  }
+  return { ropeInvFreq, ropeScale };
+}

@@ -1,0 +1,153 @@
+import { AppError } from '@longhaul/kernel';
+import type { FinishReason, TokenLogprob } from '@longhaul/inference';
+import type { EngineContext } from '../context.js';
+import { notify } from '../observer.js';
+import type { BlockManager } from '../pages/block-manager.js';
+import type { RunnerResult, SampleResult } from '../ports.js';
+import { clientOf } from '../scheduler/waiting-queue.js';
+import type { Scheduler } from '../scheduler/scheduler.js';
+import { openChoice } from '../sequence/open-request.js';
+import type { RequestState } from '../sequence/request-state.js';
+import type { Sequence } from '../sequence/sequence.js';
+import type { ItemResults } from './build-step.js';
+
+/** What a commit may do to requests; the engine's lifecycle. */
+export interface CommitLifecycle {
+  /** All choices have finished. */
+  finish(request: RequestState, reasons: readonly FinishReason[]): void;
+  fail(request: RequestState, error: AppError): void;
+}
+
+/** Applies the results of a step: pages first, then tokens, then text and events. */
+export class StepCommit {
+  readonly #context: EngineContext;
+  readonly #blocks: BlockManager;
+  readonly #scheduler: Scheduler;
+  readonly #lifecycle: CommitLifecycle;
+  readonly #eos: ReadonlySet<number>;
+  readonly #reasons = new WeakMap<RequestState, FinishReason[]>();
+
+  constructor(
+    context: EngineContext,
+    parts: { blocks: BlockManager; scheduler: Scheduler; lifecycle: CommitLifecycle },
+  ) {
+    this.#context = context;
+    this.#blocks = parts.blocks;
+    this.#scheduler = parts.scheduler;
+    this.#lifecycle = parts.lifecycle;
+    this.#eos = new Set(context.model.eosTokenIds);
+  }
+
+  /** Commits one sequence's share. A fault in it (bad logits, a throwing detokeniser) fails its request alone. */
+  apply(results: ItemResults, answer: RunnerResult): void {
+    const { sequence, tokens, reservation } = results.item;
+    const { owner } = sequence;
+    // Pages come first: from here on the sequence owns them, whatever happens below.
+    this.#blocks.commit(sequence, tokens, reservation);
+    try {
+      const scores = answer.scores.slice(results.firstScore, results.firstScore + results.scores);
+      const samples = answer.samples.slice(results.firstSample, results.firstSample + results.samples);
+      const complete = scores.length === results.scores && samples.length === results.samples;
+      if (!complete || [...scores, ...samples].some((result) => result.token < 0)) throw invalidOutput();
+      this.#blocks.publish(sequence);
+      for (const score of scores) owner.promptLogprobs?.push(logprobOf(score));
+      if (samples.length > 0) this.#applySamples(sequence, samples);
+    } catch (error) {
+      this.#blocks.distrust(sequence);
+      this.#lifecycle.fail(owner, AppError.from(error));
+    }
+  }
+
+  #applySamples(lead: Sequence, samples: readonly SampleResult[]): void {
+    const { owner } = lead;
+    if (owner.firstTokenMs === null) this.#promptComputed(owner);
+    const sequences = owner.forkPending ? this.#fork(lead) : [lead];
+    sequences.forEach((sequence, i) => this.#applyToken(sequence, samples[i] as SampleResult));
+  }
+
+  #promptComputed(owner: RequestState): void {
+    const now = this.#context.clock.monotonicMs();
+    owner.firstTokenMs = now;
+    const { requestId } = owner.request;
+    notify(() => this.#context.observer.firstToken?.({ requestId, ttftMs: now - owner.submittedMs }));
+    owner.events.push({ kind: 'prompt', cachedTokens: owner.cachedTokens, promptLogprobs: owner.promptLogprobs }, now);
+  }
+
+  /** The other choices begin with the lead's pages. */
+  #fork(lead: Sequence): Sequence[] {
+    const { owner } = lead;
+    owner.forkPending = false;
+    for (let choice = 1; choice < owner.request.n; choice++) {
+      const fork = openChoice(owner, choice, this.#context);
+      owner.sequences.push(fork);
+      this.#blocks.share(lead, fork);
+      this.#scheduler.start(fork);
+    }
+    return [...owner.sequences];
+  }
+
+  #applyToken(sequence: Sequence, sample: SampleResult): void {
+    const { owner } = sequence;
+    const { request } = owner;
+    const { token } = sample;
+    sequence.tokens.push(token);
+    sequence.statistics?.addOutput(token);
+    owner.completionTokens++;
+    this.#scheduler.fairShare.chargeOutput(clientOf(sequence), 1);
+    const end = this.#advanceText(sequence, token);
+    const now = this.#context.clock.monotonicMs();
+    this.#reportPace(sequence, now);
+    const logprobs = request.logprobs === null ? null : [logprobOf(sample)];
+    owner.events.push({ kind: 'delta', choice: sequence.choice, text: end.text, tokenIds: [token], logprobs }, now);
+    if (end.reason !== null) this.#finishChoice(sequence, end.reason, end.stopped);
+  }
+
+  #advanceText(
+    sequence: Sequence,
+    token: number,
+  ): { text: string; reason: FinishReason | null; stopped: string | null } {
+    const { stop, maxTokens } = sequence.owner.request;
+    if ((!stop.ignoreEos && this.#eos.has(token)) || stop.tokenIds.includes(token)) {
+      // The end token itself is no text.
+      return { ...sequence.output.finish(), reason: 'stop' };
+    }
+    const emission = sequence.output.push(token);
+    if (emission.stopped !== null) return { ...emission, reason: 'stop' };
+    if (sequence.outputLength < maxTokens) return { ...emission, reason: null };
+    const rest = sequence.output.finish();
+    const reason = rest.stopped === null ? 'length' : 'stop';
+    return { text: emission.text + rest.text, reason, stopped: rest.stopped };
+  }
+
+  #reportPace(sequence: Sequence, now: number): void {
+    const { requestId } = sequence.owner.request;
+    const itlMs = now - sequence.lastTokenMs;
+    if (sequence.outputLength > 1) notify(() => this.#context.observer.interToken?.({ requestId, itlMs }));
+    sequence.lastTokenMs = now;
+  }
+
+  #finishChoice(sequence: Sequence, reason: FinishReason, stopString: string | null): void {
+    const { owner } = sequence;
+    const reasons = this.#reasons.get(owner) ?? [];
+    this.#reasons.set(owner, reasons);
+    reasons[sequence.choice] = reason;
+    const now = this.#context.clock.monotonicMs();
+    owner.events.push({ kind: 'finished', choice: sequence.choice, reason, stopString }, now);
+    this.#scheduler.end(sequence);
+    owner.unfinished--;
+    if (owner.unfinished === 0) this.#lifecycle.finish(owner, reasons);
+  }
+}
+
+function logprobOf(result: SampleResult): TokenLogprob {
+  const top = Array.from(result.topTokens, (tokenId, i) => ({ tokenId, logprob: result.topLogprobs[i] ?? Number.NaN }));
+  return { tokenId: result.token, logprob: result.logprob, top };
+}
+
+function invalidOutput(): AppError {
+  return new AppError({
+    code: 'INTERNAL',
+    reason: 'MODEL_OUTPUT_INVALID',
+    message: 'The model produced logits that cannot be sampled: not finite, or every token is excluded.',
+  });
+}

@@ -1,0 +1,127 @@
+import { PAGE_TOKENS } from '../limits.js';
+import type { ModelRunner, RopeTables, RunnerResult, RunnerStep } from '../ports.js';
+import { sampleReference, scoreReference } from '../sampling/sampler.js';
+
+export const VOCAB = 48;
+const UNWRITTEN = -1;
+const POISON = -2;
+
+/** 32-bit mixing (murmur finaliser): every input bit changes about half of the output bits. */
+export function mix(a: number, b: number): number {
+  let h = (a ^ Math.imul(b + 0x9e3779b9, 0x85ebca6b)) | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** What the simulated model stores for a token: depends on everything before it, its position and its rotation. */
+export function storedValue(state: number, token: number, position: number, rope: number): number {
+  return mix(mix(mix(state, token), position), rope);
+}
+
+/** Logits after everything that `state` has folded in. */
+export function logitsOf(state: number): Float32Array {
+  return Float32Array.from({ length: VOCAB }, (_, token) => (mix(state, token) / 2 ** 32) * 8 - 4);
+}
+
+/**
+ * A model whose next token is a hash of all visible tokens, read through the block table from a simulated page store:
+ * a wrong page, stale contents, a wrong position or a page that was freed too early changes the output or throws.
+ */
+export class SimulatedRunner implements ModelRunner {
+  readonly #store: Float64Array;
+  /** Every step taken, for assertions about batches. */
+  readonly steps: RunnerStep[] = [];
+  /** Called before a step is computed; may wait or throw. */
+  beforeStep: (request: RunnerStep, index: number) => Promise<void> | void = () => undefined;
+  /** Rows for which the model returns NaN logits, by last token. */
+  nanAfterToken: number | null = null;
+
+  constructor(pages: number) {
+    this.#store = new Float64Array(pages * PAGE_TOKENS).fill(UNWRITTEN);
+  }
+
+  async step(request: RunnerStep): Promise<RunnerResult> {
+    this.steps.push(request);
+    await this.beforeStep(request, this.steps.length - 1);
+    const rows = this.#compute(request);
+    return {
+      samples: request.samples.map((spec) => sampleReference(rows[spec.row] as Float32Array, spec)),
+      scores: request.scores.map(({ row, token, logprobs }) =>
+        scoreReference(rows[row] as Float32Array, token, logprobs),
+      ),
+      runMs: 0,
+      sampleMs: 0,
+    };
+  }
+
+  copyPage(from: number, to: number): void {
+    this.#store.copyWithin(to * PAGE_TOKENS, from * PAGE_TOKENS, (from + 1) * PAGE_TOKENS);
+  }
+
+  poison(pages: Int32Array): void {
+    for (const page of pages) this.#store.fill(POISON, page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS);
+  }
+
+  /** [R] rows of logits. */
+  #compute(request: RunnerStep): Float32Array[] {
+    assertDisjointWrites(request);
+    const logits: Float32Array[] = [];
+    request.pastLens.forEach((past, b) => {
+      const begin = request.cuSeqlens[b] as number;
+      const end = request.cuSeqlens[b + 1] as number;
+      const rope = request.ropeInvFreq[b] as number;
+      let state = 0;
+      for (let position = 0; position < past; position++) state = mix(state, this.#read(request, b, position));
+      for (let row = begin; row < end; row++) {
+        const position = past + row - begin;
+        const token = request.tokenIds[row] as number;
+        const slot = slotOf(request, b, position);
+        this.#store[slot] = storedValue(state, token, position, rope);
+        state = mix(state, this.#read(request, b, position));
+        const index = request.logitRows.indexOf(row);
+        if (index >= 0) logits[index] = token === this.nanAfterToken ? logitsOf(state).fill(NaN) : logitsOf(state);
+      }
+    });
+    return logits;
+  }
+
+  #read(request: RunnerStep, b: number, position: number): number {
+    const value = this.#store[slotOf(request, b, position)] as number;
+    if (value === POISON) throw new Error(`sequence ${b} reads a freed page at position ${position}`);
+    if (value === UNWRITTEN) throw new Error(`sequence ${b} reads position ${position}, which was never written`);
+    return value;
+  }
+}
+
+function slotOf(request: RunnerStep, b: number, position: number): number {
+  const page = request.blockTable[b * request.blockTableWidth + Math.floor(position / PAGE_TOKENS)];
+  if (page === undefined) throw new Error(`sequence ${b} has no page for position ${position}`);
+  return page * PAGE_TOKENS + (position % PAGE_TOKENS);
+}
+
+/** No sequence may write to a page that another one of the batch uses. */
+function assertDisjointWrites(request: RunnerStep): void {
+  const users = new Map<number, Set<number>>();
+  const written: number[] = [];
+  request.pastLens.forEach((past, b) => {
+    const end = past + (request.cuSeqlens[b + 1] as number) - (request.cuSeqlens[b] as number);
+    for (let position = 0; position < end; position++) {
+      const page = Math.floor(slotOf(request, b, position) / PAGE_TOKENS);
+      users.set(page, (users.get(page) ?? new Set()).add(b));
+      if (position >= past) written.push(page);
+    }
+  });
+  const shared = written.find((page) => (users.get(page)?.size ?? 0) > 1);
+  if (shared !== undefined) throw new Error(`page ${shared} is written while another sequence of the batch uses it`);
+}
+
+/** One class, one pair: the frequency is the only value, and it depends on the total length as dynamic scaling does. */
+export const simulatedRope: RopeTables = {
+  classes: 1,
+  pairs: 1,
+  forLength: (totalTokens) => {
+    const frequency = totalTokens > 400 ? 2 : 1;
+    return { key: `f${frequency}`, invFreq: Float32Array.of(frequency), scale: Float32Array.of(1) };
+  },
+};
