@@ -1,6 +1,6 @@
 import type { EngineLimits } from './limits.js';
 import type { EngineObserver } from './observer.js';
-import type { Clock, Detokenize, ModelFacts, ModelRunner, RopeTables, StopMatching } from './ports.js';
+import type { Clock, Detokenize, ModelFacts, ModelRunner, OpenStopMatcher, RopeTables } from './ports.js';
 
 /** Everything the engine works with; given once, never swapped. */
 export interface EngineOptions {
@@ -8,7 +8,7 @@ export interface EngineOptions {
   model: ModelFacts;
   rope: RopeTables;
   detokenize: Detokenize;
-  stops: StopMatching;
+  openStopMatcher: OpenStopMatcher;
   limits: EngineLimits;
   clock?: Clock;
   observer?: EngineObserver;

@@ -122,9 +122,8 @@ export interface StopMatcher {
   finish(): string;
 }
 
-export interface StopMatching {
-  open(options: { strings: readonly string[]; includeStopString: boolean }): StopMatcher;
-}
+/** Opens a matcher for one choice; `createStopMatcher` of the tokenizer package is one. */
+export type OpenStopMatcher = (strings: readonly string[], options: { includeStopString: boolean }) => StopMatcher;
 
 /** Time. `nowMs` is Unix time for deadlines; `monotonicMs` never goes back and is for durations. */
 export interface Clock {

@@ -46,7 +46,7 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
 export function openChoice(owner: RequestState, choice: number, context: EngineContext): Sequence {
   const { request } = owner;
   const { strings, includeStopString } = request.stop;
-  const matcher = strings.length === 0 ? null : context.stops.open({ strings, includeStopString });
+  const matcher = strings.length === 0 ? null : context.openStopMatcher(strings, { includeStopString });
   const detokenizer = context.detokenize.open({ includeSpecial: request.includeSpecialTokens });
   return new Sequence(owner, choice, {
     tokens: request.promptTokenIds,

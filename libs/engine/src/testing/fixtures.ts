@@ -76,7 +76,7 @@ export function harness(limits: Partial<EngineLimits> = {}, options: Partial<Eng
     model: simulatedModel,
     rope: simulatedRope,
     detokenize: simulatedDetokenize,
-    stops: plainStops,
+    openStopMatcher: plainStops,
     limits: all,
     ...options,
   });
