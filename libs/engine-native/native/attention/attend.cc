@@ -1,0 +1,180 @@
+// Orchestration of one attention call: append, execute tiles, merge the splits.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "plan.h"
+
+namespace longhaul {
+namespace attention {
+namespace {
+
+/** Below this much work (pages x dimensions x rows; about 20 us) threads cost more than they bring. */
+constexpr double kSerialCost = 60'000.0;
+/** Likewise for appending, in floats of qkv. */
+constexpr size_t kSerialAppendFloats = 65'536;
+
+/** Everything one call needs besides its problem; one per calling thread, reused. */
+struct Workspace {
+  Plan plan;
+  std::vector<float> values;
+  std::vector<float> lse;
+  std::unique_ptr<std::atomic<int>[]> pending;
+  size_t pending_capacity = 0;
+
+  void prepare(const AttentionProblem& problem) {
+    plan.build(problem);
+    if (values.size() < plan.partial_floats) values.resize(plan.partial_floats);
+    if (lse.size() < plan.lse_floats) lse.resize(plan.lse_floats);
+    if (pending_capacity < plan.merges.size()) {
+      pending_capacity = plan.merges.size() * 2;
+      pending = std::make_unique<std::atomic<int>[]>(pending_capacity);
+    }
+    for (size_t i = 0; i < plan.merges.size(); ++i) {
+      pending[i].store(plan.merges[i].partials, std::memory_order_relaxed);
+    }
+  }
+};
+
+struct Call {
+  const AttentionProblem& problem;
+  const KernelTable& kernels;
+  Workspace& work;
+  std::atomic<size_t> next{0};
+
+  int group() const { return problem.heads / problem.kv_heads; }
+
+  float* output_of(const Unit& unit) const {
+    return problem.out + (static_cast<size_t>(unit.first_token) * problem.heads +
+                          static_cast<size_t>(unit.kv_head) * group()) *
+                             problem.head_dim;
+  }
+
+  size_t output_stride() const { return static_cast<size_t>(problem.heads) * problem.head_dim; }
+};
+
+/** What the sink of a head leaves of an output whose logarithm of summed exponentials is `lse`. */
+float sink_factor(float lse, float sink) { return 1.0f / (1.0f + std::exp(sink - lse)); }
+
+void apply_sinks(const Call& call, const Unit& unit, const float* lse) {
+  const AttentionProblem& p = call.problem;
+  for (int row = 0; row < unit.tokens * call.group(); ++row) {
+    const int head = row % call.group();
+    float* out = call.output_of(unit) + static_cast<size_t>(row / call.group()) * call.output_stride() +
+                 static_cast<size_t>(head) * p.head_dim;
+    const float factor = sink_factor(lse[row], p.sinks[unit.kv_head * call.group() + head]);
+    for (int d = 0; d < p.head_dim; ++d) out[d] *= factor;
+  }
+}
+
+/** Exact merge of one row: weights are the shares of the splits in the sum of exponentials. */
+float merge_row(const Call& call, const Merge& merge, size_t row, float* __restrict__ out) {
+  const int dim = call.problem.head_dim;
+  const Partial* parts = call.work.plan.partials.data() + merge.first_partial;
+  float top = -std::numeric_limits<float>::infinity();
+  for (int i = 0; i < merge.partials; ++i) top = std::fmax(top, call.work.lse[parts[i].lse_offset + row]);
+  for (int d = 0; d < dim; ++d) out[d] = 0.0f;
+  float total = 0.0f;
+  for (int i = 0; i < merge.partials; ++i) {
+    const float weight = std::exp(call.work.lse[parts[i].lse_offset + row] - top);
+    const float* from = call.work.values.data() + parts[i].offset + row * static_cast<size_t>(dim);
+    total += weight;
+    for (int d = 0; d < dim; ++d) out[d] += weight * from[d];
+  }
+  const float factor = 1.0f / total;
+  for (int d = 0; d < dim; ++d) out[d] *= factor;
+  return top + std::log(total);
+}
+
+void merge_splits(const Call& call, const Unit& unit, std::vector<float>& lse) {
+  const Merge& merge = call.work.plan.merges[static_cast<size_t>(unit.merge)];
+  const int rows = unit.tokens * call.group();
+  for (int row = 0; row < rows; ++row) {
+    float* out = call.output_of(unit) + static_cast<size_t>(row / call.group()) * call.output_stride() +
+                 static_cast<size_t>(row % call.group()) * call.problem.head_dim;
+    lse[static_cast<size_t>(row)] = merge_row(call, merge, static_cast<size_t>(row), out);
+  }
+}
+
+void run_unit(const Call& call, const Unit& unit) {
+  const AttentionProblem& p = call.problem;
+  thread_local std::vector<float> own_lse;
+  own_lse.resize(static_cast<size_t>(unit.tokens) * call.group());
+  TileJob job{};
+  job.pool = p.pool;
+  job.layer = p.layer;
+  job.kv_head = unit.kv_head;
+  job.group = call.group();
+  job.tokens = unit.tokens;
+  job.first_position = p.past_lens[unit.sequence] + unit.first_token - p.cu_seqlens[unit.sequence];
+  job.window = p.window;
+  job.softcap_log2 = p.softcap > 0.0f ? p.softcap * kLog2e : 0.0f;
+  job.q = call.output_of(unit);
+  job.q_stride = call.output_stride();
+  job.out = call.output_of(unit);
+  job.out_stride = call.output_stride();
+  job.lse = own_lse.data();
+  job.block_row = p.block_table + static_cast<size_t>(unit.sequence) * p.block_table_width;
+  job.pages = unit.pages;
+  if (unit.merge >= 0) {
+    const Partial& partial = call.work.plan.partials[static_cast<size_t>(unit.partial)];
+    job.out = call.work.values.data() + partial.offset;
+    job.out_stride = static_cast<size_t>(call.group()) * p.head_dim;
+    job.lse = call.work.lse.data() + partial.lse_offset;
+  }
+  call.kernels.run_tile(job);
+  if (unit.merge >= 0) {
+    // The last split to finish reads the others' results, hence acquire; it alone writes over the queries.
+    if (call.work.pending[static_cast<size_t>(unit.merge)].fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    merge_splits(call, unit, own_lse);
+  }
+  if (p.sinks != nullptr) apply_sinks(call, unit, own_lse.data());
+}
+
+/** Runs body(call, i) for all i < count on all threads: each takes the next index, so long items first balance well. */
+template <void (*Body)(Call&, size_t)>
+void for_each(Call& call, size_t count, bool serial, const ParallelFor& parallel_for) {
+  if (serial || parallel_for.threads <= 1 || count <= 1) {
+    for (size_t i = 0; i < count; ++i) Body(call, i);
+    return;
+  }
+  struct Loop {
+    Call& call;
+    size_t count;
+  } loop{call, count};
+  call.next.store(0, std::memory_order_relaxed);
+  const size_t workers = std::min(count, static_cast<size_t>(parallel_for.threads));
+  parallel_for(
+      workers,
+      [](void* user, size_t) {
+        Loop& shared = *static_cast<Loop*>(user);
+        for (;;) {
+          const size_t index = shared.call.next.fetch_add(1, std::memory_order_relaxed);
+          if (index >= shared.count) return;
+          Body(shared.call, index);
+        }
+      },
+      &loop);
+}
+
+void append_one(Call& call, size_t index) { call.kernels.append(call.problem, call.work.plan.runs[index]); }
+void execute_one(Call& call, size_t index) { run_unit(call, call.work.plan.units[index]); }
+
+}  // namespace
+}  // namespace attention
+
+void attend(const AttentionProblem& problem, const ParallelFor& parallel_for) {
+  using namespace attention;
+  thread_local Workspace workspace;
+  workspace.prepare(problem);
+  Call call{problem, active_kernels(problem.pool.dtype), workspace};
+  const size_t rows = problem.batch > 0 ? static_cast<size_t>(problem.cu_seqlens[problem.batch]) : 0;
+  const size_t floats = rows * static_cast<size_t>(problem.heads + 2 * problem.kv_heads) * problem.head_dim;
+  for_each<append_one>(call, workspace.plan.runs.size(), floats < kSerialAppendFloats, parallel_for);
+  for_each<execute_one>(call, workspace.plan.units.size(), workspace.plan.cost < kSerialCost, parallel_for);
+}
+
+}  // namespace longhaul

@@ -1,0 +1,51 @@
+#include "attention.h"
+
+namespace longhaul {
+namespace {
+
+const char* shape_fault(const AttentionProblem& p) {
+  if (p.head_dim < kMinHeadDim || p.head_dim > kMaxHeadDim || p.head_dim % kHeadDimStep != 0) {
+    return "head_dim must be a multiple of 16 from 32 to 256";
+  }
+  if (p.kv_heads < 1 || p.heads < 1 || p.heads % p.kv_heads != 0) return "kv_heads must be positive and divide heads";
+  if (p.pool.head_dim != p.head_dim || p.pool.kv_heads != p.kv_heads) return "pool has another head_dim or kv_heads";
+  if (p.pool.base == nullptr || p.layer < 0 || p.layer >= p.pool.layers) return "layer is outside the pool";
+  if (p.rope != nullptr && (p.rope_dim < 2 || p.rope_dim % 2 != 0 || p.rope_dim > p.head_dim)) {
+    return "rope_dim must be even, from 2 to head_dim";
+  }
+  if (p.window < 0) return "window must not be negative";
+  if (!(p.softcap >= 0.0f)) return "softcap must not be negative";
+  if (p.batch < 0) return "batch must not be negative";
+  return nullptr;
+}
+
+const char* sequence_fault(const AttentionProblem& p, int b) {
+  if (p.cu_seqlens[b + 1] < p.cu_seqlens[b]) return "cu_seqlens must not descend";
+  if (p.past_lens[b] < 0) return "past_lens must not be negative";
+  const int64_t length = int64_t{p.past_lens[b]} + p.cu_seqlens[b + 1] - p.cu_seqlens[b];
+  const int64_t pages = (length + kPageTokens - 1) / kPageTokens;
+  if (pages > p.block_table_width) return "block_table is narrower than a sequence";
+  const int32_t* row = p.block_table + static_cast<size_t>(b) * p.block_table_width;
+  for (int64_t i = 0; i < pages; ++i) {
+    if (row[i] < 0 || row[i] >= p.pool.pages) return "block_table names a page outside the pool";
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const char* find_fault(const AttentionProblem& p) {
+  if (const char* fault = shape_fault(p)) return fault;
+  if (p.batch == 0) return nullptr;
+  if (p.cu_seqlens == nullptr || p.past_lens == nullptr || p.block_table == nullptr) {
+    return "cu_seqlens, past_lens and block_table must not be null";
+  }
+  if (p.cu_seqlens[0] != 0) return "cu_seqlens must start at 0";
+  for (int b = 0; b < p.batch; ++b) {
+    if (const char* fault = sequence_fault(p, b)) return fault;
+  }
+  if (p.cu_seqlens[p.batch] > 0 && (p.qkv == nullptr || p.out == nullptr)) return "qkv and out must not be null";
+  return nullptr;
+}
+
+}  // namespace longhaul

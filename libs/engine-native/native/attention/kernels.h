@@ -1,0 +1,83 @@
+// What the orchestration (attend.cc) asks of a kernel level. Internal to this folder.
+//
+// Executors take a list of pages per (sequence, KV head, block of queries) and return normalised partials (O, lse);
+// disjoint lists merge exactly. Dense attention is the full list. This is the only place where a softmax over values happens.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "attention.h"
+
+namespace longhaul::attention {
+
+/**
+ * A run of new tokens of one sequence within one page. Appending a run norms and rotates its queries into
+ * AttentionProblem::out (times the softmax scale) and its keys and values into the page.
+ */
+struct AppendRun {
+  /** First row of the batch, and how many follow. */
+  int row;
+  int tokens;
+  int page;
+  /** Slot of the first token; slot 0 opens the page, which clears it first. */
+  int slot;
+};
+
+/** Ascending logical pages of one sequence: entries [begin, end) of `logical`, or the numbers themselves when it is null. */
+struct PageList {
+  const int32_t* logical = nullptr;
+  int begin = 0;
+  int end = 0;
+
+  int at(int entry) const { return logical == nullptr ? entry : logical[entry]; }
+};
+
+/** Attention of `tokens` consecutive queries of one KV-head group (tokens x group rows) over a list of pages. */
+struct TileJob {
+  KvPoolView pool;
+  int layer;
+  int kv_head;
+  int group;
+  int tokens;
+  /** Position of the first query in its sequence. */
+  int first_position;
+  int window;
+  /** softcap * log2(e), or 0. */
+  float softcap_log2;
+  /** Rotated queries in units of log2 (or of tanh's argument when there is a soft-cap), token t at q + t * q_stride. */
+  const float* q;
+  size_t q_stride;
+  /** Where O goes, same shape as q; may be q itself. */
+  float* out;
+  size_t out_stride;
+  /** [tokens * group] natural logarithm of the sum of exponentials; -inf (and O = 0) where no key is visible. */
+  float* lse;
+  /** Physical page of a logical page. */
+  const int32_t* block_row;
+  PageList pages;
+};
+
+struct KernelTable {
+  void (*append)(const AttentionProblem& problem, const AppendRun& run);
+  void (*run_tile)(const TileJob& job);
+};
+
+/** Null where this build has no such kernels. */
+const KernelTable* scalar_kernels(KvDtype dtype);
+const KernelTable* avx2_kernels(KvDtype dtype);
+const KernelTable* avx512_kernels(KvDtype dtype);
+const KernelTable* avx512bf16_kernels(KvDtype dtype);
+
+/** The kernels of the level in use. */
+const KernelTable& active_kernels(KvDtype dtype);
+
+constexpr float kLog2e = 1.44269504088896340736f;
+constexpr float kLn2 = 0.69314718055994530942f;
+
+/** What queries are multiplied with, so that kernels need no further factor before 2^x (or tanh). */
+static inline float query_scale(const AttentionProblem& problem) {
+  return problem.softcap > 0.0f ? problem.scale / problem.softcap : problem.scale * kLog2e;
+}
+
+}  // namespace longhaul::attention

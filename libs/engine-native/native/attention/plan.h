@@ -1,0 +1,60 @@
+// Which work there is: runs of tokens to append, tiles to execute, partial results to merge. Internal to this folder.
+#pragma once
+
+#include <vector>
+
+#include "kernels.h"
+
+namespace longhaul::attention {
+
+/** Sequences with at most this many new tokens are decoded: all queries in one tile, keys cut into splits. */
+constexpr int kDecodeTokens = 16;
+
+/**
+ * One tile: `tokens` queries of one KV-head group against `pages`. A tile whose keys are split belongs to a merge, and its
+ * result goes into partials[partial].
+ */
+struct Unit {
+  int sequence;
+  int kv_head;
+  int first_token;
+  int tokens;
+  PageList pages;
+  /** Index into Plan::merges, or -1: the tile writes the output itself. */
+  int merge;
+  int partial;
+  double cost;
+};
+
+/** The splits of one tile: partials [first_partial, first_partial + partials), merged by whoever finishes last. */
+struct Merge {
+  int first_partial;
+  int partials;
+};
+
+/** Storage of one split's result: `rows` x head_dim floats at values + offset, rows floats of lse at lse + lse_offset. */
+struct Partial {
+  size_t offset;
+  size_t lse_offset;
+};
+
+struct Plan {
+  std::vector<AppendRun> runs;
+  std::vector<Unit> units;
+  std::vector<Merge> merges;
+  std::vector<Partial> partials;
+  size_t partial_floats = 0;
+  size_t lse_floats = 0;
+  double cost = 0.0;
+
+  /** Replaces the plan; keeps the memory. */
+  void build(const AttentionProblem& problem);
+
+ private:
+  void add_runs(const AttentionProblem& problem, int sequence);
+  void add_prefill(const AttentionProblem& problem, int sequence);
+  void add_decode(const AttentionProblem& problem, int sequence);
+  void add_unit(const AttentionProblem& problem, Unit unit);
+};
+
+}  // namespace longhaul::attention

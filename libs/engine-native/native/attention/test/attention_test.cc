@@ -1,0 +1,219 @@
+// Tests of the attention kernels against a double-precision reference, at every level this processor runs. From this folder:
+//   g++ -std=gnu++20 -O3 -pthread ../*.cc attention_test.cc -o attention_test && ./attention_test
+// With -DLONGHAUL_EMULATE_AVX512 -Wno-psabi the AVX-512 kernels run in plain loops on any processor (slower).
+// Tolerances are relative L2 errors over a whole batch.
+#include <algorithm>
+#include <cstdio>
+#include <stdexcept>
+
+#include "reference.h"
+
+namespace longhaul::test {
+namespace {
+
+/** f32 pool: rounding of sums, of 2^x and of tanh. */
+constexpr double kF32Tolerance = 1e-5;
+/** bf16 pool, f32 arithmetic: keys whose rounding flips between the f32 kernel and the double reference. */
+constexpr double kBf16WideTolerance = 1e-3;
+/** bf16 pool, bf16 queries and probabilities; queries add an error to logits that grows with their size. */
+constexpr double kBf16Tolerance = 6e-3;
+/** Softmax sharpened on purpose. */
+constexpr double kSharpFactor = 6.0;
+
+int passed = 0;
+int failed = 0;
+
+void expect(bool good, const std::string& rule, double value, double bound) {
+  ++(good ? passed : failed);
+  if (!good) std::printf("FAILED %s: %g, bound %g\n", rule.c_str(), value, bound);
+}
+
+void expect_below(double value, double bound, const std::string& rule) { expect(value <= bound, rule, value, bound); }
+
+std::string name_of(const Shape& s) {
+  char text[200];
+  std::snprintf(text, sizeof text, "[%s %s h%d/%d d%d w%d cap%g sink%d norm%d rope%d x%g]", kernel_level_name(kernel_level()),
+                s.dtype == KvDtype::kBf16 ? "bf16" : "f32", s.heads, s.kv_heads, s.head_dim, s.window, s.softcap, s.sinks,
+                s.norms, s.rope_dim, s.spread);
+  return text;
+}
+
+double tolerance(const Shape& s) {
+  const double sharp = s.spread > 1.0f ? kSharpFactor : 1.0;
+  if (s.dtype == KvDtype::kF32) return kF32Tolerance * sharp;
+  return sharp * (kernel_level() == KernelLevel::kAvx512Bf16 ? kBf16Tolerance : kBf16WideTolerance);
+}
+
+Shape random_shape(std::mt19937& random) {
+  const auto pick = [&](std::initializer_list<int> from) {
+    return *(from.begin() + std::uniform_int_distribution<size_t>(0, from.size() - 1)(random));
+  };
+  Shape s;
+  s.kv_heads = pick({1, 2, 3});
+  s.heads = s.kv_heads * pick({1, 2, 3, 4, 5, 6, 7, 8, 9, 13});
+  s.head_dim = pick({32, 48, 64, 64, 80, 96, 112, 128, 160, 208, 256});
+  s.dtype = pick({0, 1}) != 0 ? KvDtype::kBf16 : KvDtype::kF32;
+  s.window = pick({0, 0, 1, 7, 16, 100, 333});
+  s.softcap = static_cast<float>(pick({0, 0, 3, 50}));
+  s.sinks = pick({0, 0, 1}) != 0;
+  s.norms = pick({0, 1}) != 0;
+  s.rope_dim = pick({0, 1, 2}) * (s.head_dim / 2);
+  s.spread = pick({0, 0, 0, 1}) != 0 ? 2.0f : 1.0f;
+  return s;
+}
+
+std::vector<Sequence> random_batch(std::mt19937& random) {
+  const auto below = [&](int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); };
+  std::vector<Sequence> batch(static_cast<size_t>(1 + below(4)));
+  for (Sequence& sequence : batch) {
+    const int kind = below(4);
+    sequence.past = kind == 0 ? 0 : below(kind == 1 ? 1500 : 300);
+    const int fresh = below(3);
+    sequence.fresh = fresh == 0 ? 1 : fresh == 1 ? 1 + below(17) : 17 + below(120);
+  }
+  return batch;
+}
+
+void random_batches_equal_the_reference(uint32_t seed) {
+  std::mt19937 random(seed);
+  const Shape shape = random_shape(random);
+  const World world(shape, random_batch(random), seed);
+  Runner runner(world, seed);
+  const std::vector<float> actual = runner.run_all(64 + static_cast<int>(random() % 200), 1 + static_cast<int>(seed % 3));
+  const double error = relative_error(actual, Reference(world).fresh_outputs());
+  expect_below(error, tolerance(shape), "a ragged batch equals the reference " + name_of(shape) + std::to_string(seed));
+}
+
+/** The last tokens of the prompt come from chunks of another size each time. */
+void chunking_changes_rounding_only(const Shape& shape) {
+  const World world(shape, {{0, 400}}, 5);
+  Runner whole(world, 1);
+  const std::vector<float> expected = whole.run({0}, {400}, 2);
+  for (const int chunk : {1, 7, 16, 17, 64, 129}) {
+    Runner runner(world, static_cast<uint32_t>(chunk));
+    std::vector<float> all;
+    for (int from = 0; from < 400; from += chunk) {
+      const std::vector<float> part = runner.run({from}, {std::min(400, from + chunk)}, 2);
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    const double error = relative_error(all, std::vector<double>(expected.begin(), expected.end()));
+    expect_below(error, 2e-6, "chunks of " + std::to_string(chunk) + " change rounding only " + name_of(shape));
+  }
+}
+
+/** Decode and verification of sequences alone, and with neighbours, threads and other pages. */
+void neighbours_never_matter(const Shape& shape) {
+  const std::vector<Sequence> batch{{1300, 1}, {37, 5}, {0, 90}, {2100, 3}, {15, 1}};
+  const World world(shape, batch, 11);
+  Runner together(world, 3);
+  const std::vector<float> all = together.run_all(256, 3);
+  size_t offset = 0;
+  for (size_t b = 0; b < batch.size(); ++b) {
+    World alone(shape, {batch[b]}, 11);
+    alone.qkv[0] = world.qkv[b];
+    alone.rope[0] = world.rope[b];
+    Runner runner(alone, 8);
+    const std::vector<float> own = runner.run_all(256, 1);
+    const bool same = std::equal(own.begin(), own.end(), all.begin() + static_cast<ptrdiff_t>(offset));
+    expect(same, "a sequence gets the same bits alone as in a batch " + name_of(shape), static_cast<double>(b), 0);
+    offset += own.size();
+  }
+}
+
+/** Verification of draft tokens gives the bits that decoding them one by one gives. */
+void verification_equals_decode(const Shape& shape) {
+  const World world(shape, {{1500, 8}}, 21);
+  Runner once(world, 2);
+  const std::vector<float> together = once.run_all(300, 2);
+  Runner single(world, 4);
+  single.run({0}, {300}, 1);
+  for (int from = 300; from < 1500; from += 300) single.run({from}, {from + 300}, 1);
+  std::vector<float> apart;
+  for (int position = 1500; position < 1508; ++position) {
+    const std::vector<float> one = single.run({position}, {position + 1}, 1);
+    apart.insert(apart.end(), one.begin(), one.end());
+  }
+  expect(together == apart, "verification equals decode bit for bit " + name_of(shape), 0, 0);
+}
+
+/** Tokens of a rejected draft stay in the pool behind the end of the sequence and must not count. */
+void rolled_back_tokens_do_not_count(const Shape& shape) {
+  const World world(shape, {{200, 4}}, 31);
+  World wrong(shape, {{200, 20}}, 32);
+  std::copy(world.qkv[0].begin(), world.qkv[0].begin() + 200 * world.row_floats(), wrong.qkv[0].begin());
+  std::copy(world.rope[0].begin(), world.rope[0].begin() + 200 * shape.rope_dim, wrong.rope[0].begin());
+  for (size_t i = static_cast<size_t>(200 * world.row_floats()); i < wrong.qkv[0].size(); ++i) wrong.qkv[0][i] *= 100.0f;
+  Runner runner(wrong, 6);
+  runner.run({0}, {200}, 1);
+  runner.run({200}, {220}, 1);
+  wrong.qkv[0] = world.qkv[0];
+  wrong.rope[0] = world.rope[0];
+  const std::vector<float> actual = runner.run({200}, {204}, 1);
+  const double error = relative_error(actual, Reference(world).fresh_outputs());
+  expect_below(error, tolerance(shape), "rolled back tokens do not count " + name_of(shape));
+}
+
+void faults_are_named() {
+  const int32_t starts[] = {0, 20};
+  const int32_t past[] = {0};
+  const int32_t table[] = {0, 7};
+  std::byte memory[64];
+  float floats[1];
+  AttentionProblem p;
+  p.heads = 4, p.kv_heads = 2, p.head_dim = 64, p.batch = 1;
+  p.qkv = floats, p.out = floats;
+  p.cu_seqlens = starts, p.past_lens = past, p.block_table = table, p.block_table_width = 2;
+  p.pool = {memory, KvDtype::kBf16, 1, 8, 2, 64};
+  const auto fault = [](const AttentionProblem& problem, const char* word) {
+    const char* text = find_fault(problem);
+    return word == nullptr ? text == nullptr : text != nullptr && std::strstr(text, word) != nullptr;
+  };
+  const auto changed = [&](auto change, const char* word) {
+    AttentionProblem other = p;
+    change(other);
+    expect(fault(other, word), std::string("a fault is named: ") + (word == nullptr ? "none" : word), 0, 0);
+  };
+  changed([](AttentionProblem&) {}, nullptr);
+  changed([](AttentionProblem& q) { q.head_dim = 40; }, "head_dim");
+  changed([](AttentionProblem& q) { q.kv_heads = 3; }, "kv_heads");
+  changed([](AttentionProblem& q) { q.layer = 1; }, "layer");
+  changed([](AttentionProblem& q) { q.pool.pages = 7; }, "block_table");
+  changed([](AttentionProblem& q) { q.block_table_width = 1; }, "block_table");
+  changed([](AttentionProblem& q) { q.window = -1; }, "window");
+  changed([](AttentionProblem& q) { q.qkv = nullptr; }, "qkv");
+}
+
+void test_level() {
+  Shape plain;
+  plain.rope_dim = 64;
+  for (const KvDtype dtype : {KvDtype::kF32, KvDtype::kBf16}) {
+    Shape shape = plain;
+    shape.dtype = dtype;
+    shape.heads = 14;
+    for (const int window : {0, 50}) {
+      shape.window = window;
+      chunking_changes_rounding_only(shape);
+      neighbours_never_matter(shape);
+      verification_equals_decode(shape);
+      rolled_back_tokens_do_not_count(shape);
+    }
+  }
+  for (uint32_t seed = 1; seed <= 120; ++seed) random_batches_equal_the_reference(seed);
+}
+
+}  // namespace
+}  // namespace longhaul::test
+
+int main() {
+  using namespace longhaul;
+  for (const KernelLevel level : {KernelLevel::kScalar, KernelLevel::kAvx2, KernelLevel::kAvx512, KernelLevel::kAvx512Bf16}) {
+    if (!set_kernel_level(level)) {
+      std::printf("skipped level %s: not on this processor\n", kernel_level_name(level));
+      continue;
+    }
+    test::test_level();
+  }
+  test::faults_are_named();
+  std::printf("%d passed, %d failed\n", test::passed, test::failed);
+  return test::failed == 0 ? 0 : 1;
+}

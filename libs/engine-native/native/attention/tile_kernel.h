@@ -1,0 +1,366 @@
+// The tile executor: flash attention of a block of query rows over a list of pages, generic over how a product step is
+// done (operand.h). Rows are (token, head of the group) pairs, tokens outermost. They are cut into row blocks of up to
+// Op::kMaxRows; keys into blocks of kBlockPages-dependent length that stay in L2 while all row blocks pass over them.
+//
+// A row's result depends only on its own logits and on where the list is cut into key blocks (fixed multiples of the block
+// length), never on the other rows: the order of additions is the same in every row block, and a masked key adds exact zeros.
+// Include it behind the level's `#pragma GCC target`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels.h"
+#include "operand.h"
+#include "scratch.h"
+
+namespace longhaul::attention {
+namespace {
+
+constexpr int kMaxBlockPages = 16;
+/** Floats of a row of logits: a block of keys, and padding so that rows do not fall into the same cache sets. */
+constexpr int kLogitStride = kMaxBlockPages * kPageTokens + 16;
+constexpr int kMaxRowsOfAny = 8;
+/** A logit no key has, and a running maximum below every logit but above it; finite, so that differences never are NaN. */
+constexpr float kMasked = -1e30f;
+constexpr float kNoMaximum = -1e20f;
+constexpr size_t kLine = 64;
+
+/** Pages of a key block: K and V of one block take at most 64 to 128 KiB (bf16). Depends on the shape alone. */
+inline __attribute__((always_inline)) int block_pages(int head_dim) {
+  return head_dim <= 64 ? 16 : head_dim <= 128 ? 8 : 4;
+}
+
+struct KeyBlock {
+  int count;
+  int logical[kMaxBlockPages];
+  const std::byte* slice[kMaxBlockPages];
+  /** Slices to fetch into L2 meanwhile (those of the next block), one per page. */
+  const std::byte* next[kMaxBlockPages];
+  bool prefetch;
+};
+
+template <class Op>
+struct TileKernel {
+  using V = typename Op::V;
+  using F = typename Op::F;
+  using A = typename Op::A;
+  /** Vectors of the 16 columns of one page's K tile. */
+  static constexpr int kVectorsPerPage = kPageTokens / V::kLanes;
+  static constexpr int kStepsPerPage = kPageTokens / Op::kTokensPerStep;
+  static constexpr int kVectorBytes = V::kLanes * 4;
+  /** Left-operand elements of one row of probabilities. */
+  static constexpr int kProbabilityStride = kLogitStride * Op::kPerStep / Op::kTokensPerStep;
+
+  const TileJob& job;
+  int rows;
+  int steps;
+  size_t value_offset;
+  A* queries;
+  float* outputs;
+  float* maxima;
+  float* sums;
+  float* logits;
+  A* probabilities;
+
+  /** Row blocks: `blocks` of them, sizes differ by at most one, larger ones first. */
+  int blocks;
+
+  explicit TileKernel(const TileJob& tile) : job(tile) {
+    const int dim = job.pool.head_dim;
+    rows = job.tokens * job.group;
+    steps = dim / (Op::kTokensPerStep);
+    value_offset = key_tile_bytes(job.pool.dtype, dim);
+    const int limit = rows <= Op::kMaxRows ? Op::kMaxRows : kDeepRows;
+    blocks = (rows + limit - 1) / limit;
+    allocate();
+  }
+
+  /** Rows of a row block when there are many. */
+  static constexpr int kDeepRows = 6;
+
+  void allocate() {
+    const size_t row_count = static_cast<size_t>(rows);
+    const size_t matrix = row_count * static_cast<size_t>(job.pool.head_dim) * 4;
+    const size_t vector = (row_count * 4 + kLine - 1) / kLine * kLine;
+    const size_t block = static_cast<size_t>(kMaxRowsOfAny) * kLogitStride * 4;
+    std::byte* memory = thread_scratch(2 * matrix + 2 * vector + 2 * block);
+    queries = reinterpret_cast<A*>(memory);
+    outputs = reinterpret_cast<float*>(memory + matrix);
+    maxima = reinterpret_cast<float*>(memory + 2 * matrix);
+    sums = reinterpret_cast<float*>(memory + 2 * matrix + vector);
+    logits = reinterpret_cast<float*>(memory + 2 * matrix + 2 * vector);
+    probabilities = reinterpret_cast<A*>(memory + 2 * matrix + 2 * vector + block);
+    __builtin_memset(outputs, 0, matrix);
+    __builtin_memset(sums, 0, vector);
+    for (int row = 0; row < rows; ++row) maxima[row] = kNoMaximum;
+  }
+
+  int first_row_of(int block) const {
+    const int larger = rows % blocks;
+    return block * (rows / blocks) + (block < larger ? block : larger);
+  }
+
+  const float* query_row(int row) const {
+    return job.q + static_cast<size_t>(row / job.group) * job.q_stride +
+           static_cast<size_t>(row % job.group) * job.pool.head_dim;
+  }
+
+  /** Lays the queries of each row block out as [step][row][kPerStep], so that a step's broadcasts are neighbours. */
+  void pack_queries() {
+    for (int block = 0; block < blocks; ++block) {
+      const int first = first_row_of(block);
+      const int count = first_row_of(block + 1) - first;
+      A* to = queries + static_cast<size_t>(first) * steps * Op::kPerStep;
+      for (int r = 0; r < count; ++r) {
+        const float* from = query_row(first + r);
+        for (int s = 0; s < steps; ++s) {
+          Op::pack(to + (static_cast<size_t>(s) * count + r) * Op::kPerStep, from + s * Op::kTokensPerStep);
+        }
+      }
+    }
+  }
+
+  void run() {
+    pack_queries();
+    const int length = block_pages(job.pool.head_dim);
+    KeyBlock keys;
+    for (int begin = job.pages.begin; begin < job.pages.end;) {
+      const int cut = (begin / length + 1) * length;
+      const int end = cut < job.pages.end ? cut : job.pages.end;
+      gather(keys, begin, end);
+      for (int block = 0; block < blocks; ++block) {
+        const int first = first_row_of(block);
+        dispatch_rows(keys, first, first_row_of(block + 1) - first, keys.prefetch && block == 0);
+      }
+      begin = end;
+    }
+    for (int row = 0; row < rows; ++row) finish_row(row);
+  }
+
+  void gather(KeyBlock& keys, int begin, int end) const {
+    keys.count = end - begin;
+    bool contiguous = job.pool.kv_heads == 1;
+    for (int i = 0; i < keys.count; ++i) {
+      keys.logical[i] = job.pages.at(begin + i);
+      const int page = job.block_row[keys.logical[i]];
+      keys.slice[i] = job.pool.slice(job.layer, page, job.kv_head);
+      const int ahead = end + i < job.pages.end ? end + i : job.pages.end - 1;
+      keys.next[i] = job.pool.slice(job.layer, job.block_row[job.pages.at(ahead)], job.kv_head);
+      if (i > 0 && keys.slice[i] != keys.slice[i - 1] + slice_bytes(job.pool.dtype, job.pool.head_dim)) {
+        contiguous = false;
+      }
+    }
+    keys.prefetch = end < job.pages.end && !contiguous;
+  }
+
+  void dispatch_rows(const KeyBlock& keys, int first, int count, bool prefetch) {
+    switch (count) {
+      case 1:
+        return run_rows<1>(keys, first, prefetch);
+      case 2:
+        return run_rows<2>(keys, first, prefetch);
+      case 3:
+        return run_rows<3>(keys, first, prefetch);
+      case 4:
+        return run_rows<4>(keys, first, prefetch);
+      case 5:
+        return run_rows<5>(keys, first, prefetch);
+      case 6:
+        return run_rows<6>(keys, first, prefetch);
+      default:
+        break;
+    }
+    if constexpr (Op::kMaxRows > 6) {
+      if (count == 7) return run_rows<7>(keys, first, prefetch);
+      return run_rows<8>(keys, first, prefetch);
+    }
+  }
+
+  /** One row block over one key block: logits, softmax, values. */
+  template <int NR>
+  void run_rows(const KeyBlock& keys, int first, bool prefetch) {
+    const int low = job.first_position + first / job.group;
+    const int high = job.first_position + (first + NR - 1) / job.group;
+    const int oldest = job.window > 0 ? low - job.window + 1 : 0;
+    int begin = 0;
+    int end = keys.count;
+    while (end > 0 && keys.logical[end - 1] * kPageTokens > high) --end;
+    while (begin < end && keys.logical[begin] * kPageTokens + kPageTokens - 1 < oldest) ++begin;
+    if (begin == end) return;
+    const A* q = queries + static_cast<size_t>(first) * steps * Op::kPerStep;
+    if (prefetch) {
+      score_pages<NR, true>(keys, q, begin, end);
+    } else {
+      score_pages<NR, false>(keys, q, begin, end);
+    }
+    if (job.softcap_log2 > 0.0f) cap_logits(NR, begin, end);
+    for (int page = begin; page < end; ++page) {
+      const int key = keys.logical[page] * kPageTokens;
+      if (key + kPageTokens - 1 > low || (job.window > 0 && key <= high - job.window)) mask_page(NR, first, page, key);
+    }
+    F decay[NR];
+    for (int r = 0; r < NR; ++r) decay[r] = soften_row(first + r, r, begin, end);
+    add_values<NR>(keys, first, begin, end, decay);
+  }
+
+  template <int NR, bool kPrefetch>
+  void score_pages(const KeyBlock& keys, const A* q, int begin, int end) {
+    constexpr int wide = Op::columns(NR) / kVectorsPerPage;
+    int page = begin;
+    for (; page + wide <= end; page += wide) score<NR, wide, kPrefetch>(keys, q, page);
+    if constexpr (wide > 2) {
+      for (; page + 2 <= end; page += 2) score<NR, 2, kPrefetch>(keys, q, page);
+    }
+    if constexpr (wide > 1) {
+      for (; page < end; ++page) score<NR, 1, kPrefetch>(keys, q, page);
+    }
+  }
+
+  template <int NR, int kPages, bool kPrefetch>
+  LONGHAUL_INLINE void score(const KeyBlock& keys, const A* q, int page) {
+    constexpr int NV = kPages * kVectorsPerPage;
+    const std::byte* base[NV];
+    const std::byte* next[kPages];
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) base[v] = keys.slice[page + v / kVectorsPerPage] + v % kVectorsPerPage * kVectorBytes;
+#pragma GCC unroll 8
+    for (int v = 0; v < kPages; ++v) next[v] = keys.next[page + v];
+    F acc[NR][NV];
+#pragma GCC unroll 8
+    for (int r = 0; r < NR; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) acc[r][v] = V::zero();
+    }
+    for (int s = 0; s < steps; ++s) {
+      const size_t offset = static_cast<size_t>(s) * kLine;
+      if constexpr (kPrefetch) {
+#pragma GCC unroll 8
+        for (int v = 0; v < kPages; ++v) {
+          __builtin_prefetch(next[v] + 2 * offset, 0, 2);
+          __builtin_prefetch(next[v] + 2 * offset + kLine, 0, 2);
+        }
+      }
+      Op::template step<NR, NV>(acc, q + static_cast<size_t>(s) * NR * Op::kPerStep, Op::kPerStep, base, offset);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < NR; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) V::store(logits + r * kLogitStride + page * kPageTokens + v * V::kLanes, acc[r][v]);
+    }
+  }
+
+  void cap_logits(int count, int begin, int end) {
+    const F cap = V::set1(job.softcap_log2);
+    for (int r = 0; r < count; ++r) {
+      float* row = logits + r * kLogitStride;
+      for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) {
+        V::store(row + i, V::mul(cap, tanh_approximation<V>(V::load(row + i))));
+      }
+    }
+  }
+
+  void mask_page(int count, int first, int page, int key) {
+    for (int r = 0; r < count; ++r) {
+      const int position = job.first_position + (first + r) / job.group;
+      const int newest = position - key;
+      const int oldest = job.window > 0 ? newest - job.window + 1 : -1;
+      float* row = logits + r * kLogitStride + page * kPageTokens;
+      for (int i = 0; i < kPageTokens; ++i) row[i] = i <= newest && i >= oldest ? row[i] : kMasked;
+    }
+  }
+
+  /** Turns a row of logits into probabilities relative to the running maximum; returns the decay of what came before. */
+  LONGHAUL_INLINE F soften_row(int row, int r, int begin, int end) {
+    const float* from = logits + r * kLogitStride;
+    A* to = probabilities_of(r);
+    F top = V::set1(maxima[row]);
+    F top2 = top;
+    for (int i = begin * kPageTokens; i < end * kPageTokens; i += 16) {
+      top = V::max(top, V::load(from + i));
+      if constexpr (V::kLanes == 8) top2 = V::max(top2, V::load(from + i + 8));
+    }
+    const float maximum = V::reduce_max(V::max(top, top2));
+    const F shift = V::set1(maximum);
+    const F decay = exp2_approximation<V, Op::kPolynomial>(V::set1(maxima[row] - maximum));
+    F sum = V::zero();
+    for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) {
+      const F p = exp2_approximation<V, Op::kPolynomial>(V::sub(V::load(from + i), shift));
+      sum = V::add(sum, p);
+      Op::store(to, i, p);
+    }
+    maxima[row] = maximum;
+    float decay_lanes[V::kLanes];
+    V::store(decay_lanes, decay);
+    sums[row] = sums[row] * decay_lanes[0] + V::reduce_add(sum);
+    return decay;
+  }
+
+  A* probabilities_of(int r) { return probabilities + r * kProbabilityStride; }
+
+  template <int NR>
+  void add_values(const KeyBlock& keys, int first, int begin, int end, const F (&decay)[NR]) {
+    constexpr int wide = Op::columns(NR);
+    const int vectors = job.pool.head_dim / V::kLanes;
+    int column = 0;
+    for (; column + wide <= vectors; column += wide) add_columns<NR, wide>(keys, first, begin, end, decay, column);
+    if constexpr (wide > 2) {
+      for (; column + 2 <= vectors; column += 2) add_columns<NR, 2>(keys, first, begin, end, decay, column);
+    }
+    if constexpr (wide > 1) {
+      for (; column < vectors; ++column) add_columns<NR, 1>(keys, first, begin, end, decay, column);
+    }
+  }
+
+  template <int NR, int NV>
+  LONGHAUL_INLINE void add_columns(const KeyBlock& keys, int first, int begin, int end, const F (&decay)[NR],
+                                   int column) {
+    F acc[NR][NV];
+#pragma GCC unroll 8
+    for (int r = 0; r < NR; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) acc[r][v] = V::zero();
+    }
+    const size_t line = static_cast<size_t>(job.pool.head_dim) * 4;
+    for (int page = begin; page < end; ++page) {
+      const std::byte* tile = keys.slice[page] + value_offset + static_cast<size_t>(column) * kVectorBytes;
+      const A* p = probabilities + page * kStepsPerPage * Op::kPerStep;
+      const std::byte* base[NV];
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) base[v] = tile + v * kVectorBytes;
+#pragma GCC unroll 2
+      for (int s = 0; s < kStepsPerPage; ++s) {
+        Op::template step<NR, NV>(acc, p + s * Op::kPerStep, kProbabilityStride, base, static_cast<size_t>(s) * line);
+      }
+    }
+    float* to = outputs + static_cast<size_t>(first) * job.pool.head_dim + static_cast<size_t>(column) * V::kLanes;
+#pragma GCC unroll 8
+    for (int r = 0; r < NR; ++r) {
+      float* row = to + static_cast<size_t>(r) * job.pool.head_dim;
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) {
+        V::store(row + v * V::kLanes, V::fma(V::load(row + v * V::kLanes), decay[r], acc[r][v]));
+      }
+    }
+  }
+
+  void finish_row(int row) {
+    const float sum = sums[row];
+    const bool empty = sum == 0.0f;
+    const F factor = V::set1(empty ? 0.0f : 1.0f / sum);
+    const float* from = outputs + static_cast<size_t>(row) * job.pool.head_dim;
+    float* to = job.out + static_cast<size_t>(row / job.group) * job.out_stride +
+                static_cast<size_t>(row % job.group) * job.pool.head_dim;
+    for (int d = 0; d < job.pool.head_dim; d += V::kLanes) V::store(to + d, V::mul(V::load(from + d), factor));
+    job.lse[row] = empty ? -__builtin_inff() : (maxima[row] + __builtin_log2f(sum)) * kLn2;
+  }
+};
+
+template <class Op>
+void run_tile(const TileJob& job) {
+  TileKernel<Op> kernel(job);
+  kernel.run();
+}
+
+}  // namespace
+}  // namespace longhaul::attention
