@@ -11,7 +11,7 @@ import { createPreTokenizer, usesByteAlphabet, type PreTokenizer } from './pre-t
 import { readDecoder, type TokenDecoder } from './token-bytes.js';
 import { readTokenizerConfig } from './tokenizer-config.js';
 import type { DecodeOptions, EncodeAsyncOptions, EncodeOptions, Tokenizer } from './tokenizer.js';
-import { readVocabulary, type Vocabulary } from './vocabulary.js';
+import { readVocabulary, type AddedToken, type Vocabulary } from './vocabulary.js';
 
 /** Longest text that is encoded, in UTF-16 units. */
 export const MAX_TEXT_UNITS = 32 * 1024 * 1024;
@@ -57,7 +57,7 @@ class BpeTokenizer implements Tokenizer {
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | null;
   readonly leadingSpaces: 0 | 1;
-  readonly specialTokens: readonly string[];
+  readonly controlTokens: readonly string[];
   readonly #parts: Parts;
   readonly #rawMatcher: AddedTokenMatcher;
   readonly #normalizedMatcher: AddedTokenMatcher;
@@ -65,13 +65,13 @@ class BpeTokenizer implements Tokenizer {
   readonly #bytes: (Uint8Array | undefined)[] = [];
 
   constructor(parts: Parts) {
-    const { added, model, tokens, specialIds } = parts.vocabulary;
+    const { added, model, tokens } = parts.vocabulary;
     this.#parts = parts;
     this.vocabSize = tokens.length;
     this.bosTokenId = parts.bosTokenId;
     this.eosTokenId = parts.eosTokenId;
     this.leadingSpaces = parts.decoder.stripStart;
-    this.specialTokens = [...specialIds].sort((a, b) => a - b).map((id) => tokens[id] ?? '');
+    this.controlTokens = added.filter(isControl).map((token) => token.content);
     this.#ids = new Map([...model, ...added.map((token) => [token.content, token.id] as const)]);
     const raw = added.filter((token) => !token.normalized);
     this.#rawMatcher = new AddedTokenMatcher(raw.map((token) => ({ spelling: token.content, token })));
@@ -195,6 +195,11 @@ class BpeTokenizer implements Tokenizer {
       }
     }
   }
+}
+
+/** Some checkpoints leave `special` off on the tokens that frame a turn. */
+function isControl(token: AddedToken): boolean {
+  return token.special || /^<\|.*\|>$/su.test(token.content);
 }
 
 function cancelled(): AppError {

@@ -15,3 +15,12 @@ export {
   type StopMatcherOptions,
   type StopResult,
 } from './stop-matcher.js';
+export {
+  createChatTemplate,
+  encodePrompt,
+  MAX_MESSAGES,
+  type ChatMessage,
+  type ChatTemplate,
+  type ChatTemplateOptions,
+} from './chat-template.js';
+export { type RenderedPrompt } from './content-mask.js';

@@ -5,14 +5,14 @@ export const MAX_STOP_UNITS = 256;
 
 export interface StopMatcherOptions {
   /** The stop string is part of the text. Default false. */
-  includeStop?: boolean;
+  includeStopString?: boolean;
 }
 
 export interface StopResult {
   /** Text that can be sent now. */
   text: string;
   /** The stop string that this push completed, or null. After one, nothing more may be pushed. */
-  stop: string | null;
+  stopped: string | null;
 }
 
 /** Looks for stop strings in a stream of text and holds back what may become one. */
@@ -80,7 +80,7 @@ function check(stops: readonly string[]): void {
 
 class AutomatonStopMatcher implements StopMatcher {
   readonly #root: State;
-  readonly #includeStop: boolean;
+  readonly #includeStopString: boolean;
   #state: State;
   #held = '';
 
@@ -89,7 +89,7 @@ class AutomatonStopMatcher implements StopMatcher {
     for (const stop of stops) insert(this.#root, stop);
     link(this.#root);
     this.#state = this.#root;
-    this.#includeStop = options.includeStop ?? false;
+    this.#includeStopString = options.includeStopString ?? false;
   }
 
   push(text: string): StopResult {
@@ -100,12 +100,12 @@ class AutomatonStopMatcher implements StopMatcher {
       if (stop !== null) {
         this.#held = '';
         this.#state = this.#root;
-        return { text: all.slice(0, this.#includeStop ? at + 1 : at + 1 - stop.length), stop };
+        return { text: all.slice(0, this.#includeStopString ? at + 1 : at + 1 - stop.length), stopped: stop };
       }
     }
     const sendable = all.length - this.#state.depth;
     this.#held = all.slice(sendable);
-    return { text: all.slice(0, sendable), stop: null };
+    return { text: all.slice(0, sendable), stopped: null };
   }
 
   finish(): string {

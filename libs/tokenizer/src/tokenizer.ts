@@ -66,8 +66,10 @@ export interface Tokenizer {
   /** Id of a token as the vocabulary spells it, or null. */
   id(token: string): number | null;
   isSpecial(id: number): boolean;
-  /** Spellings of the special tokens, in the order of their ids. */
-  readonly specialTokens: readonly string[];
+  /**
+   * Spellings that text from a user must not be read as: the special tokens and other added tokens in the form `<|…|>`.
+   */
+  readonly controlTokens: readonly string[];
 }
 
 /**

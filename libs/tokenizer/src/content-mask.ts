@@ -1,0 +1,148 @@
+import { invalidArgument } from '@longhaul/kernel';
+
+/** Characters without a meaning of their own: Unicode's noncharacters first, then the private use area. */
+const MARKERS = [range(0xfdd0, 0xfdef), range(0xe000, 0xf8ff)].flat();
+const MARKER_LIKE = /[\uE000-\uF8FF\uFDD0-\uFDEF]/gu;
+const MAX_DEPTH = 64;
+
+/** A text after rendering, with the places that must not be read as special tokens. */
+export interface RenderedPrompt {
+  text: string;
+  /** Offsets in `text`, UTF-16 units, ascending; as `EncodeOptions.literalOffsets`. */
+  literalOffsets: readonly number[];
+}
+
+function range(first: number, last: number): string[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => String.fromCharCode(first + i));
+}
+
+/** Copies an object with every string in it passed through `change`, the keys of inner objects included. */
+function mapAll(values: Record<string, unknown>, change: (text: string) => string): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).map(([key, item]) => [key, mapStrings(item, change, 0)]));
+}
+
+function mapStrings(value: unknown, change: (text: string) => string, depth: number): unknown {
+  if (depth > MAX_DEPTH) throw invalidArgument('messages', `messages are nested deeper than ${MAX_DEPTH} levels.`);
+  if (typeof value === 'string') return change(value);
+  if (Array.isArray(value)) return value.map((item: unknown) => mapStrings(item, change, depth + 1));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value);
+  return Object.fromEntries(entries.map(([key, item]) => [change(key), mapStrings(item, change, depth + 1)]));
+}
+
+interface Node {
+  readonly next: Map<string, Node>;
+  ends: boolean;
+}
+
+/**
+ * Finds where text spells a control token, or ends in the beginning of one (which the template's next words could
+ * complete).
+ */
+class SpellingFinder {
+  readonly #root: Node = { next: new Map(), ends: false };
+  readonly #firstUnits = new Uint8Array(0x10000);
+
+  constructor(tokens: readonly string[]) {
+    for (const token of tokens) {
+      this.#firstUnits[token.charCodeAt(0)] = 1;
+      let node = this.#root;
+      for (const unit of token.split('')) {
+        const next = node.next.get(unit) ?? { next: new Map<string, Node>(), ends: false };
+        node.next.set(unit, next);
+        node = next;
+      }
+      node.ends = true;
+    }
+  }
+
+  /** Offsets, ascending. White space at the end is looked through: templates trim. */
+  find(text: string): number[] {
+    const end = text.trimEnd().length;
+    const offsets: number[] = [];
+    for (let at = 0; at < end; at++) {
+      if (this.#firstUnits[text.charCodeAt(at)] === 1 && this.#spelledAt(text, at, end)) offsets.push(at);
+    }
+    return offsets;
+  }
+
+  #spelledAt(text: string, at: number, end: number): boolean {
+    let node: Node | undefined = this.#root;
+    for (let i = at; i < end; i++) {
+      node = node.next.get(text.charAt(i));
+      if (node === undefined) return false;
+      if (node.ends) return true;
+    }
+    return true;
+  }
+}
+
+/**
+ * Keeps text from users from being read as control tokens after it went through a chat template.
+ *
+ * Before rendering, the first character of every control token spelled in the values is replaced by a marker that
+ * occurs nowhere else; afterwards the markers are turned back and their places reported. One character stands for one,
+ * so templates that trim, cut, compare or quote their input work as before, and a text that spells no control token is
+ * not touched at all.
+ */
+export class ContentMask {
+  readonly #finder: SpellingFinder;
+  readonly #firstUnits: readonly string[];
+  readonly #reserved: string;
+
+  /** @param reserved text that the markers must not occur in either: the template itself */
+  constructor(controlTokens: readonly string[], reserved: string) {
+    const tokens = controlTokens.filter((token) => token !== '');
+    this.#finder = new SpellingFinder(tokens);
+    this.#firstUnits = [...new Set(tokens.map((token) => token.charAt(0)))];
+    this.#reserved = reserved;
+  }
+
+  /**
+   * Renders with masked values.
+   *
+   * @throws AppError INVALID_ARGUMENT naming `messages` when the values use up every possible marker
+   */
+  render(values: Record<string, unknown>, run: (masked: Record<string, unknown>) => string): RenderedPrompt {
+    const used = new Set(this.#reserved.match(MARKER_LIKE) ?? []);
+    let spelled = false;
+    mapAll(values, (text) => {
+      for (const marker of text.match(MARKER_LIKE) ?? []) used.add(marker);
+      spelled ||= this.#finder.find(text).length > 0;
+      return text;
+    });
+    if (!spelled) return { text: run(values), literalOffsets: [] };
+    const markers = this.#chooseMarkers(used);
+    return unmask(run(mapAll(values, (text) => this.#mask(text, markers))), markers);
+  }
+
+  #chooseMarkers(used: ReadonlySet<string>): ReadonlyMap<string, string> {
+    const free = MARKERS.filter((marker) => !used.has(marker));
+    if (free.length < this.#firstUnits.length) {
+      throw invalidArgument('messages', 'messages use every private-use character; leave some out.');
+    }
+    return new Map(this.#firstUnits.map((unit, index) => [unit, free[index] ?? unit]));
+  }
+
+  #mask(text: string, markers: ReadonlyMap<string, string>): string {
+    let out = '';
+    let done = 0;
+    for (const at of this.#finder.find(text)) {
+      out += text.slice(done, at) + (markers.get(text.charAt(at)) ?? text.charAt(at));
+      done = at + 1;
+    }
+    return out + text.slice(done);
+  }
+}
+
+function unmask(masked: string, markers: ReadonlyMap<string, string>): RenderedPrompt {
+  const originals = new Map([...markers].map(([unit, marker]) => [marker, unit]));
+  const literalOffsets: number[] = [];
+  const text = masked.replace(MARKER_LIKE, (char, offset: number) => {
+    const original = originals.get(char);
+    if (original === undefined) return char;
+    literalOffsets.push(offset);
+    return original;
+  });
+  return { text, literalOffsets };
+}
