@@ -30,6 +30,12 @@ interface Access {
   readonly fetch: typeof fetch;
 }
 
+/** Where the cache keeps what a repository brought. */
+export function repoKey(repo: HubRepo): string {
+  const suffix = repo.file === null ? '' : `--${repo.file}`;
+  return `hf--${repo.repo.replace('/', '--')}--${repo.revision.replaceAll('/', '_')}${suffix}`;
+}
+
 /**
  * Fetches a checkpoint from a model hub. `HF_ENDPOINT` names another hub, `HF_TOKEN` opens private repositories.
  *
@@ -38,21 +44,16 @@ interface Access {
  *
  * @returns the path of the checkpoint in the cache; a cached one needs no network.
  */
-export async function pullFromHub(repo: HubRepo, cache: ModelCache, options: PullOptions): Promise<string> {
-  const suffix = repo.file === null ? '' : `--${repo.file}`;
-  const key = `hf--${repo.repo.replace('/', '--')}--${repo.revision.replaceAll('/', '_')}${suffix}`;
-  const cached = await cache.find(key);
-  if (cached !== null) return cached;
-  const unlock = await cache.lock(key);
-  try {
-    return await fetchRepo(repo, { key, cache, options });
-  } catch (cause) {
-    if (AppError.isInstance(cause) || options.signal?.aborted) throw AppError.from(cause);
-    const text = cause instanceof Error ? cause.message : String(cause);
-    throw pullError('UNAVAILABLE', 'PULL_FAILED', `The model hub did not give ${repo.repo}: ${text}`, cause);
-  } finally {
-    await unlock();
-  }
+export function pullFromHub(repo: HubRepo, cache: ModelCache, options: PullOptions): Promise<string> {
+  return cache.findOrFetch(repoKey(repo), async () => {
+    try {
+      return await fetchRepo(repo, { key: repoKey(repo), cache, options });
+    } catch (cause) {
+      if (AppError.isInstance(cause) || options.signal?.aborted) throw cause;
+      const text = (cause as Partial<Error>).message ?? String(cause);
+      throw pullError('UNAVAILABLE', 'PULL_FAILED', `The model hub did not give ${repo.repo}: ${text}`, cause);
+    }
+  });
 }
 
 async function fetchRepo(

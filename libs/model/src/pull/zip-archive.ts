@@ -13,6 +13,8 @@ const END_BYTES = 22;
 const MAX_COMMENT_BYTES = 65_535;
 /** The directory of a wheel with 65,535 entries takes about 10 MB. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+/** The default of 16 kB would make a callback of each. */
+const INFLATE_BYTES = 1024 * 1024;
 const STORED = 0;
 const DEFLATED = 8;
 
@@ -56,7 +58,7 @@ export class ZipArchive {
     if (!isKnown) throw unsupported(name, `${shown(entry.name)} is compressed by method ${entry.method}.`);
     const start = await this.dataOffset(entry);
     const check = new SizeAndCrc(entry, name, options.onBytes);
-    const steps = entry.method === DEFLATED ? [createInflateRaw(), check] : [check];
+    const steps = entry.method === DEFLATED ? [createInflateRaw({ chunkSize: INFLATE_BYTES }), check] : [check];
     // `end` is inclusive, so a read stream cannot express an empty range.
     const end = start + entry.compressedBytes - 1;
     const raw = end < start ? Readable.from([]) : createReadStream(this.path, { start, end });

@@ -1,0 +1,80 @@
+import { AppError } from '@longhaul/kernel';
+import { memorySource } from '../checkpoint/byte-source.js';
+import { GgufCheckpoint } from '../gguf/gguf-checkpoint.js';
+import { GgufFile } from '../gguf/gguf-file.js';
+import { SafetensorsFile } from '../safetensors/safetensors-file.js';
+import { mutate, seededRandom } from './mutate.js';
+import { seedFiles } from './seed-files.js';
+
+export interface FuzzOptions {
+  readonly mutations: number;
+  readonly seed: number;
+  /** Called after every 1,000 mutations. */
+  readonly onProgress?: (done: number) => void;
+}
+
+export interface FuzzReport {
+  readonly mutations: number;
+  /** Files that were still sound, read to the end. */
+  readonly accepted: number;
+  /** Refusals by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Growth of the process's peak resident memory, in bytes; it sees what a single file took for a moment. */
+  readonly peakGrowthBytes: number;
+  /** The slowest single file. */
+  readonly slowestMs: number;
+}
+
+/** Sound files are read once before memory is measured, so that code and tables do not count. */
+const WARM_UP = 200;
+
+/**
+ * Reads mutated checkpoints until a reader does anything but succeed or throw an AppError.
+ *
+ * @throws Error naming the seed and the number of the mutation; the same seed repeats it.
+ */
+export async function fuzzReaders(options: FuzzOptions): Promise<FuzzReport> {
+  const random = seededRandom(options.seed);
+  const seeds = seedFiles();
+  for (let i = 0; i < WARM_UP; i++) for (const seed of seeds) await readWhole(seed.kind, seed.bytes);
+  const refused: Record<string, number> = {};
+  const before = process.resourceUsage().maxRSS;
+  let accepted = 0;
+  let slowestMs = 0;
+  for (let i = 0; i < options.mutations; i++) {
+    const seed = seeds[i % seeds.length] as (typeof seeds)[number];
+    const started = performance.now();
+    const reason = await attempt(seed.kind, mutate(seed.bytes, random), `seed ${options.seed}, mutation ${i}`);
+    slowestMs = Math.max(slowestMs, performance.now() - started);
+    if (reason === null) accepted++;
+    else refused[reason] = (refused[reason] ?? 0) + 1;
+    if ((i + 1) % 1000 === 0) options.onProgress?.(i + 1);
+  }
+  const peakGrowthBytes = (process.resourceUsage().maxRSS - before) * 1024;
+  return { mutations: options.mutations, accepted, refused, peakGrowthBytes, slowestMs };
+}
+
+/** Null when the file was read, else the reason of its refusal. */
+async function attempt(kind: 'gguf' | 'safetensors', bytes: Uint8Array, label: string): Promise<string | null> {
+  try {
+    await readWhole(kind, bytes);
+    return null;
+  } catch (error) {
+    if (AppError.isInstance(error) && error.code !== 'INTERNAL') return error.reason;
+    throw new Error(`A reader failed otherwise than by an AppError (${label}, ${kind}).`, { cause: error });
+  }
+}
+
+async function readWhole(kind: 'gguf' | 'safetensors', bytes: Uint8Array): Promise<void> {
+  const source = memorySource(`fuzz.${kind}`, bytes);
+  if (kind === 'safetensors') {
+    const file = await SafetensorsFile.from(source);
+    for (const tensor of file.tensors.values()) await file.readRows(tensor, 0, tensor.shape[0] ?? 1);
+    return;
+  }
+  const checkpoint = await GgufCheckpoint.from(await GgufFile.from(source));
+  for (const tensor of checkpoint.tensors.values()) await checkpoint.readRows(tensor.name, 0, tensor.shape[0] ?? 1);
+  JSON.stringify([checkpoint.config, checkpoint.generationConfig]);
+  const { tokenizerJson, tokenizerConfigJson } = await checkpoint.tokenizerFiles();
+  for (const json of [tokenizerJson, tokenizerConfigJson]) JSON.parse(new TextDecoder().decode(json));
+}
