@@ -42,7 +42,7 @@ class ChoiceShaper {
   whole(part: Collected, choice: CollectedChoice, [prompt, index]: readonly [number, number]): object {
     const started = this.startedAt(prompt);
     const echo = this.options.echo[prompt] ?? null;
-    const echoed = echo === null ? [] : echoedLogprobs(part.promptLogprobs);
+    const echoed = echo === null ? [] : echoedLogprobs(part.promptLogprobs, started.request.promptTokenIds);
     const scores = part.promptLogprobs;
     return {
       index: prompt * started.request.n + index,
@@ -81,7 +81,12 @@ class ChoiceShaper {
     if (this.offsets.has(index)) return [];
     this.offsets.set(index, 0);
     if (echo === null) return [];
-    return [this.textChoice(prompt, index, { text: echo, entries: echoedLogprobs(this.promptScores[prompt] ?? []) })];
+    return [
+      this.textChoice(prompt, index, {
+        text: echo,
+        entries: echoedLogprobs(this.promptScores[prompt] ?? [], this.startedAt(prompt).request.promptTokenIds),
+      }),
+    ];
   }
 
   private textChoice(prompt: number, index: number, piece: { text: string; entries: readonly TokenLogprob[] }): object {
@@ -99,7 +104,7 @@ class ChoiceShaper {
   }
 }
 
-/** Prompt tokens as entries; the first one, which nothing predicts, is null in the backend's list. */
-function echoedLogprobs(scores: readonly (TokenLogprob | null)[] | null): TokenLogprob[] {
-  return (scores ?? []).flatMap((entry) => (entry === null ? [] : [entry]));
+/** Prompt tokens as entries. The first one, which nothing predicts, has no log-probability. */
+function echoedLogprobs(scores: readonly (TokenLogprob | null)[] | null, promptTokenIds: Int32Array): TokenLogprob[] {
+  return (scores ?? []).map((entry, at) => entry ?? { tokenId: promptTokenIds[at] ?? 0, logprob: Number.NaN, top: [] });
 }

@@ -73,7 +73,7 @@ export class GenerationResponder {
       if (part) collect(part, event);
     }
     exchange.signal.throwIfAborted();
-    await exchange.reply.send(run.format.whole(collected));
+    await exchange.reply.status(200).send(run.format.whole(collected));
     return addUsage(collected.map((part) => part.usage));
   }
 

@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { ModelInfo } from '@longhaul/inference';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ModelDirectory } from '../../core/served-model.js';
@@ -59,9 +59,10 @@ export class OpenAiController {
     return { object: 'list', data: [modelBody(this.models.require().info)] };
   }
 
-  @Get('models/*id')
-  getModel(@Param('id') id: string | string[]) {
-    return modelBody(this.models.require(Array.isArray(id) ? id.join('/') : id).info);
+  /** Model ids may contain slashes. */
+  @Get('models/*')
+  getModel(@Req() request: FastifyRequest<{ Params: { '*': string } }>) {
+    return modelBody(this.models.require(request.params['*']).info);
   }
 }
 

@@ -1,0 +1,169 @@
+import { inferenceV1 } from '@longhaul/contracts';
+import { fromSampling, fromStop, toGenerateResponse, toModelInfoResponse } from '@longhaul/inference-wire';
+import { AppError, invalidArgument } from '@longhaul/kernel';
+import { inSpan, openServerSpan, type EventLog } from '@longhaul/platform-otel';
+import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/platform-grpc';
+import type { Admission } from '../../core/admission.js';
+import type { GenerateCommand, PromptInput } from '../../core/command.js';
+import type { GenerationService } from '../../core/generation.js';
+import type { RequestObserver } from '../../core/ports.js';
+import type { ModelDirectory } from '../../core/served-model.js';
+import { authenticate, chooseRequestId } from '../http/request-context.js';
+
+export interface InferenceServiceParts {
+  generation: GenerationService;
+  models: ModelDirectory;
+  admission: Admission;
+  observer: RequestObserver;
+  log: EventLog;
+  apiKey: string | undefined;
+  stallTimeoutMs: number;
+}
+
+const NAME = 'longhaul.inference.v1.InferenceService';
+/** Rough bytes of a token id in memory while a request waits. */
+const TOKEN_BYTES = 4;
+const SAMPLING_FIELDS = new Set([
+  'temperature',
+  'top_p',
+  'top_k',
+  'min_p',
+  'repetition_penalty',
+  'presence_penalty',
+  'frequency_penalty',
+  'logit_bias',
+  'seed',
+]);
+
+/** The public gRPC API, over the same core as HTTP. */
+export function addInferenceService(host: GrpcHost, parts: InferenceServiceParts): void {
+  const service: inferenceV1.InferenceServiceServer = {
+    generate: serverStream((request: inferenceV1.GenerateRequest, call) => generate(parts, request, call), {
+      stallTimeoutMs: parts.stallTimeoutMs,
+    }),
+    tokenize: unary((request: inferenceV1.TokenizeRequest, call) => tokenize(parts, request, call)),
+    modelInfo: unary((_request: inferenceV1.ModelInfoRequest, call) => {
+      authenticate(parts.apiKey, call.headers['authorization']);
+      return Promise.resolve(toModelInfoResponse(parts.models.require().info));
+    }),
+  };
+  host.addService(NAME, inferenceV1.InferenceServiceService, service);
+}
+
+async function* generate(
+  parts: InferenceServiceParts,
+  request: inferenceV1.GenerateRequest,
+  call: CallContext,
+): AsyncGenerator<inferenceV1.GenerateResponse, void> {
+  const tenant = authenticate(parts.apiKey, call.headers['authorization']);
+  const requestId = chooseRequestId(request.requestId || call.headers['x-request-id']);
+  call.sendHeaders({ 'x-request-id': requestId });
+  const lease = admit(parts, inputBytes(request.input));
+  const span = openServerSpan(`${NAME}/Generate`, call.headers, { 'rpc.system': 'grpc', 'rpc.service': NAME });
+  let outcome = 'OK';
+  try {
+    const command = toCommand(request, { requestId, tenant, deadlineMs: call.deadlineMs });
+    const started = await inSpan(span, () => parts.generation.start(command, call.signal));
+    const promptTokens = started.request.promptTokenIds.length;
+    for await (const event of started.events) yield toGenerateResponse(event, promptTokens);
+  } catch (error) {
+    const known = withWireField(AppError.from(error));
+    outcome = known.reason;
+    if (known.code === 'INTERNAL') parts.log.failure('request-failed', known.cause ?? known, { requestId });
+    throw known;
+  } finally {
+    lease.release();
+    if (call.signal.aborted) outcome = AppError.from(call.signal.reason).reason;
+    if (outcome === 'CANCELLED') parts.observer.clientLost('DISCONNECTED');
+    if (outcome === 'CLIENT_STALLED') parts.observer.clientLost('STALLED');
+    span.end(outcome === 'OK' ? undefined : outcome);
+    parts.log.info('request-finished', { requestId, traceId: span.traceId, outcome, stream: true });
+  }
+}
+
+async function tokenize(
+  parts: InferenceServiceParts,
+  request: inferenceV1.TokenizeRequest,
+  call: CallContext,
+): Promise<inferenceV1.TokenizeResponse> {
+  authenticate(parts.apiKey, call.headers['authorization']);
+  const lease = admit(parts, inputBytes(request.input));
+  try {
+    const input = toInput(request.input);
+    const { tokenIds } = await parts.generation.tokenize(undefined, input, request.addSpecialTokens);
+    return { tokenIds: [...tokenIds] };
+  } finally {
+    lease.release();
+  }
+}
+
+function admit(parts: InferenceServiceParts, bytes: number): { release(): void } {
+  const result = parts.admission.admit(bytes);
+  if (result.kind === 'admitted') return result;
+  parts.observer.requestRejected(result.error.reason);
+  throw result.error;
+}
+
+type WireInput = inferenceV1.GenerateRequest['input'] | inferenceV1.TokenizeRequest['input'];
+
+function toInput(input: WireInput): PromptInput {
+  switch (input?.$case) {
+    case 'chat':
+      if (input.value.messages.length === 0) throw invalidArgument('chat.messages', 'chat.messages must not be empty.');
+      return { kind: 'chat', messages: input.value.messages.map(checkedMessage) };
+    case 'prompt':
+    case 'text':
+      return { kind: 'text', text: input.value };
+    case 'tokens':
+      return { kind: 'tokens', tokenIds: input.value.tokenIds };
+    case undefined:
+      throw invalidArgument('input', 'One of the inputs must be set.');
+  }
+}
+
+function checkedMessage({ role, content }: inferenceV1.ChatMessage, index: number): inferenceV1.ChatMessage {
+  if (['system', 'user', 'assistant'].includes(role)) return { role, content };
+  const field = `chat.messages[${index}].role`;
+  throw invalidArgument(field, `${field} must be system, user or assistant; tool calls are not supported.`);
+}
+
+function inputBytes(input: WireInput): number {
+  switch (input?.$case) {
+    case 'chat':
+      return input.value.messages.reduce((sum, message) => sum + Buffer.byteLength(message.content), 0);
+    case 'prompt':
+    case 'text':
+      return Buffer.byteLength(input.value);
+    case 'tokens':
+      return input.value.tokenIds.length * TOKEN_BYTES;
+    case undefined:
+      return 0;
+  }
+}
+
+function toCommand(
+  request: inferenceV1.GenerateRequest,
+  origin: Pick<GenerateCommand, 'requestId' | 'tenant' | 'deadlineMs'>,
+): GenerateCommand {
+  return {
+    ...origin,
+    model: request.model === '' ? undefined : request.model,
+    input: toInput(request.input),
+    n: request.n === 0 ? 1 : request.n,
+    maxTokens: request.maxTokens,
+    sampling: fromSampling(request.sampling),
+    stop: fromStop(request.stop),
+    logprobs: request.logprobs ?? null,
+    promptLogprobs: request.promptLogprobs ?? null,
+    includeSpecialTokens: request.includeSpecialTokens,
+    priority: request.priority,
+    cacheSalt: '',
+  };
+}
+
+/** The core names fields by their last part; here some stand inside `sampling` or `stop`. */
+function withWireField(error: AppError): AppError {
+  if (error.field === undefined || !SAMPLING_FIELDS.has(error.field)) return error;
+  const { code, reason, message, retry, details } = error;
+  return new AppError({ code, reason, message, retry, details, field: `sampling.${error.field}`, cause: error.cause });
+}

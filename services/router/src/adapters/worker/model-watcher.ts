@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '@longhaul/kernel';
+import type { EventLog } from '@longhaul/platform-otel';
+import type { ModelDirectory } from '../../core/served-model.js';
+
+const POLL_MS = 50;
+const FAILURE_BACKOFF_MS = 1000;
+
+/** Keeps the directory up to date with the backend and says when requests become welcome and when not. */
+export class ModelWatcher {
+  private readonly closing = new AbortController();
+  private readonly running: Promise<void>;
+  private waiters: ((ready: boolean) => void)[] = [];
+
+  constructor(
+    private readonly models: ModelDirectory,
+    private readonly log: EventLog,
+    private readonly onChange: (ready: boolean) => void,
+  ) {
+    this.running = this.run();
+  }
+
+  /** Resolves to true when a model is ready, to false when the watcher is closed before. */
+  whenReady(): Promise<boolean> {
+    if (this.models.ready()) return Promise.resolve(true);
+    if (this.closing.signal.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => this.waiters.push(resolve));
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.running;
+    this.settle(false);
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.closing;
+    let wasReady = false;
+    while (!signal.aborted) {
+      const ready = await this.refreshed(signal);
+      if (ready !== wasReady) this.announce(ready);
+      wasReady = ready;
+      await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  private async refreshed(signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.models.refresh(signal);
+    } catch (error) {
+      if (!signal.aborted) this.log.failure('model-refresh-failed', error, { reason: AppError.from(error).reason });
+      await sleep(FAILURE_BACKOFF_MS, undefined, { signal }).catch(() => undefined);
+      return false;
+    }
+  }
+
+  private announce(ready: boolean): void {
+    this.log.info(ready ? 'model-served' : 'model-lost');
+    this.onChange(ready);
+    if (ready) this.settle(true);
+  }
+
+  private settle(ready: boolean): void {
+    const waiters = this.waiters;
+    this.waiters = [];
+    for (const waiter of waiters) waiter(ready);
+  }
+}

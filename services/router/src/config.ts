@@ -1,0 +1,62 @@
+import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
+
+/** Keys of the public edge, in every shape in which the router runs. */
+export const edgeSettings = {
+  host: { schema: values.text().default('127.0.0.1'), description: 'Address that HTTP and gRPC listen on.' },
+  port: {
+    schema: values.port().default(8000),
+    description: 'Port of the OpenAI-compatible HTTP API; 0 takes a free one.',
+  },
+  apiKey: {
+    schema: values.text().optional(),
+    description: 'Bearer key that clients must send; without it the API is open.',
+    secret: true,
+  },
+  maxConcurrentRequests: {
+    schema: values.integer(1).default(256),
+    description: 'Most requests held at once; more get 429.',
+    unit: 'requests',
+  },
+  maxQueuedPromptBytes: {
+    schema: values.bytes().default(256 * 2 ** 20),
+    description: 'Most bytes of request bodies held at once; more get 429.',
+    unit: 'bytes',
+  },
+  maxBodyBytes: {
+    schema: values.bytes(1024).default(32 * 2 ** 20),
+    description: 'Largest request body or gRPC message; larger ones get 413 or RESOURCE_EXHAUSTED.',
+    unit: 'bytes',
+  },
+  ssePingMs: {
+    schema: values.integer(10).default(15_000),
+    description: 'A stream without data gets a comment this often.',
+    unit: 'ms',
+  },
+  stallTimeoutMs: {
+    schema: values.integer(10).default(60_000),
+    description: 'A client that reads nothing for this long loses its stream.',
+    unit: 'ms',
+  },
+  drainTimeoutMs: {
+    schema: values.integer(0).default(30_000),
+    description: 'How long running requests may go on after a stop signal.',
+    unit: 'ms',
+  },
+  logLevel: {
+    schema: values.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
+    description: 'Least severe log line that is written.',
+    env: 'LOG_LEVEL',
+  },
+} satisfies Settings;
+
+/** All keys of the router as its own process. */
+export const routerSettings = {
+  ...edgeSettings,
+  worker: { schema: values.address(), description: 'Decode worker to send requests to, as host:port.' },
+  grpcPort: { schema: values.port().default(50051), description: 'Port of the gRPC API; 0 takes a free one.' },
+} satisfies Settings;
+
+export type RouterProcessConfig = ConfigOf<typeof routerSettings>;
+
+/** What the router needs wherever it runs. Without a gRPC port it serves HTTP only. */
+export type RouterConfig = ConfigOf<typeof edgeSettings> & { readonly grpcPort?: number | undefined };

@@ -1,0 +1,120 @@
+import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppError } from '@longhaul/kernel';
+import { GrpcHost } from '@longhaul/platform-grpc';
+import { observe } from '@longhaul/platform-otel';
+import { addInferenceService } from './adapters/grpc/inference.service.js';
+import { addEdgeHooks, createHttpAdapter } from './adapters/http/edge.js';
+import { ErrorFilter } from './adapters/http/error.filter.js';
+import { ModelWatcher } from './adapters/worker/model-watcher.js';
+import type { RouterConfig } from './config.js';
+import { composeRouter, RouterModule, type RouterDependencies, type RouterParts } from './router.module.js';
+
+/** A router that listens. */
+export interface RouterServer {
+  /** `http://host:port` */
+  url: string;
+  httpPort: number;
+  /** Null where gRPC is off. */
+  grpcPort: number | null;
+  /** Resolves to true when a model is served, to false when the server was closed before. */
+  whenReady(): Promise<boolean>;
+  /** What admission holds now. */
+  held(): { requests: number; promptBytes: number };
+  /** Refuses new requests, lets running ones end within the drain timeout, stops listening. */
+  close(): Promise<void>;
+}
+
+const HELD_POLL_MS = 20;
+
+/**
+ * Starts the router: HTTP, and gRPC where a port is configured.
+ *
+ * @throws AppError `ADDRESS_IN_USE` or `LISTEN_FAILED`; nothing is left listening then.
+ */
+export async function createRouterServer(
+  config: RouterConfig,
+  dependencies: RouterDependencies,
+): Promise<RouterServer> {
+  const parts = composeRouter(config, dependencies);
+  const app = await createApp(config, dependencies, parts);
+  const grpc = config.grpcPort === undefined ? null : createGrpc(config, dependencies, parts);
+  const grpcPort = grpc ? await grpc.listen(config.host, config.grpcPort ?? 0) : null;
+  try {
+    await listen(app, config);
+  } catch (error) {
+    await grpc?.close(0);
+    throw error;
+  }
+  const unobserve = observeGauges(parts);
+  const watcher = new ModelWatcher(parts.models, dependencies.log, (ready) => grpc?.setServing(ready));
+  const httpPort = (app.getHttpServer().address() as { port: number }).port;
+  return {
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${httpPort}`,
+    httpPort,
+    grpcPort,
+    whenReady: () => watcher.whenReady(),
+    held: () => parts.admission.snapshot(),
+    async close() {
+      parts.models.drain();
+      await watcher.close();
+      const graceEnd = Date.now() + config.drainTimeoutMs;
+      const grpcClosed = grpc?.close(config.drainTimeoutMs);
+      while (parts.admission.snapshot().requests > 0 && Date.now() < graceEnd) await sleep(HELD_POLL_MS);
+      app.getHttpServer().closeAllConnections();
+      await Promise.all([app.close(), grpcClosed]);
+      for (const stop of unobserve) stop();
+    },
+  };
+}
+
+async function createApp(
+  config: RouterConfig,
+  dependencies: RouterDependencies,
+  parts: RouterParts,
+): Promise<NestFastifyApplication> {
+  const adapter = createHttpAdapter(config);
+  addEdgeHooks(adapter, { ...config, ...parts });
+  const module = RouterModule.forRoot(config, dependencies, parts);
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    bodyParser: false,
+    logger: dependencies.log,
+    abortOnError: false,
+  });
+  app.useGlobalFilters(new ErrorFilter(dependencies.log));
+  return app;
+}
+
+function createGrpc(config: RouterConfig, dependencies: RouterDependencies, parts: RouterParts): GrpcHost {
+  const host = new GrpcHost({ maxMessageBytes: config.maxBodyBytes });
+  const { apiKey, stallTimeoutMs } = config;
+  addInferenceService(host, { ...parts, log: dependencies.log, apiKey, stallTimeoutMs });
+  return host;
+}
+
+async function listen(app: NestFastifyApplication, { host, port }: RouterConfig): Promise<void> {
+  try {
+    await app.listen(port, host);
+  } catch (cause) {
+    await app.close();
+    const inUse = (cause as { code?: unknown } | null)?.code === 'EADDRINUSE';
+    throw new AppError({
+      code: inUse ? 'ALREADY_EXISTS' : 'INTERNAL',
+      reason: inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
+      message: inUse
+        ? `Port ${port} on ${host} is in use by another program; choose another with --port.`
+        : `Cannot listen on ${host}, port ${port}.`,
+      cause,
+    });
+  }
+}
+
+function observeGauges({ admission, models }: RouterParts): (() => void)[] {
+  return [
+    observe('admittedRequests', () => admission.snapshot().requests),
+    observe('admittedPromptBytes', () => admission.snapshot().promptBytes),
+    observe('workerReady', () => (models.ready() ? 1 : 0)),
+  ];
+}

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startRouter, type RunningRouter } from './support/start-router.js';
+
+let running: RunningRouter;
+
+beforeAll(async () => {
+  running = await startRouter({ maxBodyBytes: 64 * 1024 });
+});
+afterAll(() => running.server.close());
+
+interface ErrorBody {
+  error: { message: string; type: string; param: string | null; code: string };
+}
+
+async function post(path: string, body: string | Uint8Array<ArrayBuffer>, type = 'application/json') {
+  const response = await fetch(`${running.server.url}${path}`, {
+    method: 'POST',
+    body,
+    headers: { 'content-type': type },
+  });
+  return { status: response.status, error: ((await response.json()) as ErrorBody).error };
+}
+
+const chat = (fields: object) =>
+  JSON.stringify({ messages: [{ role: 'user', content: 'x' }], max_tokens: 1, ...fields });
+const completion = (fields: object) => JSON.stringify({ prompt: 'x', max_tokens: 1, ...fields });
+
+const CHAT_FAULTS: [fault: object, param: string, code?: string][] = [
+  [{ messages: undefined }, 'messages'],
+  [{ messages: [] }, 'messages'],
+  [{ messages: 'x' }, 'messages'],
+  [{ messages: [{ role: 'tool', content: 'x' }] }, 'messages[0].role'],
+  [{ messages: [{ role: 'user', content: 3 }] }, 'messages[0].content'],
+  [{ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }, 'messages[0].content'],
+  [{ messages: [{ role: 'user', content: 'x', colour: 1 }] }, 'messages[0].colour'],
+  [{ temperature: 'warm' }, 'temperature'],
+  [{ temperature: 2.5 }, 'temperature'],
+  [{ temperature: -1 }, 'temperature'],
+  [{ top_p: 0 }, 'top_p'],
+  [{ top_p: 1.01 }, 'top_p'],
+  [{ top_k: -1 }, 'top_k'],
+  [{ min_p: 2 }, 'min_p'],
+  [{ repetition_penalty: 0 }, 'repetition_penalty'],
+  [{ presence_penalty: 3 }, 'presence_penalty'],
+  [{ frequency_penalty: -3 }, 'frequency_penalty'],
+  [{ n: 0 }, 'n'],
+  [{ n: 17 }, 'n'],
+  [{ n: 1.5 }, 'n'],
+  [{ max_tokens: 0 }, 'max_tokens'],
+  [{ max_tokens: 1, max_completion_tokens: 2 }, 'max_tokens'],
+  [{ max_tokens: 5000 }, 'max_tokens', 'context_length_exceeded'],
+  [{ min_tokens: 2 }, 'min_tokens'],
+  [{ stop: 5 }, 'stop'],
+  [{ stop: [''] }, 'stop'],
+  [{ stop: Array.from({ length: 17 }, () => 'x') }, 'stop'],
+  [{ stop_token_ids: [258] }, 'stop_token_ids'],
+  [{ logit_bias: { a: 1 } }, 'logit_bias.a'],
+  [{ logit_bias: { '999': 1 } }, 'logit_bias'],
+  [{ logit_bias: { '1': 101 } }, 'logit_bias'],
+  [{ top_logprobs: 2 }, 'top_logprobs'],
+  [{ logprobs: true, top_logprobs: 21 }, 'logprobs'],
+  [{ stream: 'yes' }, 'stream'],
+  [{ stream_options: { include_usage: true } }, 'stream_options'],
+  [{ stream: true, prompt_logprobs: 1 }, 'prompt_logprobs', 'not_supported'],
+  [{ tools: [{ type: 'function' }] }, 'tools', 'not_supported'],
+  [{ response_format: { type: 'json_object' } }, 'response_format', 'not_supported'],
+  [{ reasoning_effort: 'high' }, 'reasoning_effort', 'not_supported'],
+  [{ temprature: 1 }, 'temprature'],
+  [{ priority: 10_000 }, 'priority'],
+  [{ cache_salt: 'x'.repeat(300) }, 'cache_salt'],
+];
+
+const COMPLETION_FAULTS: [fault: object, param: string, code?: string][] = [
+  [{ prompt: undefined }, 'prompt'],
+  [{ prompt: '' }, 'prompt'],
+  [{ prompt: [] }, 'prompt'],
+  [{ prompt: ['a', 1] }, 'prompt'],
+  [{ prompt: [1, 999] }, 'prompt'],
+  [{ prompt: [-1] }, 'prompt'],
+  [{ prompt: Array.from({ length: 33 }, () => 'a') }, 'prompt'],
+  [{ logprobs: 21 }, 'logprobs'],
+  [{ logprobs: true }, 'logprobs'],
+  [{ best_of: 3 }, 'best_of', 'not_supported'],
+  [{ suffix: 'x' }, 'suffix', 'not_supported'],
+];
+
+describe('bad input', () => {
+  it.each(CHAT_FAULTS)('chat %j is a 400 that names the field', async (fault, param, code) => {
+    const { status, error } = await post('/v1/chat/completions', chat(fault));
+    expect({ status, param: error.param, type: error.type }).toEqual({
+      status: 400,
+      param,
+      type: 'invalid_request_error',
+    });
+    expect(error.code).toBe(code ?? 'invalid_argument');
+    expect(error.message.length).toBeGreaterThan(10);
+  });
+
+  it.each(COMPLETION_FAULTS)('completion %j is a 400 that names the field', async (fault, param, code) => {
+    const { status, error } = await post('/v1/completions', completion(fault));
+    expect({ status, param: error.param }).toEqual({ status: 400, param });
+    expect(error.code).toBe(code ?? 'invalid_argument');
+  });
+
+  it('malformed JSON, invalid UTF-8 and other bodies are refused by what they are', async () => {
+    expect(await post('/v1/completions', '{"prompt":')).toMatchObject({ status: 400, error: { code: 'invalid_json' } });
+    expect(await post('/v1/completions', '')).toMatchObject({ status: 400 });
+    expect(await post('/v1/completions', '[1]')).toMatchObject({ status: 400, error: { code: 'invalid_argument' } });
+    const broken = Uint8Array.from([...Buffer.from('{"prompt":"'), 0xff, 0xfe, ...Buffer.from('"}')]);
+    const { status, error } = await post('/v1/completions', broken);
+    expect([status, error.message]).toEqual([400, 'The body is not valid UTF-8.']);
+    expect(await post('/v1/completions', 'prompt=x', 'text/plain')).toMatchObject({ status: 415 });
+    const large = await post('/v1/completions', completion({ prompt: 'x'.repeat(70_000) }));
+    expect(large).toMatchObject({ status: 413, error: { code: 'body_too_large' } });
+  });
+
+  it('an unknown model is a 404, and so is an unknown path', async () => {
+    expect(await post('/v1/completions', completion({ model: 'gpt' }))).toMatchObject({
+      status: 404,
+      error: { code: 'model_not_found', param: 'model' },
+    });
+    expect(await post('/v2/nothing', '{}')).toMatchObject({ status: 404, error: { code: 'route_not_found' } });
+  });
+
+  it('a request id with spaces is refused', async () => {
+    const response = await fetch(`${running.server.url}/live`, { headers: { 'x-request-id': 'a b' } });
+    expect(response.status).toBe(400);
+  });
+
+  it('leaves nothing held', () => {
+    expect(running.server.held()).toEqual({ requests: 0, promptBytes: 0 });
+    expect(running.backend.running).toBe(0);
+  });
+
+  it('neutral values of fields that we do not have are accepted', async () => {
+    const neutral = {
+      tools: [],
+      tool_choice: 'none',
+      response_format: { type: 'text' },
+      store: false,
+      user: 'u',
+      stop: null,
+    };
+    const response = await fetch(`${running.server.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: chat(neutral),
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(response.status).toBe(200);
+  });
+});

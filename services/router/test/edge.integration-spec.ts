@@ -1,0 +1,180 @@
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { AppError } from '@longhaul/kernel';
+import { startRouter, type RunningRouter } from './support/start-router.js';
+
+let running: RunningRouter;
+afterEach(() => running.server.close());
+
+function completion(fields: object, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
+  return fetch(`${running.server.url}/v1/completions`, {
+    method: 'POST',
+    body: JSON.stringify({ prompt: 'x', max_tokens: 2, ...fields }),
+    headers: { 'content-type': 'application/json', ...headers },
+    ...(signal ? { signal } : {}),
+  });
+}
+
+async function eventually(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('the edge', () => {
+  it('answers 429 with Retry-After when the house is full, and again 200 when it is not', async () => {
+    running = await startRouter({ maxConcurrentRequests: 1 });
+    running.backend.script.tokenMs = 5;
+    const controller = new AbortController();
+    const first = completion({ max_tokens: 1000 }, {}, controller.signal);
+    await eventually(() => running.backend.running === 1);
+    const second = await completion({});
+    expect(second.status).toBe(429);
+    expect(second.headers.get('retry-after')).toBe('1');
+    expect(await second.json()).toMatchObject({ error: { type: 'rate_limit_error', code: 'too_many_requests' } });
+    controller.abort();
+    await expect(first).rejects.toThrow();
+    await eventually(() => running.server.held().requests === 0);
+    expect((await completion({})).status).toBe(200);
+  });
+
+  it('answers 429 when the bodies together are too large', async () => {
+    running = await startRouter({ maxQueuedPromptBytes: 100 });
+    const response = await completion({ prompt: 'x'.repeat(200) });
+    expect(response.status).toBe(429);
+    expect(await response.json()).toMatchObject({ error: { code: 'too_many_prompt_bytes' } });
+  });
+
+  it('passes on that the backend is full', async () => {
+    running = await startRouter();
+    running.backend.script.refuse = new AppError({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'QUEUE_FULL',
+      message: 'Full.',
+      retry: 'same',
+    });
+    for (const stream of [false, true]) {
+      const response = await completion({ stream });
+      expect([response.status, response.headers.get('retry-after')]).toEqual([429, '1']);
+    }
+  });
+
+  it('asks for the key where one is configured, but not on operational paths', async () => {
+    running = await startRouter({ apiKey: 'secret' });
+    expect((await completion({})).status).toBe(401);
+    expect((await completion({}, { authorization: 'Bearer wrong' })).status).toBe(401);
+    expect((await completion({}, { authorization: 'Bearer secret' })).status).toBe(200);
+    expect(running.backend.requests.at(-1)?.cacheSalt).toMatch(/^[0-9a-f]{16}:$/);
+    expect((await fetch(`${running.server.url}/v1/models`)).status).toBe(401);
+    for (const path of ['health', 'ready', 'live', 'version', 'metrics']) {
+      expect((await fetch(`${running.server.url}/${path}`)).status).toBe(200);
+    }
+  });
+
+  it('is alive but not ready while the backend is not, and refuses with 503', async () => {
+    running = await startRouter();
+    running.backend.script.ready = false;
+    expect((await fetch(`${running.server.url}/live`)).status).toBe(200);
+    expect((await fetch(`${running.server.url}/ready`)).status).toBe(503);
+    const response = await completion({});
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await response.json()).toMatchObject({ error: { code: 'not_ready' } });
+  });
+
+  it('echoes the request id, also on streams, and makes one where none came', async () => {
+    running = await startRouter();
+    for (const stream of [false, true]) {
+      const response = await completion({ stream }, { 'x-request-id': 'abc-1' });
+      expect(response.headers.get('x-request-id')).toBe('abc-1');
+      await response.text();
+    }
+    expect((await completion({})).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('keeps a stream alive with comments during a long prefill and ends it with the mark', async () => {
+    running = await startRouter({ ssePingMs: 20 });
+    running.backend.script.prefillMs = 150;
+    const response = await completion({ stream: true });
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    const text = await response.text();
+    expect(text.match(/^: ping\n\n/gm)?.length).toBeGreaterThanOrEqual(2);
+    expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
+    const events = text.split('\n\n').filter((event) => event.startsWith('data: {'));
+    for (const event of events) expect(() => JSON.parse(event.slice(6)) as unknown).not.toThrow();
+  });
+
+  it('slows down for a slow reader, and cancels one that stops reading', async () => {
+    running = await startRouter({ stallTimeoutMs: 200 });
+    running.backend.script.textRepeat = 64 * 1024;
+    const body = JSON.stringify({ prompt: 'x', max_tokens: 4000, stream: true });
+    const socket = connect(running.server.httpPort, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(
+      `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    await new Promise((resolve) => socket.once('readable', resolve));
+    await eventually(() => running.backend.cancelled === 1);
+    expect(running.backend.tokensSent).toBeLessThan(1000);
+    await eventually(() => running.server.held().requests === 0);
+    socket.destroy();
+    expect(await (await fetch(`${running.server.url}/metrics`)).text()).toContain(
+      'longhaul_router_disconnected_clients_total{reason="STALLED"} 1',
+    );
+  });
+
+  it('tells a port in use from other faults', async () => {
+    running = await startRouter();
+    const other = startRouter({ port: running.server.httpPort });
+    await expect(other).rejects.toMatchObject({ reason: 'ADDRESS_IN_USE' });
+    await expect(other).rejects.toThrow(/choose another with --port/);
+  });
+
+  it('tokenises and detokenises', async () => {
+    running = await startRouter();
+    const post = async (path: string, body: object) => {
+      const init = { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+      const response = await fetch(`${running.server.url}${path}`, init);
+      return { status: response.status, body: (await response.json()) as unknown };
+    };
+    expect(await post('/tokenize', { prompt: 'hé', return_token_strs: true })).toMatchObject({
+      status: 200,
+      body: { tokens: [104, 195, 169], count: 3, max_model_len: 4096 },
+    });
+    expect(await post('/tokenize', { messages: [{ role: 'user', content: 'x' }] })).toMatchObject({ status: 200 });
+    expect(await post('/detokenize', { tokens: [104, 195, 169] })).toEqual({ status: 200, body: { prompt: 'hé' } });
+    expect(await post('/tokenize', {})).toMatchObject({ status: 400 });
+    expect(await post('/detokenize', { tokens: [9999] })).toMatchObject({
+      status: 400,
+      body: { error: { param: 'tokens' } },
+    });
+  });
+
+  it('records what happened under its own names and the aliases', async () => {
+    running = await startRouter();
+    await (await completion({ stream: true })).text();
+    const text = await (await fetch(`${running.server.url}/metrics`)).text();
+    const labels = '{model_name="acme/scripted"}';
+    for (const name of [
+      'prompt_tokens_total',
+      'generation_tokens_total',
+      'time_to_first_token_seconds_count',
+      'inter_token_latency_seconds_count',
+      'e2e_request_latency_seconds_count',
+    ]) {
+      expect(text).toContain(`vllm:${name}${labels}`);
+      expect(text).toContain(`longhaul_${name}${labels}`);
+    }
+    expect(text).toContain('vllm:request_success_total{model_name="acme/scripted",finished_reason="length"}');
+    expect(text).toContain('longhaul_router_worker_ready 1');
+  });
+
+  it('lets running requests end when it closes, and refuses new ones meanwhile', async () => {
+    running = await startRouter({ drainTimeoutMs: 5000 });
+    running.backend.script.tokenMs = 20;
+    const answer = completion({ max_tokens: 10 });
+    await eventually(() => running.backend.running === 1);
+    const closing = running.server.close();
+    const refused = await completion({});
+    expect(refused.status).toBe(503);
+    expect((await answer).status).toBe(200);
+    await closing;
+  });
+});

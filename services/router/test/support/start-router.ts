@@ -1,0 +1,29 @@
+import { loadConfig, type Settings } from '@longhaul/platform-config';
+import { EventLog, startTelemetry } from '@longhaul/platform-otel';
+import { createRouterServer, edgeSettings, type RouterConfig, type RouterServer } from '../../src/index.js';
+import { createByteCodec } from './byte-codec.js';
+import { ScriptedBackend } from './scripted-backend.js';
+
+export interface RunningRouter {
+  server: RouterServer;
+  backend: ScriptedBackend;
+}
+
+/** A router on free ports over a scripted backend, ready for requests. */
+export async function startRouter(overrides: Partial<RouterConfig> = {}): Promise<RunningRouter> {
+  const backend = new ScriptedBackend();
+  const defaults = loadConfig<typeof edgeSettings & Settings>(edgeSettings, {
+    argv: ['--port', '0', '--log-level', 'silent'],
+    env: {},
+  });
+  const config: RouterConfig = { ...defaults, grpcPort: 0, drainTimeoutMs: 500, ...overrides };
+  const server = await createRouterServer(config, {
+    backend,
+    createCodec: createByteCodec,
+    telemetry: startTelemetry({ serviceName: 'router-test', env: {} }),
+    log: new EventLog('router', config.logLevel),
+    version: '0.0.0',
+  });
+  await server.whenReady();
+  return { server, backend };
+}
