@@ -1,6 +1,6 @@
 """Prompts and texts of smollm2.py."""
 
-LONG_QUESTION = 'Summarise the text above in three sentences.'
+LONG_QUESTION = 'Write a list of the people in this text and what each of them does.'
 
 PROMPTS = [
     {'name': 'capital', 'chat': 'What is the capital of France? Answer in one word.'},
