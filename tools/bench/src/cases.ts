@@ -1,0 +1,58 @@
+/** One thing measured on both sides. */
+export interface BenchCase {
+  name: string;
+  kind: 'prefill' | 'decode';
+  /** Tokens in each sequence's KV before the measured tokens. */
+  depth: number;
+  sequences: number;
+  /** prefill: tokens of the chunk; decode: measured tokens of each sequence. */
+  tokens: number;
+  /** Wanted ratio of ours to the peer; null where none is set. */
+  bar: number | null;
+}
+
+const K = 1024;
+const prefill = (depth: number, bar: number | null): BenchCase => ({
+  name: `prefill 512 at ${depth / K}K`,
+  kind: 'prefill',
+  depth,
+  sequences: 1,
+  tokens: 512,
+  bar,
+});
+const decode = (depth: number, bar: number | null): BenchCase => ({
+  name: `decode at ${depth / K}K`,
+  kind: 'decode',
+  depth,
+  sequences: 1,
+  tokens: 24,
+  bar,
+});
+
+/** Bars of the 0.5B shape: dense attention, int8 weights, bf16 KV, two threads. */
+export const HALF_BILLION_CASES: readonly BenchCase[] = [
+  prefill(0, 1.2),
+  prefill(16 * K, 3),
+  prefill(32 * K, 3.5),
+  decode(0, 1),
+  decode(16 * K, 2.5),
+  decode(32 * K, 4),
+  { name: 'decode 4 x at 4K', kind: 'decode', depth: 4 * K, sequences: 4, tokens: 24, bar: 1.5 },
+];
+
+/** The default model has no bars; its depths stay within its context of 8K. */
+export const DEFAULT_MODEL_CASES: readonly BenchCase[] = [prefill(0, null), prefill(4 * K, null), decode(0, null), decode(4 * K, null)];
+
+/** Result of one run of a case. */
+export interface Measured {
+  /** Over all sequences. */
+  tokensPerSecond: number;
+  /** Peak resident memory of the process so far. */
+  rssBytes: number;
+}
+
+/** Tokens that are not special in any of the models: ids are drawn from a fixed sequence. */
+export function someTokens(count: number, vocab: number, seed = 1): number[] {
+  const low = Math.min(300, vocab >> 2);
+  return Array.from({ length: count }, (_, i) => low + (((i + seed) * 2654435761) % (vocab - low)));
+}
