@@ -1,1 +1,4 @@
-export {};
+export { embeddedSettings } from './config.js';
+export type { EmbeddedConfig } from './config.js';
+export { createEmbeddedServer } from './embedded-server.js';
+export type { EmbeddedServer } from './embedded-server.js';

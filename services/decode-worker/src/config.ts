@@ -1,0 +1,99 @@
+import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
+
+/** Keys of the engine, in every shape in which the worker runs. */
+export const engineSettings = {
+  model: { schema: values.text(), description: 'Directory of a model package, as `longhaul model import` writes it.' },
+  servedModelName: {
+    schema: values.text().optional(),
+    description: 'Name of the model in the API.',
+    defaultText: 'name in the package',
+  },
+  maxModelLen: {
+    schema: values.integer(1).optional(),
+    description: 'Longest prompt and answer together; at most what the model and --rope-scaling give.',
+    unit: 'tokens',
+    defaultText: 'of the model',
+  },
+  maxNumSeqs: {
+    schema: values.integer(1, 1024).default(32),
+    description: 'Most sequences in one step.',
+    unit: 'sequences',
+  },
+  maxNumBatchedTokens: {
+    schema: values.integer(2).default(512),
+    description: 'Most tokens in one step; the larger, the faster the prefill and the longer others wait for it.',
+    unit: 'tokens',
+  },
+  maxWaitingRequests: {
+    schema: values.integer(1).default(256),
+    description: 'Most requests waiting in the engine; more get 429.',
+    unit: 'requests',
+  },
+  kvCacheDtype: { schema: values.oneOf('bf16', 'f32').default('bf16'), description: 'How keys and values are stored.' },
+  kvCacheTokens: {
+    schema: values.integer(16).optional(),
+    description: 'Size of the KV pool; instead of --kv-cache-bytes.',
+    unit: 'tokens',
+    defaultText: 'four contexts, within a quarter of the free memory',
+  },
+  kvCacheBytes: {
+    schema: values.bytes().optional(),
+    description: 'Size of the KV pool; instead of --kv-cache-tokens.',
+    unit: 'bytes',
+  },
+  threads: {
+    schema: values.integer(1, 512).optional(),
+    description: 'Compute threads.',
+    unit: 'threads',
+    defaultText: 'processors available',
+  },
+  spin: {
+    schema: values.flag().default(false),
+    description: 'Let compute threads spin between operators: faster decode, busier processors.',
+    isSwitch: true,
+  },
+  ropeScaling: {
+    schema: values.text().optional(),
+    description: 'Serve beyond the trained context: yarn:4, linear:2 or dynamic:2.',
+  },
+  prefixCaching: {
+    schema: values.flag().default(true),
+    description: 'Keep the KV of finished requests for later ones with the same beginning.',
+    isSwitch: true,
+    flag: 'enable-prefix-caching',
+  },
+} satisfies Settings;
+
+/** All keys of the worker as its own process. */
+export const workerSettings = {
+  ...engineSettings,
+  host: { schema: values.text().default('127.0.0.1'), description: 'Address that gRPC and HTTP listen on.' },
+  grpcPort: { schema: values.port().default(50052), description: 'Port of the worker API; 0 takes a free one.' },
+  port: {
+    schema: values.port().default(8001),
+    description: 'Port of /health, /ready and /metrics; 0 takes a free one.',
+  },
+  maxMessageBytes: {
+    schema: values.bytes(1024).default(64 * 2 ** 20),
+    description: 'Largest gRPC message.',
+    unit: 'bytes',
+  },
+  stallTimeoutMs: {
+    schema: values.integer(10).default(60_000),
+    description: 'A router that reads nothing for this long loses its stream.',
+    unit: 'ms',
+  },
+  drainTimeoutMs: {
+    schema: values.integer(0).default(30_000),
+    description: 'How long running requests may go on after a stop signal.',
+    unit: 'ms',
+  },
+  logLevel: {
+    schema: values.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
+    description: 'Least severe log line that is written.',
+    env: 'LOG_LEVEL',
+  },
+} satisfies Settings;
+
+export type EngineConfig = ConfigOf<typeof engineSettings>;
+export type WorkerConfig = ConfigOf<typeof workerSettings>;

@@ -1,0 +1,143 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createEngine, defaultLimits, type Engine, type EngineLimits } from '@longhaul/engine';
+import { kvPageBytes, loadEngine, PAGE_TOKENS, type NativeKvPool, type NativeModel } from '@longhaul/engine-native';
+import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
+import { GRAPH_FILE, openPackage, type ModelManifest } from '@longhaul/model';
+import type { EventLog } from '@longhaul/platform-otel';
+import { createDetokenizer, createStopMatcher, createTokenizer } from '@longhaul/tokenizer';
+import { createNativeRunner } from './adapters/engine/native-runner.js';
+import { readTokenizerFiles } from './adapters/engine/package-tokenizer.js';
+import { warmUp } from './adapters/engine/warm-up.js';
+import { meteredEngineObserver, observeEngine } from './adapters/metrics/metered-engine.js';
+import type { EngineConfig } from './config.js';
+import { poolPages } from './core/pool-size.js';
+import { createRopeTables } from './core/rope-tables.js';
+import { modelInfo, servedManifest } from './core/served-manifest.js';
+
+/** A loaded, warmed-up model behind the router's port, in this process. */
+export interface LocalEngine {
+  backend: InferenceBackend;
+  info: ModelInfo;
+  engine: Engine;
+  /** Takes no more requests and waits for the running ones, at most this long. */
+  drain(graceMs: number): Promise<void>;
+  /** Ends what still runs and frees model and pool. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a model package and makes it answer. Resolves after a first forward pass.
+ *
+ * @throws AppError of the package, the addon or the configuration; everything is freed again then.
+ */
+export async function openLocalEngine(config: EngineConfig, log: EventLog): Promise<LocalEngine> {
+  const modelPackage = await openPackage(config.model);
+  const manifest = servedManifest(modelPackage.manifest, config);
+  const info = modelInfo(manifest, config);
+  const files = await readTokenizerFiles(modelPackage);
+  const tokenizer = createTokenizer(files);
+  const native = await openNative(join(modelPackage.dir, GRAPH_FILE), manifest, config);
+  const engine = createEngine({
+    runner: createNativeRunner(native.model, native.pool),
+    model: { ...info, numericsId: `${config.kvCacheDtype}/${native.kernelLevel}` },
+    rope: createRopeTables(manifest.ropeClasses),
+    detokenize: {
+      open: ({ includeSpecial }) => createDetokenizer(tokenizer, { includeSpecial, continuation: true }),
+    },
+    openStopMatcher: (strings, options) => createStopMatcher(strings, options),
+    limits: limitsOf(config, native.pages),
+    observer: meteredEngineObserver(info.id, log),
+  });
+  const free = async () => {
+    await engine.close();
+    await native.model.dispose();
+    native.pool.dispose();
+  };
+  try {
+    await warmUp(engine, info.contextLength);
+  } catch (error) {
+    await free();
+    throw error;
+  }
+  const unobserve = observeEngine(engine, info.id);
+  log.info('model-loaded', {
+    model: info.id,
+    kvPages: native.pages,
+    kvBytes: native.pool.bytes,
+    kernel: native.kernelLevel,
+  });
+  return {
+    info,
+    engine,
+    backend: {
+      model: () => Promise.resolve(info),
+      tokenizerFiles: () => Promise.resolve(files),
+      generate: (request, signal) => engine.submit(request, signal),
+      load: () => engine.load(),
+    },
+    async drain(graceMs) {
+      const timer = new AbortController();
+      await Promise.race([engine.drain(), delay(graceMs, timer.signal)]);
+      timer.abort();
+    },
+    async close() {
+      unobserve();
+      await free();
+    },
+  };
+}
+
+interface NativeParts {
+  model: NativeModel;
+  pool: NativeKvPool;
+  pages: number;
+  kernelLevel: string;
+}
+
+async function openNative(graphPath: string, manifest: ModelManifest, config: EngineConfig): Promise<NativeParts> {
+  const native = await loadEngine();
+  const { layers, kvHeads, headDim } = manifest.shape;
+  const shape = { layers, kvHeads, headDim, dtype: config.kvCacheDtype };
+  const threads = config.threads ?? availableParallelism();
+  const model = native.createModel({ graphPath, threads, spin: config.spin });
+  try {
+    await model.ready;
+    // After loading: what the weights took is no longer free.
+    const pages = poolPages({
+      contextTokens: manifest.contextLength,
+      pageTokens: PAGE_TOKENS,
+      pageBytes: kvPageBytes(shape),
+      askedTokens: config.kvCacheTokens,
+      askedBytes: config.kvCacheBytes,
+      freeBytes: process.availableMemory(),
+    });
+    return { model, pool: native.createPool({ ...shape, pages }), pages, kernelLevel: native.runtime.kernelLevel };
+  } catch (error) {
+    await model.dispose();
+    throw error;
+  }
+}
+
+function limitsOf(config: EngineConfig, pages: number): EngineLimits {
+  const prefillShare = config.maxNumBatchedTokens - Math.min(config.maxNumSeqs, config.maxNumBatchedTokens - 1);
+  return {
+    ...defaultLimits,
+    pages,
+    maxSequences: config.maxNumSeqs,
+    maxBatchedTokens: config.maxNumBatchedTokens,
+    maxPrefillTokens: Math.max(1, prefillShare),
+    maxWaiting: config.maxWaitingRequests,
+    prefixCaching: config.prefixCaching,
+  };
+}
+
+function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

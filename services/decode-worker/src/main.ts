@@ -1,0 +1,27 @@
+import { runService } from '@longhaul/platform-config';
+import { EventLog, startTelemetry } from '@longhaul/platform-otel';
+import { workerSettings } from './config.js';
+import { openLocalEngine } from './local-engine.js';
+import { createWorkerServer } from './worker-server.js';
+
+await runService({
+  name: 'decode-worker',
+  settings: workerSettings,
+  async start(config) {
+    const telemetry = startTelemetry({ serviceName: 'longhaul-decode-worker' });
+    const log = new EventLog('decode-worker', config.logLevel);
+    const local = await openLocalEngine(config, log);
+    const server = await createWorkerServer(config, { backend: local.backend, telemetry, log });
+    return {
+      ready: () =>
+        Promise.resolve(
+          `Longhaul decode worker is ready: ${local.info.id} at ${config.host}:${server.grpcPort} (gRPC)`,
+        ),
+      async close() {
+        await Promise.all([local.drain(config.drainTimeoutMs), server.close()]);
+        await local.close();
+        await telemetry.shutdown();
+      },
+    };
+  },
+});

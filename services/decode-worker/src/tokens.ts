@@ -1,0 +1,3 @@
+/** Injection tokens of the worker's composition root. */
+export const TELEMETRY = Symbol('longhaul.decode-worker.telemetry');
+export const BACKEND = Symbol('longhaul.decode-worker.backend');

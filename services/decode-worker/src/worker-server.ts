@@ -1,0 +1,75 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { InferenceBackend } from '@longhaul/inference';
+import { AppError } from '@longhaul/kernel';
+import { GrpcHost } from '@longhaul/platform-grpc';
+import type { EventLog, Telemetry } from '@longhaul/platform-otel';
+import { addWorkerService } from './adapters/grpc/worker.service.js';
+import type { WorkerConfig } from './config.js';
+import { DecodeWorkerModule } from './decode-worker.module.js';
+
+export type ListenConfig = Pick<
+  WorkerConfig,
+  'host' | 'port' | 'grpcPort' | 'maxMessageBytes' | 'stallTimeoutMs' | 'drainTimeoutMs'
+>;
+
+/** A worker that listens. */
+export interface WorkerServer {
+  grpcPort: number;
+  httpPort: number;
+  /** Refuses new calls, lets running ones end within the drain timeout, stops listening. The backend stays the caller's. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a backend over gRPC, and health and metrics over HTTP.
+ *
+ * @throws AppError `ADDRESS_IN_USE` or `LISTEN_FAILED`; nothing is left listening then.
+ */
+export async function createWorkerServer(
+  config: ListenConfig,
+  parts: { backend: InferenceBackend; telemetry: Telemetry; log: EventLog },
+): Promise<WorkerServer> {
+  const host = new GrpcHost({ maxMessageBytes: config.maxMessageBytes });
+  addWorkerService(host, { ...parts, stallTimeoutMs: config.stallTimeoutMs });
+  const grpcPort = await host.listen(config.host, config.grpcPort);
+  const app = await listenHttp(config, parts).catch(async (error: unknown) => {
+    await host.close(0);
+    throw error;
+  });
+  host.setServing(parts.backend.load().ready);
+  return {
+    grpcPort,
+    httpPort: (app.getHttpServer().address() as { port: number }).port,
+    async close() {
+      await host.close(config.drainTimeoutMs);
+      app.getHttpServer().closeAllConnections();
+      await app.close();
+    },
+  };
+}
+
+async function listenHttp(
+  { host, port }: ListenConfig,
+  parts: { backend: InferenceBackend; telemetry: Telemetry; log: EventLog },
+): Promise<NestFastifyApplication> {
+  const module = DecodeWorkerModule.forRoot(parts.backend, parts.telemetry);
+  const options = { logger: parts.log, abortOnError: false };
+  const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), options);
+  try {
+    await app.listen(port, host);
+    return app;
+  } catch (cause) {
+    await app.close();
+    const inUse = (cause as { code?: unknown } | null)?.code === 'EADDRINUSE';
+    throw new AppError({
+      code: inUse ? 'ALREADY_EXISTS' : 'INTERNAL',
+      reason: inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
+      message: inUse
+        ? `Port ${port} on ${host} is in use by another program; choose another with --port.`
+        : `Cannot listen on ${host}, port ${port}.`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,16 @@
+import { engineSettings } from '@longhaul/decode-worker';
+import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
+import { edgeSettings } from '@longhaul/router';
+
+/** The keys of router and worker in one process; the two talk in memory, so there is no worker address. */
+export const embeddedSettings = {
+  ...edgeSettings,
+  ...engineSettings,
+  grpcPort: {
+    schema: values.port().optional(),
+    description: 'Port of the gRPC API; 0 takes a free one.',
+    defaultText: 'no gRPC',
+  },
+} satisfies Settings;
+
+export type EmbeddedConfig = ConfigOf<typeof embeddedSettings>;

@@ -1,0 +1,51 @@
+import { openLocalEngine, type LocalEngine } from '@longhaul/decode-worker';
+import { EventLog, startTelemetry } from '@longhaul/platform-otel';
+import { createRouterServer, createTokenizerCodec, type RouterServer } from '@longhaul/router';
+import type { EmbeddedConfig } from './config.js';
+import { packageVersion } from './version.js';
+
+/** Router and worker in this process, serving. */
+export interface EmbeddedServer {
+  /** `http://host:port` of the OpenAI-compatible API. */
+  url: string;
+  httpPort: number;
+  grpcPort: number | null;
+  /** The engine behind it, for diagnosis and tests. */
+  local: LocalEngine;
+  router: RouterServer;
+  /** Refuses new requests, lets running ones end within the drain timeout, frees everything. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads the model package and serves it. Resolves when requests are welcome.
+ *
+ * @throws AppError of the package, the addon, the configuration or a port in use; everything is freed again then.
+ */
+export async function createEmbeddedServer(config: EmbeddedConfig): Promise<EmbeddedServer> {
+  const log = new EventLog('embedded', config.logLevel);
+  const telemetry = startTelemetry({ serviceName: 'longhaul' });
+  const local = await openLocalEngine(config, log);
+  const router = await createRouterServer(config, {
+    backend: local.backend,
+    createCodec: createTokenizerCodec,
+    telemetry,
+    log,
+    version: packageVersion(),
+  }).catch(async (error: unknown) => {
+    await local.close();
+    throw error;
+  });
+  await router.whenReady();
+  return {
+    url: router.url,
+    httpPort: router.httpPort,
+    grpcPort: router.grpcPort,
+    local,
+    router,
+    async close() {
+      await router.close();
+      await local.close();
+    },
+  };
+}
