@@ -1,7 +1,7 @@
 // The reference: plain loops, softmax in double precision, one query row at a time.
+#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
 
 #include "append_kernel.h"
 
@@ -26,47 +26,58 @@ struct SliceReader {
   }
 };
 
-/** A key that one query sees, with its logit in units of log2. */
-struct VisibleKey {
+/** The keys of a page that a query at `position` sees are the slots [begin, end). */
+struct VisiblePage {
   SliceReader reader;
-  int slot;
-  double logit;
+  int begin;
+  int end;
 };
 
-std::vector<VisibleKey> visible_keys(const TileJob& job, const float* q, int position) {
-  std::vector<VisibleKey> keys;
-  for (int entry = job.pages.begin; entry < job.pages.end; ++entry) {
-    const int logical = job.pages.at(entry);
-    const SliceReader reader{job.pool.slice(job.layer, job.block_row[logical], job.kv_head), job.pool.dtype,
-                             job.pool.head_dim};
-    for (int slot = 0; slot < kPageTokens; ++slot) {
-      const int key_position = logical * kPageTokens + slot;
-      if (key_position > position || (job.window > 0 && key_position <= position - job.window)) continue;
-      double logit = 0.0;
-      for (int d = 0; d < job.pool.head_dim; ++d) logit += static_cast<double>(q[d]) * reader.key(slot, d);
-      if (job.softcap_log2 > 0.0f) logit = job.softcap_log2 * std::tanh(logit);
-      keys.push_back({reader, slot, logit});
-    }
-  }
-  return keys;
+VisiblePage visible_page(const TileJob& job, int entry, int position) {
+  const int logical = job.pages.at(entry);
+  const int first = logical * kPageTokens;
+  const int oldest = job.window > 0 ? position - job.window + 1 : 0;
+  return {{job.pool.slice(job.layer, job.block_row[logical], job.kv_head), job.pool.dtype, job.pool.head_dim},
+          std::max(oldest - first, 0),
+          std::min(position + 1 - first, kPageTokens)};
 }
 
-float attend_row(const TileJob& job, const float* q, int position, float* out) {
-  const std::vector<VisibleKey> keys = visible_keys(job, q, position);
+/** Softmax over the keys so far, rescaled whenever a larger logit comes. Logits are in units of log2. */
+struct RunningSoftmax {
   double maximum = -std::numeric_limits<double>::infinity();
-  for (const VisibleKey& key : keys) maximum = std::max(maximum, key.logit);
-  std::vector<double> sum(static_cast<size_t>(job.pool.head_dim), 0.0);
   double denominator = 0.0;
-  for (const VisibleKey& key : keys) {
-    const double weight = std::exp2(key.logit - maximum);
+  double sum[kMaxHeadDim] = {};
+
+  void add(double logit, const SliceReader& reader, int slot) {
+    if (logit > maximum) {
+      const double decay = std::exp2(maximum - logit);
+      denominator *= decay;
+      for (int d = 0; d < reader.head_dim; ++d) sum[d] *= decay;
+      maximum = logit;
+    }
+    const double weight = std::exp2(logit - maximum);
     denominator += weight;
-    for (int d = 0; d < job.pool.head_dim; ++d) sum[static_cast<size_t>(d)] += weight * key.reader.value(key.slot, d);
+    for (int d = 0; d < reader.head_dim; ++d) sum[d] += weight * reader.value(slot, d);
   }
+};
+
+float attend_row(const TileJob& job, const float* q, int position, float* out) {
+  RunningSoftmax softmax;
+  for (int entry = job.pages.begin; entry < job.pages.end; ++entry) {
+    const VisiblePage page = visible_page(job, entry, position);
+    for (int slot = page.begin; slot < page.end; ++slot) {
+      double logit = 0.0;
+      for (int d = 0; d < job.pool.head_dim; ++d) logit += static_cast<double>(q[d]) * page.reader.key(slot, d);
+      if (job.softcap_log2 > 0.0f) logit = job.softcap_log2 * std::tanh(logit);
+      softmax.add(logit, page.reader, slot);
+    }
+  }
+  const bool empty = softmax.denominator == 0.0;
   for (int d = 0; d < job.pool.head_dim; ++d) {
-    out[d] = keys.empty() ? 0.0f : static_cast<float>(sum[static_cast<size_t>(d)] / denominator);
+    out[d] = empty ? 0.0f : static_cast<float>(softmax.sum[d] / softmax.denominator);
   }
-  if (keys.empty()) return -std::numeric_limits<float>::infinity();
-  return static_cast<float>((maximum + std::log2(denominator)) * static_cast<double>(kLn2));
+  if (empty) return -std::numeric_limits<float>::infinity();
+  return static_cast<float>((softmax.maximum + std::log2(softmax.denominator)) * static_cast<double>(kLn2));
 }
 
 void run_tile(const TileJob& job) {

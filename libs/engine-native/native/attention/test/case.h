@@ -108,6 +108,10 @@ class Runner {
 
   /** Runs tokens [from[b], to[b]) of every sequence b; returns the outputs of those tokens, sequence after sequence. */
   std::vector<float> run(const std::vector<int>& from, const std::vector<int>& to, int threads) {
+    return run(from, to, threads, world_.shape.window);
+  }
+
+  std::vector<float> run(const std::vector<int>& from, const std::vector<int>& to, int threads, int window) {
     const Shape& s = world_.shape;
     std::vector<float> qkv, rope;
     std::vector<int32_t> starts{0};
@@ -128,6 +132,7 @@ class Runner {
     p.cu_seqlens = starts.data();
     p.past_lens = from.data();
     p.out = out.data();
+    p.window = window;
     if (const char* fault = find_fault(p)) throw std::runtime_error(fault);
     attend(p, ThreadLoop::of(threads));
     return out;
@@ -142,7 +147,8 @@ class Runner {
     }
     while (from != past) {
       for (size_t b = 0; b < from.size(); ++b) to[b] = std::min(past[b], from[b] + chunk);
-      run(from, to, threads);
+      // What a past token attends to leaves no trace in the pool, so its own attention is cut to one key.
+      run(from, to, threads, 1);
       from = to;
     }
     return run(from, length, threads);
@@ -164,7 +170,6 @@ class Runner {
     p.kv_heads = s.kv_heads;
     p.head_dim = s.head_dim;
     p.scale = world_.scale();
-    p.window = s.window;
     p.softcap = s.softcap;
     p.q_norm = s.norms ? world_.q_norm.data() : nullptr;
     p.k_norm = s.norms ? world_.k_norm.data() : nullptr;
