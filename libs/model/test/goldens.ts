@@ -49,6 +49,28 @@ export function topAgreement(a: ArrayLike<number>, b: ArrayLike<number>, columns
   return equal / rows;
 }
 
+/** Where the largest logits differ: by how much `expected` prefers its own choice, at most over the rows; 0 if nowhere. */
+export function largestFlippedMargin(values: ArrayLike<number>, expected: ArrayLike<number>, columns: number): number {
+  let largest = 0;
+  for (let row = 0; row < expected.length / columns; row++) {
+    const own = row * columns + argmax(expected, row, columns);
+    const other = row * columns + argmax(values, row, columns);
+    largest = Math.max(largest, (expected[own] as number) - (expected[other] as number));
+  }
+  return largest;
+}
+
+/** Root mean square of the difference over that of the expected values. */
+export function relativeError(values: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let error = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    error += ((values[i] as number) - (expected[i] as number)) ** 2;
+    norm += (expected[i] as number) ** 2;
+  }
+  return Math.sqrt(error / norm);
+}
+
 export function argmax(values: ArrayLike<number>, row: number, columns: number): number {
   let best = 0;
   const start = row * columns;

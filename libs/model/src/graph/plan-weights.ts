@@ -2,6 +2,7 @@ import { AppError } from '@longhaul/kernel';
 import type { TensorInfo } from '../checkpoint/checkpoint.js';
 import type { ModelSpec } from '../config/model-spec.js';
 import type { WeightScheme } from '../manifest.js';
+import { BLOCK_VALUES } from '../quantise/block-format.js';
 import type { WeightFormat, WeightPart, WeightPlan, WeightPlans } from './weight-plan.js';
 
 type Tensors = ReadonlyMap<string, TensorInfo>;
@@ -132,6 +133,11 @@ function collectLayer(weights: WeightCollector, layer: LayerContext): void {
   collectFeedForward(weights, layer);
 }
 
+/** The embedding operator reads whole blocks only. */
+function tableFormat(scheme: WeightScheme, hiddenSize: number): WeightFormat {
+  return scheme === 'f32' || hiddenSize % BLOCK_VALUES !== 0 ? 'f32' : 'int8';
+}
+
 function refuseUnknown(tensors: Tensors, used: ReadonlySet<string>): void {
   for (const name of tensors.keys()) {
     if (used.has(name) || IGNORED.test(name)) continue;
@@ -148,7 +154,7 @@ function refuseUnknown(tensors: Tensors, used: ReadonlySet<string>): void {
  * Decides which checkpoint tensors make which weights of the graph, and how each is stored.
  *
  * Embeddings and the output head are int8 where the linear layers are int4: they decide the quality most, and a tied
- * table is stored once.
+ * table is stored once. They stay f32 where the hidden size is no multiple of 32.
  *
  * @throws AppError `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, or `UNSUPPORTED_TENSOR` for one that would be left out.
  */
@@ -157,7 +163,7 @@ export function planWeights(spec: ModelSpec, tensors: Tensors, scheme: WeightSch
   if (!prefix) throw tensorError('TENSOR_NOT_FOUND', 'The checkpoint has no tensor model.embed_tokens.weight.');
   const weights = new WeightCollector(tensors);
   const { hiddenSize, vocabSize, layers } = spec.shape;
-  const table = { columns: hiddenSize, format: scheme === 'f32' ? scheme : ('int8' as const) };
+  const table = { columns: hiddenSize, format: tableFormat(scheme, hiddenSize) };
   const hasHead = tensors.has(prefix.head);
   const tied = spec.tiedEmbeddings ?? !hasHead;
 
