@@ -14,9 +14,11 @@ const started = performance.now();
 const report = await fuzzReaders({
   mutations: Number(values.mutations),
   seed: Number(values.seed),
-  onProgress: (done) => done % 10_000 === 0 && console.error(`${done} mutations`),
+  onProgress: (done) => {
+    if (done % 10_000 === 0) process.stderr.write(`${done} mutations\n`);
+  },
 });
 const seconds = (performance.now() - started) / 1000;
-console.log(JSON.stringify({ ...report, seconds: Math.round(seconds) }, null, 2));
+process.stdout.write(`${JSON.stringify({ ...report, seconds: Math.round(seconds) }, null, 2)}\n`);
 if (report.peakGrowthBytes > MAX_GROWTH_BYTES) throw new Error(`Memory grew by ${report.peakGrowthBytes} bytes.`);
 if (report.slowestMs > MAX_FILE_MS) throw new Error(`One file took ${report.slowestMs} ms.`);

@@ -1,10 +1,13 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { isJsonObject } from '../checkpoint/read-json-file.js';
 import { fileDigest } from './file-digest.js';
 import { checksumMismatch, pullError, type FilePin, type PullOptions } from './pull-types.js';
 
 const RECEIPT = '.longhaul-pull.json';
+const LOCK_WAIT_MS = 15 * 60 * 1000;
+const LOCK_POLL_MS = 250;
 
 /** What a pulled checkpoint consists of; written last, so that a directory with a receipt is complete. */
 interface Receipt {
@@ -66,14 +69,14 @@ export class ModelCache {
   /**
    * Finds a checkpoint or fetches it: `fetch` fills the staging directory, alone on this machine, and commits.
    *
-   * @throws AppError `PULL_IN_PROGRESS` while another process fetches the same.
+   * @throws AppError `PULL_IN_PROGRESS` when another process still fetches the same after `lockWaitMs`.
    */
   async findOrFetch(key: string, fetch: () => Promise<string>): Promise<string> {
     const cached = await this.find(key);
     if (cached !== null) return cached;
     const lock = `${this.directory(key)}.lock`;
     await mkdir(this.staging(key), { recursive: true });
-    await takeLock(lock, key);
+    await takeLock(lock, key, this.options);
     try {
       // Another process may have finished it before the lock was free.
       return (await this.find(key)) ?? (await fetch());
@@ -104,22 +107,28 @@ export async function verifyPin(path: string, pin: FilePin, options: PullOptions
   throw checksumMismatch(pin.name, `sha256 ${pin.sha256}`, actual);
 }
 
-/** One attempt to take over from a process that is gone; two takers at once are told apart by the exclusive write. */
-async function takeLock(lock: string, key: string): Promise<void> {
-  const write = (): Promise<void> => writeFile(lock, String(process.pid), { flag: 'wx' });
-  const failed = await write().then(
-    () => null,
-    (cause: NodeJS.ErrnoException) => cause,
-  );
-  if (failed === null) return;
-  if (failed.code !== 'EEXIST') throw failed;
-  const owner = Number(await readFile(lock, 'utf8').catch(() => '0'));
-  if (isAlive(owner)) {
-    const message = `Process ${owner} is pulling ${key}; remove ${lock} if it is not.`;
-    throw pullError('ABORTED', 'PULL_IN_PROGRESS', message, failed);
+/** Waits until this process holds the lock; one that a process left behind when it died is removed. */
+async function takeLock(lock: string, key: string, options: PullOptions): Promise<void> {
+  const deadline = Date.now() + (options.lockWaitMs ?? LOCK_WAIT_MS);
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const failed = await writeFile(lock, String(process.pid), { flag: 'wx' }).then(
+      () => null,
+      (cause: NodeJS.ErrnoException) => cause,
+    );
+    if (failed === null) return;
+    if (failed.code !== 'EEXIST') throw failed;
+    const owner = await readFile(lock, 'utf8').catch(() => '');
+    // An empty lock was made a moment ago and has not been written yet.
+    if (owner !== '' && !isAlive(Number(owner))) await rm(lock, { force: true });
+    else if (Date.now() >= deadline) throw inProgress(owner, lock, key);
+    else await setTimeout(LOCK_POLL_MS);
   }
-  await rm(lock, { force: true });
-  await write();
+}
+
+function inProgress(owner: string, lock: string, key: string): Error {
+  const message = `Process ${owner} is pulling ${key}; remove ${lock} if it is not.`;
+  return pullError('ABORTED', 'PULL_IN_PROGRESS', message);
 }
 
 async function readReceipt(directory: string): Promise<Receipt | null> {

@@ -113,11 +113,19 @@ describe('pulling from a hub', () => {
     expect(await finished()).toEqual([]);
   });
 
+  it('two pulls of the same at once fetch it once', async () => {
+    const both = [0, 1].map(() => pullModel('hf:owner/model', { cacheDir }));
+    const [first, second] = await Promise.all(both);
+    expect(first).toBe(second);
+    expect(downloads('model.safetensors')).toHaveLength(1);
+  });
+
   it('one process pulls at a time, and a lock of a dead one is taken over', async () => {
     await mkdir(cacheDir, { recursive: true });
     const lock = join(cacheDir, 'hf--owner--model--main.lock');
     await writeFile(lock, String(process.ppid));
-    await expect(pullModel('hf:owner/model', { cacheDir })).rejects.toMatchObject({ reason: 'PULL_IN_PROGRESS' });
+    const opening = pullModel('hf:owner/model', { cacheDir, lockWaitMs: 0 });
+    await expect(opening).rejects.toMatchObject({ reason: 'PULL_IN_PROGRESS' });
     await writeFile(lock, '999999999');
     await pullModel('hf:owner/model', { cacheDir });
     expect(await finished()).toEqual(['hf--owner--model--main']);

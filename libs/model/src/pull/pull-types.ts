@@ -15,6 +15,8 @@ export interface PullOptions {
   readonly onProgress?: (progress: PullProgress) => void;
   /** Hash a cached checkpoint whole instead of comparing sizes only. Default false. */
   readonly verifyCache?: boolean;
+  /** How long to wait for another process that pulls the same, in milliseconds. Default 15 minutes. */
+  readonly lockWaitMs?: number;
 }
 
 /** What a file must be; a mismatch is an error and the file is removed. */

