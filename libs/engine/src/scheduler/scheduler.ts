@@ -60,7 +60,8 @@ export class Scheduler {
       if (items.length > 0 || this.running.length === 0) return items;
       // Nobody could advance: prompts in parts hold all pages between them.
       const latest = this.running.findLast((sequence) => sequence !== suspect);
-      if (latest === undefined) throw new Error('a sequence alone does not fit the page pool');
+      if (latest === undefined || this.running.length === 1)
+        throw new Error('a sequence alone does not fit the page pool');
       this.#preempt(latest);
     }
   }
@@ -135,7 +136,9 @@ export class Scheduler {
   }
 
   #placePrefills(items: PlannedItem[]): void {
-    const prefilling = this.running.filter((sequence) => sequence.remaining > 1);
+    // Not just those with several tokens left: a one-token prompt admitted a moment ago is no planned decode.
+    const planned = new Set(items.map(({ sequence }) => sequence));
+    const prefilling = this.running.filter((sequence) => !planned.has(sequence));
     const shares = shareOut(
       prefilling.map((sequence) => sequence.remaining),
       this.#prefillBudget(items.length),
