@@ -1,6 +1,6 @@
 """Writes the tokenizer goldens of libs/tokenizer: tiny tokenizer.json files and hashes of what Hugging Face encodes.
 
-Run by hand, from anywhere, with the Python packages `tokenizers` and (for the chat templates) `jinja2`:
+Run by hand, from anywhere, with the Python packages `tokenizers`, `transformers` and `jinja2`:
 
     python tools/goldens/tokenizers.py             # train what is missing, then write hashes and chat goldens
     python tools/goldens/tokenizers.py --retrain   # train every tiny vocabulary again first
@@ -19,7 +19,9 @@ import array
 import json
 import pathlib
 
+import jinja2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "libs/tokenizer/test/goldens"
@@ -273,6 +275,41 @@ def write_hashes(kind, texts):
     print(kind, tokenizer.get_vocab_size(), [hex(row[7]) for row in rows])
 
 
+# Template, tokenizer, BOS and EOS of the chat goldens.
+CHATS = {
+    "chatml": ("smollm", "<|im_start|>", "<|im_end|>"),
+    "headers": ("llama3", "<|begin_of_text|>", "<|eot_id|>"),
+    "inst": ("mistral", "<s>", "</s>"),
+    "turns": ("gemma", "<bos>", "<eos>"),
+    "tools": ("qwen2", None, "<|im_end|>"),
+}
+DATE = "26 Jul 2024"
+
+
+def chat_case(tokenizer, source, case):
+    """Text and ids of `apply_chat_template`, or the words of the template's refusal."""
+    options = dict(chat_template=source, add_generation_prompt=case.get("addGenerationPrompt", True))
+    options.update(tools=case.get("tools"), **case.get("variables", {}))
+    try:
+        text = tokenizer.apply_chat_template(case["messages"], tokenize=False, **options)
+        ids = tokenizer.apply_chat_template(case["messages"], tokenize=True, return_dict=False, **options)
+        return {"text": text, "ids": list(ids)}
+    except jinja2.TemplateError as error:
+        return {"refused": str(error)}
+
+
+def write_chats():
+    conversations = json.loads((OUT / "chat/conversations.json").read_text())
+    goldens = {}
+    for name, (kind, bos, eos) in CHATS.items():
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(OUT / f"{kind}.tokenizer.json"))
+        tokenizer.add_special_tokens({k: v for k, v in (("bos_token", bos), ("eos_token", eos)) if v})
+        source = (OUT / f"chat/{name}.jinja").read_text().replace("strftime_now('%d %b %Y')", f"'{DATE}'")
+        cases = {case: chat_case(tokenizer, source, spec) for case, spec in conversations.items()}
+        goldens[name] = {"kind": kind, "bos_token": bos, "eos_token": eos, "cases": cases}
+    (OUT / "chat/goldens.json").write_text(json.dumps(goldens, ensure_ascii=False) + "\n")
+
+
 def show(kind, index):
     tokenizer = load(kind)
     text = strings()[index]
@@ -294,6 +331,7 @@ def main():
     print("strings", hex(fnv("\0".join(texts).encode())))
     for kind in ["needle-3m", *MAKERS]:
         write_hashes(kind, texts)
+    write_chats()
 
 
 if __name__ == "__main__":
