@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
 import { renderChat } from './support/byte-codec.js';
-import { MODEL, scriptedText } from './support/scripted-backend.js';
+import { SCRIPTED_MODEL as MODEL, scriptedText } from '@longhaul/testing';
 import { startRouter, type RunningRouter } from './support/start-router.js';
 
 let running: RunningRouter;

@@ -2,7 +2,7 @@ import { loadConfig, type Settings } from '@longhaul/platform-config';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
 import { createRouterServer, edgeSettings, type RouterConfig, type RouterServer } from '../../src/index.js';
 import { createByteCodec } from './byte-codec.js';
-import { ScriptedBackend } from './scripted-backend.js';
+import { ScriptedBackend } from '@longhaul/testing';
 
 export interface RunningRouter {
   server: RouterServer;

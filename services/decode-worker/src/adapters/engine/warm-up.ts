@@ -1,5 +1,7 @@
 import type { Engine } from '@longhaul/engine';
 
+/** Request id of the warm-up. */
+export const WARM_UP_ID = 'warm-up';
 const WARM_TOKENS = 32;
 
 /**
@@ -9,9 +11,9 @@ const WARM_TOKENS = 32;
 export async function warmUp(engine: Engine, contextLength: number): Promise<void> {
   const promptLength = Math.max(1, Math.min(WARM_TOKENS, contextLength - 2));
   const events = engine.submit({
-    requestId: 'warm-up',
+    requestId: WARM_UP_ID,
     promptTokenIds: new Int32Array(promptLength),
-    cacheSalt: 'warm-up',
+    cacheSalt: WARM_UP_ID,
     n: 1,
     maxTokens: Math.min(2, contextLength - promptLength),
     sampling: {

@@ -1,9 +1,10 @@
 import type { Engine, EngineObserver } from '@longhaul/engine';
 import { count, observe, record, type EventLog } from '@longhaul/platform-otel';
+import { WARM_UP_ID } from '../engine/warm-up.js';
 
 const MS_PER_S = 1000;
 
-/** What the engine does, as metrics and log lines. */
+/** What the engine does, as metrics and log lines. The warm-up is nobody's request and is not counted as one. */
 export function meteredEngineObserver(modelName: string, log: EventLog): EngineObserver {
   const labels = { model_name: modelName };
   count('preemptions', 0, labels);
@@ -19,7 +20,8 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       record('stepTokens', prefillTokens + decodeTokens, labels);
       record('stepDuration', (planMs + waitMs + commitMs) / MS_PER_S, labels);
     },
-    admitted({ promptTokens, cachedTokens }) {
+    admitted({ requestId, promptTokens, cachedTokens }) {
+      if (requestId === WARM_UP_ID) return;
       count('prefixCacheQueries', promptTokens, labels);
       count('prefixCacheHits', cachedTokens, labels);
     },
@@ -27,7 +29,8 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       count('preemptions', 1, labels);
       log.info('sequence-preempted', { requestId, choice, lostTokens });
     },
-    finished({ timings }) {
+    finished({ requestId, timings }) {
+      if (requestId === WARM_UP_ID) return;
       record('requestQueueTime', timings.queueMs / MS_PER_S, labels);
       record('requestPrefillTime', timings.prefillMs / MS_PER_S, labels);
       record('requestDecodeTime', timings.decodeMs / MS_PER_S, labels);

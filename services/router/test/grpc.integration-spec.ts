@@ -1,0 +1,144 @@
+import { credentials, Metadata } from '@grpc/grpc-js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { inferenceV1 } from '@longhaul/contracts';
+import { AppError } from '@longhaul/kernel';
+import { callServerStream, callUnary } from '@longhaul/platform-grpc';
+import { renderChat } from './support/byte-codec.js';
+import { SCRIPTED_MODEL as MODEL, scriptedText } from '@longhaul/testing';
+import { startRouter, type RunningRouter } from './support/start-router.js';
+
+let running: RunningRouter;
+let client: inferenceV1.InferenceServiceClient;
+
+beforeAll(async () => {
+  running = await startRouter({ stallTimeoutMs: 300 });
+  client = new inferenceV1.InferenceServiceClient(`127.0.0.1:${running.server.grpcPort}`, credentials.createInsecure());
+});
+beforeEach(() => {
+  Object.assign(running.backend.script, { prefillMs: 0, tokenMs: 0, textRepeat: 1, refuse: null, failAfter: null });
+});
+afterAll(async () => {
+  client.close();
+  await running.server.close();
+});
+
+function generate(
+  request: Parameters<typeof inferenceV1.GenerateRequest.create>[0],
+  options: { signal?: AbortSignal; deadlineMs?: number } = {},
+) {
+  const message = inferenceV1.GenerateRequest.create(request ?? {});
+  return callServerStream((metadata, callOptions) => client.generate(message, metadata, callOptions), options);
+}
+
+async function textOf(stream: AsyncIterable<inferenceV1.GenerateResponse>): Promise<string> {
+  let text = '';
+  for await (const { event } of stream) if (event?.$case === 'delta') text += event.value.text;
+  return text;
+}
+
+async function failure(stream: AsyncIterable<unknown>): Promise<AppError> {
+  try {
+    for await (const _ of stream);
+  } catch (error) {
+    return AppError.from(error);
+  }
+  throw new Error('the stream ended well');
+}
+
+async function eventually(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('the gRPC API', () => {
+  it('streams the same text for a chat, a prompt and tokens as HTTP does', async () => {
+    const messages = [{ role: 'user', content: 'hi' }];
+    const chat = renderChat(messages);
+    expect(await textOf(generate({ input: { $case: 'chat', value: { messages } }, maxTokens: 4 }))).toBe(
+      scriptedText(chat, 4),
+    );
+    expect(await textOf(generate({ input: { $case: 'prompt', value: 'ab' }, maxTokens: 4 }))).toBe(
+      scriptedText('ab', 4),
+    );
+    const tokens = { $case: 'tokens' as const, value: { tokenIds: [97, 98] } };
+    expect(await textOf(generate({ input: tokens, maxTokens: 4 }))).toBe(scriptedText('ab', 4));
+  });
+
+  it('ends with usage and carries 64-bit seeds whole', async () => {
+    const seed = 2n ** 63n + 1n;
+    const events = [];
+    for await (const { event } of generate({
+      input: { $case: 'prompt', value: 'ab' },
+      maxTokens: 2,
+      sampling: { seed },
+    }))
+      events.push(event);
+    expect(events.at(-1)).toMatchObject({
+      $case: 'done',
+      value: { promptTokens: 2, cachedTokens: 3, completionTokens: 2 },
+    });
+    expect(running.backend.requests.at(-1)?.sampling.seed).toBe(seed);
+  });
+
+  it('names reason, field and limit of a refused request', async () => {
+    const prompt = { $case: 'prompt' as const, value: 'x' };
+    const error = await failure(generate({ input: prompt, sampling: { topP: 2 } }));
+    expect(error).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      reason: 'INVALID_ARGUMENT',
+      field: 'sampling.top_p',
+      details: { min: 0, max: 1 },
+    });
+    expect(await failure(generate({ input: prompt, maxTokens: 9999 }))).toMatchObject({
+      reason: 'CONTEXT_LENGTH_EXCEEDED',
+    });
+    expect(await failure(generate({ maxTokens: 1 }))).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'input' });
+    expect(await failure(generate({ input: prompt, model: 'other' }))).toMatchObject({
+      code: 'NOT_FOUND',
+      reason: 'MODEL_NOT_FOUND',
+    });
+  });
+
+  it('cancels by signal and by deadline', async () => {
+    running.backend.script.tokenMs = 5;
+    const { cancelled } = running.backend;
+    const input = { $case: 'prompt' as const, value: 'x' };
+    const controller = new AbortController();
+    const read = failure(generate({ input, maxTokens: 4000 }, { signal: controller.signal }));
+    await eventually(() => running.backend.running === 1);
+    controller.abort();
+    expect(await read).toMatchObject({ code: 'CANCELLED' });
+    await eventually(() => running.backend.cancelled === cancelled + 1);
+    expect(await failure(generate({ input, maxTokens: 4000 }, { deadlineMs: Date.now() + 100 }))).toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    });
+    await eventually(() => running.backend.cancelled === cancelled + 2);
+    await eventually(() => running.server.held().requests === 0);
+  });
+
+  it('cancels a client that stops reading, having produced little', async () => {
+    running.backend.script.textRepeat = 16 * 1024;
+    const { cancelled, tokensSent } = running.backend;
+    const message = inferenceV1.GenerateRequest.create({ input: { $case: 'prompt', value: 'x' }, maxTokens: 4000 });
+    const call = client.generate(message, new Metadata());
+    call.on('error', () => undefined);
+    // This client buffers without end until its first read, and only then holds the server back.
+    call.once('data', () => call.pause());
+    await eventually(() => running.backend.cancelled === cancelled + 1);
+    expect(running.backend.tokensSent - tokensSent).toBeLessThan(1000);
+    call.cancel();
+  });
+
+  it('tokenises and tells the model', async () => {
+    const request = inferenceV1.TokenizeRequest.create({ input: { $case: 'text', value: 'ab' } });
+    const tokens = await callUnary<inferenceV1.TokenizeResponse>(
+      (metadata, options, done) => client.tokenize(request, metadata, options, done),
+      {},
+    );
+    expect(tokens.tokenIds).toEqual([97, 98]);
+    const info = await callUnary<inferenceV1.ModelInfoResponse>(
+      (metadata, options, done) => client.modelInfo({}, metadata, options, done),
+      {},
+    );
+    expect(info).toMatchObject({ id: MODEL.id, contextLength: MODEL.contextLength, eosTokenIds: [257] });
+  });
+});
