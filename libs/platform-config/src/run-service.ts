@@ -21,8 +21,10 @@ export interface ServiceProgram<S extends Settings> {
  * The life of a process: configuration, start, one line when ready, an orderly end at SIGTERM or SIGINT (a second one
  * ends at once). Faults that a user can mend are one clear message on stderr and exit code 1.
  */
-export async function runService<S extends Settings>(program: ServiceProgram<S>): Promise<void> {
-  const argv = process.argv.slice(2);
+export async function runService<S extends Settings>(
+  program: ServiceProgram<S>,
+  argv: readonly string[] = process.argv.slice(2),
+): Promise<void> {
   if (wantsHelp(argv)) {
     process.stdout.write(helpText(program.name, program.settings));
     return;

@@ -1,0 +1,51 @@
+import { invalidArgument } from '@longhaul/kernel';
+import { prepareModel, type ModelPackage, type WeightScheme } from '@longhaul/model';
+import { NEEDLE_3M } from '@longhaul/testing';
+import { longhaulHome } from './home.js';
+import { megabytes, progressBar } from './progress-bar.js';
+
+export const DEFAULT_MODEL = 'smollm2-135m-instruct';
+
+/** Checkpoints that come with this repository. */
+const SHIPPED: Readonly<Record<string, string>> = { 'needle-3m': NEEDLE_3M };
+
+const SCHEMES: readonly WeightScheme[] = ['f32', 'int8', 'int4'];
+
+export function weightScheme(text: string | undefined): WeightScheme {
+  const scheme = SCHEMES.find((known) => known === (text ?? 'int8'));
+  if (!scheme) throw invalidArgument('--weights', `--weights must be one of ${SCHEMES.join(', ')}.`);
+  return scheme;
+}
+
+export function checkpointSource(name: string): string {
+  return SHIPPED[name] ?? name;
+}
+
+/** Pulls and imports with progress bars; a second call takes milliseconds. */
+export async function prepareWithProgress(
+  name: string,
+  weights: WeightScheme,
+  signal?: AbortSignal,
+): Promise<ModelPackage> {
+  const bars = { download: 'Downloading', unpack: 'Unpacking', verify: 'Verifying' } as const;
+  const shown = new Map<string, ReturnType<typeof progressBar>>();
+  const bar = (title: string) => {
+    const existing = shown.get(title);
+    if (existing) return existing;
+    for (const other of shown.values()) other.finish();
+    const made = progressBar(`${title} ${name}`, megabytes);
+    shown.set(title, made);
+    return made;
+  };
+  try {
+    return await prepareModel(checkpointSource(name), {
+      home: longhaulHome(),
+      weights,
+      ...(signal ? { signal } : {}),
+      onPull: ({ stage, doneBytes, totalBytes }) => bar(bars[stage]).update(doneBytes, totalBytes),
+      onImport: ({ doneBytes, totalBytes }) => bar(`Importing (${weights})`).update(doneBytes, totalBytes),
+    });
+  } finally {
+    for (const one of shown.values()) one.finish();
+  }
+}
