@@ -85,7 +85,7 @@ const COMPLETION_FAULTS: [fault: object, param: string, code?: string][] = [
 ];
 
 describe('bad input', () => {
-  it.each(CHAT_FAULTS)('chat %j is a 400 that names the field', async (fault, param, code) => {
+  it.each(CHAT_FAULTS)('chat %j is a 400 that names the field', async (fault, param, ...[code]) => {
     const { status, error } = await post('/v1/chat/completions', chat(fault));
     expect({ status, param: error.param, type: error.type }).toEqual({
       status: 400,
@@ -96,7 +96,7 @@ describe('bad input', () => {
     expect(error.message.length).toBeGreaterThan(10);
   });
 
-  it.each(COMPLETION_FAULTS)('completion %j is a 400 that names the field', async (fault, param, code) => {
+  it.each(COMPLETION_FAULTS)('completion %j is a 400 that names the field', async (fault, param, ...[code]) => {
     const { status, error } = await post('/v1/completions', completion(fault));
     expect({ status, param: error.param }).toEqual({ status: 400, param });
     expect(error.code).toBe(code ?? 'invalid_argument');

@@ -29,25 +29,25 @@ export class ErrorFilter implements ExceptionFilter {
 /** Errors of the framework, by what they mean to a caller. */
 export function toAppError(thrown: unknown): AppError {
   if (AppError.isInstance(thrown)) return thrown;
-  const code = (thrown as { code?: unknown } | null)?.code;
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return edgeError('RESOURCE_EXHAUSTED', 'BODY_TOO_LARGE', 'The body is larger than --max-body-bytes allows.');
+  const status = frameworkStatus(thrown);
+  if (status === undefined || status < 400 || status >= 500) return AppError.from(thrown);
+  switch (status) {
+    case 404:
+      return edgeError('NOT_FOUND', 'ROUTE_NOT_FOUND', 'There is nothing at this method and path.');
+    case 413:
+      return edgeError('RESOURCE_EXHAUSTED', 'BODY_TOO_LARGE', 'The body is larger than --max-body-bytes allows.');
+    case 415:
+      return edgeError('INVALID_ARGUMENT', 'UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.');
+    default:
+      return edgeError('INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'The request is not valid HTTP for this server.');
   }
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return edgeError('INVALID_ARGUMENT', 'UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.');
-  }
-  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
-    return edgeError('INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'The body is not as long as Content-Length says.');
-  }
-  if (thrown instanceof HttpException && thrown.getStatus() === 404) {
-    return edgeError('NOT_FOUND', 'ROUTE_NOT_FOUND', 'There is nothing at this method and path.');
-  }
-  const status =
-    thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown } | null)?.statusCode;
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return edgeError('INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'The request is not valid HTTP for this server.');
-  }
-  return AppError.from(thrown);
+}
+
+/** Nest's exceptions and Fastify's errors carry an HTTP status, each in its own way. */
+function frameworkStatus(thrown: unknown): number | undefined {
+  if (thrown instanceof HttpException) return thrown.getStatus();
+  const status = (thrown as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : undefined;
 }
 
 function edgeError(code: AppError['code'], reason: string, message: string): AppError {
