@@ -2,15 +2,17 @@ import { PAGE_TOKENS } from '../limits.js';
 import type { ModelRunner, RopeTables, RunnerResult, RunnerStep } from '../ports.js';
 import { sampleReference, scoreReference } from '../sampling/sampler.js';
 
+const { imul } = Math;
+
 export const VOCAB = 48;
 const UNWRITTEN = -1;
 const POISON = -2;
 
 /** 32-bit mixing (murmur finaliser): every input bit changes about half of the output bits. */
 export function mix(a: number, b: number): number {
-  let h = (a ^ Math.imul(b + 0x9e3779b9, 0x85ebca6b)) | 0;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  let h = (a ^ imul(b + 0x9e3779b9, 0x85ebca6b)) | 0;
+  h = imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
 }
 
@@ -102,17 +104,17 @@ function slotOf(request: RunnerStep, b: number, position: number): number {
 
 /** No sequence may write to a page that another one of the batch uses. */
 function assertDisjointWrites(request: RunnerStep): void {
-  const users = new Map<number, Set<number>>();
+  const users = new Map<number, number>();
   const written: number[] = [];
   request.pastLens.forEach((past, b) => {
     const end = past + (request.cuSeqlens[b + 1] as number) - (request.cuSeqlens[b] as number);
-    for (let position = 0; position < end; position++) {
-      const page = Math.floor(slotOf(request, b, position) / PAGE_TOKENS);
-      users.set(page, (users.get(page) ?? new Set()).add(b));
-      if (position >= past) written.push(page);
+    for (let position = 0; position < end; position += PAGE_TOKENS) {
+      const page = slotOf(request, b, position) / PAGE_TOKENS;
+      users.set(page, (users.get(page) ?? 0) + 1);
+      if (position + PAGE_TOKENS > past) written.push(page);
     }
   });
-  const shared = written.find((page) => (users.get(page)?.size ?? 0) > 1);
+  const shared = written.find((page) => (users.get(page) ?? 0) > 1);
   if (shared !== undefined) throw new Error(`page ${shared} is written while another sequence of the batch uses it`);
 }
 
