@@ -70,7 +70,20 @@ export async function ensureBuild() {
 export async function ensureAddon() {
   const script = join(ROOT, 'libs', 'engine-native', 'scripts', 'build-addon.mjs');
   const { buildAddon } = await import(pathToFileURL(script).href);
-  await buildAddon();
+  const terminal = process.stderr.isTTY;
+  let shown = false;
+  try {
+    await buildAddon({
+      onProgress(done, total) {
+        if (!shown && !terminal) process.stderr.write('Compiling the native engine ...\n');
+        shown = true;
+        if (terminal) process.stderr.write(`\rCompiling the native engine ... ${done} of ${total}`);
+      },
+    });
+  } catch (error) {
+    fail(`${shown && terminal ? '\n' : ''}${error.message}`);
+  }
+  if (shown && terminal) process.stderr.write('\n');
 }
 
 export async function prepare() {
