@@ -81,6 +81,14 @@ export function readBpeModel(root: JsonObject, vocab: ReadonlyMap<string, number
 }
 
 const utf8 = new TextEncoder();
+const MAX_SCRATCH_UNITS = 64;
+const scratch = new Uint8Array(MAX_SCRATCH_UNITS * 3);
+
+/** UTF-8 of a piece; for a short one a view that the next call overwrites, which saves most of the cost. */
+function utf8Bytes(piece: string): Uint8Array {
+  if (piece.length > MAX_SCRATCH_UNITS) return utf8.encode(piece);
+  return scratch.subarray(0, utf8.encodeInto(piece, scratch).written);
+}
 
 /** Cuts a piece into the model's smallest tokens, before any merge. */
 export class SymbolReader {
@@ -105,7 +113,9 @@ export class SymbolReader {
   }
 
   #readBytes(piece: string): Int32Array {
-    const ids = Int32Array.from(utf8.encode(piece), (byte) => this.#byteIds[byte] ?? -1);
+    const bytes = utf8Bytes(piece);
+    const ids = new Int32Array(bytes.length);
+    for (let i = 0; i < ids.length; i++) ids[i] = this.#byteIds[bytes[i] ?? 0] ?? -1;
     return ids.includes(-1) ? this.#withUnknown(ids) : ids;
   }
 
@@ -142,9 +152,9 @@ export class SymbolReader {
   #pushBytes(char: string, out: number[]): boolean {
     const { byteTokens } = this.#model;
     if (byteTokens === null) return false;
-    const ids = Array.from(utf8.encode(char), (byte) => byteTokens[byte] ?? -1);
-    if (ids.includes(-1)) return false;
-    out.push(...ids);
+    const bytes = utf8Bytes(char);
+    for (const byte of bytes) if ((byteTokens[byte] ?? -1) < 0) return false;
+    for (const byte of bytes) out.push(byteTokens[byte] ?? -1);
     return true;
   }
 }

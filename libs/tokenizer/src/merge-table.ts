@@ -1,8 +1,9 @@
 const EMPTY = -1;
+const { imul } = Math;
 
 /** Spreads a pair of ids over the table; any fixed odd multipliers do. */
 function slotOf(left: number, right: number, mask: number): number {
-  const mixed = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b);
+  const mixed = imul(left, 0x9e3779b1) ^ imul(right, 0x85ebca6b);
   return (mixed ^ (mixed >>> 15)) & mask;
 }
 

@@ -44,8 +44,12 @@ class Links {
   readonly previous: Int32Array;
 
   constructor(count: number) {
-    this.next = Int32Array.from({ length: count }, (_, i) => (i + 1 < count ? i + 1 : -1));
-    this.previous = Int32Array.from({ length: count }, (_, i) => i - 1);
+    this.next = new Int32Array(count);
+    this.previous = new Int32Array(count);
+    for (let i = 0; i < count; i++) {
+      this.next[i] = i + 1 < count ? i + 1 : -1;
+      this.previous[i] = i - 1;
+    }
   }
 
   /** Takes out the element after `at`. */
