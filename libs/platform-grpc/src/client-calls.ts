@@ -70,7 +70,8 @@ function metadataOf(options: ClientCallOptions): Metadata {
 }
 
 function callOptionsOf(options: ClientCallOptions): Partial<CallOptions> {
-  return options.deadlineMs == null ? {} : { deadline: options.deadlineMs };
+  const deadline = options.deadlineMs ?? undefined;
+  return deadline === undefined ? {} : { deadline };
 }
 
 function abortedError(): AppError {

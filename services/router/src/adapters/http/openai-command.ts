@@ -3,7 +3,7 @@ import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand, PromptInput } from '../../core/command.js';
 import type { ChatMessage } from '../../core/ports.js';
 import type { ChatRequest, CommonRequest, CompletionRequest } from './openai-schema.js';
-import { notSupported } from './parse-body.js';
+import { isGiven, notSupported } from './parse-body.js';
 
 /** What the connection, not the body, says about a request. */
 export interface RequestOrigin {
@@ -15,10 +15,14 @@ const MAX_PROMPTS = 32;
 
 /** A chat request as one command. */
 export function chatCommand(body: ChatRequest, origin: RequestOrigin): GenerateCommand {
-  if (body.top_logprobs != null && body.logprobs !== true) {
+  if (isGiven(body.top_logprobs) && body.logprobs !== true) {
     throw invalidArgument('top_logprobs', 'top_logprobs needs logprobs to be true.');
   }
-  if (body.max_tokens != null && body.max_completion_tokens != null && body.max_tokens !== body.max_completion_tokens) {
+  if (
+    isGiven(body.max_tokens) &&
+    isGiven(body.max_completion_tokens) &&
+    body.max_tokens !== body.max_completion_tokens
+  ) {
     throw invalidArgument('max_tokens', 'max_tokens and max_completion_tokens differ; give one of them.');
   }
   return {
@@ -36,7 +40,7 @@ export function completionCommands(body: CompletionRequest, origin: RequestOrigi
   if (inputs.length > MAX_PROMPTS)
     throw invalidArgument('prompt', `prompt has more than ${MAX_PROMPTS} entries.`, { max: MAX_PROMPTS });
   const base = commonCommand(body, origin);
-  const scoresPrompt = body.echo === true && body.logprobs != null;
+  const scoresPrompt = body.echo === true && isGiven(body.logprobs);
   return inputs.map((input) => ({
     ...base,
     input,
@@ -55,10 +59,10 @@ export function chatMessages(messages: ChatRequest['messages']): ChatMessage[] {
 }
 
 function commonCommand(body: CommonRequest, origin: RequestOrigin): Omit<GenerateCommand, 'input'> {
-  if (body.stream_options != null && body.stream !== true) {
+  if (isGiven(body.stream_options) && body.stream !== true) {
     throw invalidArgument('stream_options', 'stream_options needs stream to be true.');
   }
-  if (body.prompt_logprobs != null && body.stream === true) {
+  if (isGiven(body.prompt_logprobs) && body.stream === true) {
     throw notSupported('prompt_logprobs', 'prompt_logprobs is not supported with stream.');
   }
   return {
@@ -88,7 +92,7 @@ function sampling(body: CommonRequest): Partial<SamplingParams> {
     presencePenalty: body.presence_penalty,
     frequencyPenalty: body.frequency_penalty,
     logitBias: bias.length > 0 ? new Map(bias) : undefined,
-    seed: body.seed == null ? undefined : BigInt(body.seed),
+    seed: isGiven(body.seed) ? BigInt(body.seed) : undefined,
   });
 }
 
@@ -115,5 +119,5 @@ function promptInputs(prompt: CompletionRequest['prompt']): PromptInput[] {
 type WithoutNull<T> = { [K in keyof T]?: Exclude<T[K], null | undefined> };
 
 function withoutNull<T extends object>(fields: T): WithoutNull<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null)) as WithoutNull<T>;
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => isGiven(value))) as WithoutNull<T>;
 }

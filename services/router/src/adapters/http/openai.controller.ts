@@ -8,7 +8,7 @@ import { openExchange } from './exchange.js';
 import { GenerationResponder } from './generation-responder.js';
 import { chatCommand, completionCommands } from './openai-command.js';
 import { chatRequestSchema, completionRequestSchema, type CommonRequest } from './openai-schema.js';
-import { parseBody } from './parse-body.js';
+import { isGiven, parseBody } from './parse-body.js';
 
 /** The OpenAI-compatible API. */
 @Controller('v1')
@@ -45,8 +45,8 @@ export class OpenAiController {
           const input = commands[prompt]?.input;
           return input?.kind === 'text' ? input.text : served.codec.decode([...promptTokenIds], false);
         });
-        const showPromptLogprobs = body.prompt_logprobs != null;
-        return completionFormat({ started, includeUsage, logprobs: body.logprobs != null, echo, showPromptLogprobs });
+        const showPromptLogprobs = isGiven(body.prompt_logprobs);
+        return completionFormat({ started, includeUsage, logprobs: isGiven(body.logprobs), echo, showPromptLogprobs });
       },
       stream: body.stream === true,
       includeUsage,

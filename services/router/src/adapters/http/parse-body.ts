@@ -51,6 +51,11 @@ function withoutUnsupported(body: Body): Body {
   return rest;
 }
 
+/** OpenAI's clients send null for what they leave out. */
+export function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined;
+}
+
 /** The error for a request field that is known but not available here. */
 export function notSupported(field: string, message = `'${field}' is not supported.`): AppError {
   return new AppError({ code: 'INVALID_ARGUMENT', reason: 'NOT_SUPPORTED', message, field });
