@@ -41,7 +41,12 @@ export const HALF_BILLION_CASES: readonly BenchCase[] = [
 ];
 
 /** The default model has no bars; its depths stay within its context of 8K. */
-export const DEFAULT_MODEL_CASES: readonly BenchCase[] = [prefill(0, null), prefill(4 * K, null), decode(0, null), decode(4 * K, null)];
+export const DEFAULT_MODEL_CASES: readonly BenchCase[] = [
+  prefill(0, null),
+  prefill(4 * K, null),
+  decode(0, null),
+  decode(4 * K, null),
+];
 
 /** Result of one run of a case. */
 export interface Measured {

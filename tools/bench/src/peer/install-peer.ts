@@ -18,7 +18,16 @@ export function installPeer(directory: string): string {
     mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, 'package.json'), '{ "private": true }\n');
     const packages = [`node-llama-cpp@${VERSION}`, `${library}@${VERSION}`];
-    const args = ['install', '--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund', '--prefix', directory, ...packages];
+    const args = [
+      'install',
+      '--ignore-scripts',
+      '--omit=optional',
+      '--no-audit',
+      '--no-fund',
+      '--prefix',
+      directory,
+      ...packages,
+    ];
     process.stderr.write(`installing ${packages.join(' ')}\n`);
     const result = spawnSync('npm', args, { stdio: ['ignore', 'ignore', 'inherit'] });
     if (result.status !== 0) throw new Error(`npm could not install ${packages.join(' ')}`);

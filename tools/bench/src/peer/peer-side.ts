@@ -49,7 +49,8 @@ export class PeerSide implements BenchSide {
   async measure(benchCase: BenchCase): Promise<Measured> {
     const sequences = await this.sequences(benchCase.sequences, benchCase.depth);
     for (const sequence of sequences) await this.toDepth(sequence, benchCase);
-    const ms = benchCase.kind === 'prefill' ? await this.prefill(sequences, benchCase) : await this.decode(sequences, benchCase);
+    const ms =
+      benchCase.kind === 'prefill' ? await this.prefill(sequences, benchCase) : await this.decode(sequences, benchCase);
     const tokens = benchCase.tokens * benchCase.sequences;
     return { tokensPerSecond: (tokens * 1000) / ms, rssBytes: process.memoryUsage.rss() };
   }
@@ -95,7 +96,8 @@ export class PeerSide implements BenchSide {
     const known = await stat(path).catch(() => null);
     if (!known) await repeatState(this.tilePath(sequences), path, depth);
     await sequence.loadStateFromFile(path, { acceptRisk: true });
-    if (sequence.nextTokenIndex !== depth) throw new Error(`the peer is at ${sequence.nextTokenIndex}, not at depth ${depth}`);
+    if (sequence.nextTokenIndex !== depth)
+      throw new Error(`the peer is at ${sequence.nextTokenIndex}, not at depth ${depth}`);
   }
 
   private async prefill(sequences: PeerSequence[], { tokens }: BenchCase): Promise<number> {
@@ -108,7 +110,9 @@ export class PeerSide implements BenchSide {
   /** All sequences step together, each fed its own greedy token. */
   private async decode(sequences: PeerSequence[], { tokens }: BenchCase): Promise<number> {
     const first = someTokens(sequences.length, this.options.vocab, 11);
-    const streams = sequences.map((sequence, i) => sequence.evaluate([first[i] ?? 0], { temperature: 0, yieldEogToken: true }));
+    const streams = sequences.map((sequence, i) =>
+      sequence.evaluate([first[i] ?? 0], { temperature: 0, yieldEogToken: true }),
+    );
     const step = async (): Promise<void> => void (await Promise.all(streams.map((stream) => stream.next())));
     for (let i = 0; i < WARM_TOKENS; i++) await step();
     const started = performance.now();

@@ -28,7 +28,10 @@ export interface PeerContext {
 
 export interface PeerSequence {
   readonly nextTokenIndex: number;
-  evaluate(tokens: readonly number[], options: { temperature: number; yieldEogToken: boolean }): AsyncGenerator<number, void, void>;
+  evaluate(
+    tokens: readonly number[],
+    options: { temperature: number; yieldEogToken: boolean },
+  ): AsyncGenerator<number, void, void>;
   evaluateWithoutGeneratingNewTokens(tokens: readonly number[]): Promise<void>;
   eraseContextTokenRanges(ranges: readonly { start: number; end: number }[]): Promise<void>;
   clearHistory(): Promise<void>;

@@ -113,7 +113,8 @@ function parseColumns(cursor: Cursor, cells: number): LayerRows {
 
 function encodeHead(tile: StateTile, depth: number): Buffer {
   const copies = depth / tile.cells;
-  if (!Number.isInteger(copies)) throw new Error(`depth ${depth} is not a multiple of the ${tile.cells} cells computed`);
+  if (!Number.isInteger(copies))
+    throw new Error(`depth ${depth} is not a multiple of the ${tile.cells} cells computed`);
   const words = [tile.magic, tile.version, depth];
   for (let i = 0; i < depth; i++) words.push(tile.tokens[i % tile.cells] ?? 0);
   words.push(tile.streams, depth);

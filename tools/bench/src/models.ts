@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { type ModelPackage, prepareModel, pullModel } from '@longhaul/model';
+import { type BenchCase, DEFAULT_MODEL_CASES, HALF_BILLION_CASES } from './cases.js';
+import { HALF_BILLION } from './gguf/llama-shape.js';
+import { cachedRandomGguf } from './gguf/write-random-gguf.js';
+
+/** A model to measure: one GGUF file that both sides read, and its import with int8 weights. */
+export interface BenchModel {
+  name: string;
+  gguf: string;
+  package: ModelPackage;
+  cases: readonly BenchCase[];
+}
+
+const RANDOM = HALF_BILLION.name;
+const DEFAULT = 'smollm2-135m-instruct';
+
+/** Names that `--model` takes. */
+export const BENCH_MODELS: readonly string[] = [RANDOM, DEFAULT];
+
+/** Writes or fetches the file, and imports it, unless that was done before. */
+export async function benchModel(name: string, cacheDir: string): Promise<BenchModel> {
+  if (!BENCH_MODELS.includes(name)) throw new Error(`--model: ${name} is not one of ${BENCH_MODELS.join(', ')}`);
+  const gguf =
+    name === RANDOM
+      ? await cachedRandomGguf(cacheDir, HALF_BILLION)
+      : await pullModel(DEFAULT, { cacheDir: join(cacheDir, 'checkpoints') });
+  const imported = await prepareModel(gguf, { home: cacheDir, weights: 'int8' });
+  return { name, gguf, package: imported, cases: name === RANDOM ? HALF_BILLION_CASES : DEFAULT_MODEL_CASES };
+}

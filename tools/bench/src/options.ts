@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BENCH_MODELS } from './models.js';
+
+export interface BenchOptions {
+  model: string;
+  threads: number;
+  /** How often each case is measured on each side. */
+  rounds: number;
+  spin: boolean;
+  /** Only cases whose name contains this. */
+  only: string;
+  /** File for the results; null prints the table alone. */
+  json: string | null;
+  /** Files written, fetched and imported for benchmarks. */
+  cacheDir: string;
+}
+
+/** @throws Error naming the option at fault. */
+export function parseOptions(args: readonly string[], defaults: { rounds: number }): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      model: { type: 'string', default: BENCH_MODELS[0] ?? '' },
+      threads: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: String(defaults.rounds) },
+      spin: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      json: { type: 'string' },
+      cache: { type: 'string', default: '.longhaul' },
+    },
+  });
+  return {
+    model: values.model,
+    threads: integer('--threads', values.threads, 256),
+    rounds: integer('--rounds', values.rounds, 100),
+    spin: values.spin,
+    only: values.only,
+    json: values.json === undefined ? null : resolve(values.json),
+    cacheDir: resolve(values.cache),
+  };
+}
+
+function integer(name: string, text: string, limit: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > limit)
+    throw new Error(`${name}: ${text} is not an integer from 1 to ${limit}`);
+  return value;
+}

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { loadEngine, type NativeKvPool, type NativeModel, PAGE_TOKENS, type StepResult } from '@longhaul/engine-native';
+import { GRAPH_FILE, type ModelManifest, openPackage } from '@longhaul/model';
+import { type BenchCase, type Measured, someTokens } from '../cases.js';
+import { type BenchSide } from '../side.js';
+import { buildStep, type StepPart } from './build-step.js';
+
+export interface OursOptions {
+  /** Directory of the model package. */
+  packageDir: string;
+  threads: number;
+  spin: boolean;
+  /** KV pages of the pool, PAGE_TOKENS tokens each. */
+  pages: number;
+}
+
+/** Tokens really computed to fill the pool; the other pages are copies of theirs, every one of its own. */
+const TILE_TOKENS = 512;
+const WARM_TOKENS = 4;
+
+/** The native engine on an imported package with bf16 KV, driven step by step as the worker drives it. */
+export class OursSide implements BenchSide {
+  private constructor(
+    readonly manifest: ModelManifest,
+    private readonly model: NativeModel,
+    private readonly pool: NativeKvPool,
+    private readonly pages: number,
+  ) {}
+
+  static async open(options: OursOptions): Promise<OursSide> {
+    const { manifest, dir } = await openPackage(options.packageDir);
+    const engine = await loadEngine();
+    const { layers, kvHeads, headDim } = manifest.shape;
+    const model = engine.createModel({
+      graphPath: join(dir, GRAPH_FILE),
+      threads: options.threads,
+      spin: options.spin,
+    });
+    await model.ready;
+    const pool = engine.createPool({ layers, kvHeads, headDim, pages: options.pages, dtype: 'bf16' });
+    const side = new OursSide(manifest, model, pool, options.pages);
+    await side.fill();
+    return side;
+  }
+
+  get kvBytes(): number {
+    return this.pool.bytes;
+  }
+
+  async measure(benchCase: BenchCase): Promise<Measured> {
+    const ms = benchCase.kind === 'prefill' ? await this.prefill(benchCase) : await this.decode(benchCase);
+    const tokens = benchCase.tokens * benchCase.sequences;
+    return { tokensPerSecond: (tokens * 1000) / ms, rssBytes: process.memoryUsage.rss() };
+  }
+
+  async dispose(): Promise<void> {
+    await this.model.dispose();
+    this.pool.dispose();
+  }
+
+  /** Puts finite keys and values of the model itself into every page, so that any depth can be claimed. */
+  private async fill(): Promise<void> {
+    const tile = Math.min(TILE_TOKENS, this.pages * PAGE_TOKENS);
+    const tokens = someTokens(tile, this.manifest.shape.vocabSize);
+    await this.step([{ tokens, past: 0, firstPage: 0 }], tile);
+    const tilePages = tile / PAGE_TOKENS;
+    for (let page = tilePages; page < this.pages; page++) this.pool.copyPage(page % tilePages, page);
+  }
+
+  private async prefill({ depth, tokens, sequences }: BenchCase): Promise<number> {
+    const chunk = someTokens(tokens, this.manifest.shape.vocabSize, 7);
+    const parts = this.parts(sequences, depth + tokens).map((firstPage) => ({ tokens: chunk, past: depth, firstPage }));
+    const started = performance.now();
+    await this.step(parts, depth + tokens);
+    return performance.now() - started;
+  }
+
+  /** All sequences step together, each fed its own greedy token. */
+  private async decode({ depth, tokens, sequences }: BenchCase): Promise<number> {
+    const length = depth + WARM_TOKENS + tokens;
+    const firstPages = this.parts(sequences, length);
+    let next = someTokens(sequences, this.manifest.shape.vocabSize, 11);
+    let started = 0;
+    for (let i = 0; i < WARM_TOKENS + tokens; i++) {
+      if (i === WARM_TOKENS) started = performance.now();
+      const parts = firstPages.map((firstPage, b) => ({ tokens: [next[b] ?? 0], past: depth + i, firstPage }));
+      const { samples } = await this.step(parts, length);
+      next = samples.map((sample) => sample.token);
+    }
+    return performance.now() - started;
+  }
+
+  /** First page of each sequence; the ranges never overlap. */
+  private parts(sequences: number, length: number): number[] {
+    const each = Math.ceil(length / PAGE_TOKENS);
+    if (each * sequences > this.pages)
+      throw new Error(`${sequences} x ${length} tokens do not fit ${this.pages} pages`);
+    return Array.from({ length: sequences }, (_, b) => b * each);
+  }
+
+  private step(parts: readonly StepPart[], length: number): Promise<StepResult> {
+    return this.model.step(this.pool, buildStep(this.manifest, parts, length));
+  }
+}

@@ -1,0 +1,15 @@
+import { type BenchCase, type Measured } from './cases.js';
+import { type OursOptions } from './ours/ours-side.js';
+import { type PeerOptions } from './peer/peer-side.js';
+
+/** What a child process is told first, as its only argument. */
+export type SideOptions = ({ side: 'ours' } & OursOptions) | ({ side: 'peer' } & PeerOptions);
+
+/** Parent to child; the answer to `stop` is the end of the process. */
+export type WorkerRequest = { kind: 'measure'; benchCase: BenchCase } | { kind: 'stop' };
+
+/** Child to parent: `ready` once, then one answer a request. */
+export type WorkerReply =
+  | { kind: 'ready'; kvBytes: number | null }
+  | { kind: 'measured'; measured: Measured }
+  | { kind: 'failed'; message: string };
