@@ -115,6 +115,49 @@ void test_against_reference() {
   }
 }
 
+uint32_t mix(uint32_t a, uint32_t b) {
+  uint32_t h = a ^ ((b + 0x9e3779b9u) * 0x85ebca6bu);
+  h = (h ^ (h >> 16)) * 0x85ebca6bu;
+  h = (h ^ (h >> 13)) * 0xc2b2ae35u;
+  return h ^ (h >> 16);
+}
+
+// The same table is in sampler.spec.ts of the engine: both definitions must give it.
+void test_shared_vectors() {
+  const int32_t expected[] = {70, 7, 46, 87, 57, 7, 331, 132, 283, 257, 563, 637, 200, 7, 704, 113,
+                              7, 884, 352, 762, 1158, 220, 801, 1124, 82, 755, 369, 628, 1002, 560, 7, 1008};
+  std::vector<int32_t> seen(20), counts(20);
+  for (int32_t i = 0; i < 20; ++i) {
+    seen[static_cast<size_t>(i)] = 4 * i;
+    counts[static_cast<size_t>(i)] = i % 4;
+  }
+  const std::vector<int32_t> bias = {7, 9}, banned = {11};
+  const std::vector<float> bias_values = {3.5f, -2.0f};
+  for (uint32_t c = 0; c < 32; ++c) {
+    std::vector<float> row(100 + 53 * c);
+    for (uint32_t i = 0; i < row.size(); ++i) {
+      row[i] = static_cast<float>((static_cast<double>(mix(c, i) >> 8) * 0x1p-24 - 0.5) * 12);
+    }
+    ls::SampleSpec spec;
+    spec.temperature = 0.5 * (c & 3);
+    spec.top_p = c & 4 ? 0.8 : 1;
+    spec.top_k = c & 8 ? 12 : 0;
+    spec.min_p = c & 16 ? 0.1 : 0;
+    spec.repetition_penalty = 1.25;
+    spec.presence_penalty = 0.5;
+    spec.frequency_penalty = -0.25;
+    spec.seen_tokens = seen;
+    spec.seen_counts = counts;
+    spec.bias_tokens = bias;
+    spec.bias_values = bias_values;
+    spec.banned_tokens = banned;
+    spec.seed = 0x123456789abcdef0ull + c;
+    spec.stream = c % 5;
+    spec.position = 1000 * c;
+    check(ls::sample(row.data(), row.size(), spec).token == expected[c], "shared vector " + std::to_string(c));
+  }
+}
+
 void test_kernel_levels_agree() {
   Random random(2);
   const ls::RowKernels& plain = ls::scalar_kernels();
@@ -208,6 +251,7 @@ void test_bad_rows() {
 int main() {
   test_philox_known_answers();
   test_against_reference();
+  test_shared_vectors();
   test_kernel_levels_agree();
   test_logprobs();
   test_distribution();

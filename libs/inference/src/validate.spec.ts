@@ -1,0 +1,76 @@
+import { describe, expect, it } from '@jest/globals';
+import type { GenerationRequest, SamplingParams, StopParams } from './request.js';
+import { validateGenerationRequest } from './validate.js';
+
+const limits = { contextLength: 100, vocabSize: 50 };
+
+const sampling: SamplingParams = {
+  ...{ temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
+  ...{ logitBias: new Map(), seed: 0n },
+};
+const stop: StopParams = { strings: [], tokenIds: [], includeStopString: false, ignoreEos: false, minTokens: 0 };
+const valid: GenerationRequest = {
+  ...{ requestId: 'r', promptTokenIds: Int32Array.of(1, 2, 3), cacheSalt: '', n: 1, maxTokens: 97, sampling, stop },
+  ...{ logprobs: null, promptLogprobs: null, includeSpecialTokens: false, priority: 0, deadlineMs: null },
+};
+
+describe('a request', () => {
+  it('that uses every bound to the full is valid', () => {
+    const extreme: GenerationRequest = {
+      ...valid,
+      ...{ n: 16, logprobs: 20, promptLogprobs: 20, priority: -1_000_000, cacheSalt: 'x'.repeat(256) },
+      sampling: {
+        ...{ temperature: 2, topP: 1e-6, topK: 2 ** 31 - 1, minP: 1, repetitionPenalty: 2 },
+        ...{ presencePenalty: -2, frequencyPenalty: 2, logitBias: new Map([[49, -100]]), seed: 2n ** 64n - 1n },
+      },
+      stop: { ...stop, strings: Array.from({ length: 16 }, () => 's'.repeat(256)), minTokens: 97, tokenIds: [0] },
+    };
+    expect(() => validateGenerationRequest(extreme, limits)).not.toThrow();
+  });
+
+  it.each<[string, Partial<GenerationRequest>]>([
+    ['request_id', { requestId: '' }],
+    ['cache_salt', { cacheSalt: 'x'.repeat(257) }],
+    ['n', { n: 0 }],
+    ['n', { n: 17 }],
+    ['n', { n: 1.5 }],
+    ['max_tokens', { maxTokens: 0 }],
+    ['max_tokens', { maxTokens: NaN }],
+    ['logprobs', { logprobs: 21 }],
+    ['prompt_logprobs', { promptLogprobs: -1 }],
+    ['priority', { priority: 0.5 }],
+    ['deadline_ms', { deadlineMs: NaN }],
+    ['prompt', { promptTokenIds: new Int32Array(0) }],
+    ['prompt', { promptTokenIds: Int32Array.of(50) }],
+    ['prompt', { promptTokenIds: Int32Array.of(-1) }],
+    ['temperature', { sampling: { ...sampling, temperature: 2.1 } }],
+    ['temperature', { sampling: { ...sampling, temperature: NaN } }],
+    ['top_p', { sampling: { ...sampling, topP: 0 } }],
+    ['top_k', { sampling: { ...sampling, topK: -1 } }],
+    ['min_p', { sampling: { ...sampling, minP: 1.1 } }],
+    ['repetition_penalty', { sampling: { ...sampling, repetitionPenalty: 0 } }],
+    ['presence_penalty', { sampling: { ...sampling, presencePenalty: 2.5 } }],
+    ['frequency_penalty', { sampling: { ...sampling, frequencyPenalty: -3 } }],
+    ['seed', { sampling: { ...sampling, seed: 2n ** 64n } }],
+    ['logit_bias', { sampling: { ...sampling, logitBias: new Map([[50, 1]]) } }],
+    ['logit_bias', { sampling: { ...sampling, logitBias: new Map([[1, 101]]) } }],
+    ['stop', { stop: { ...stop, strings: [''] } }],
+    ['stop', { stop: { ...stop, strings: Array.from({ length: 17 }, () => 'a') } }],
+    ['stop_token_ids', { stop: { ...stop, tokenIds: [50] } }],
+    ['min_tokens', { stop: { ...stop, minTokens: 98 } }],
+  ])('outside a bound names the field: %s', (field, change) => {
+    expect(() => validateGenerationRequest({ ...valid, ...change }, limits)).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', field }),
+    );
+  });
+
+  it('longer than the context says by how much', () => {
+    expect(() => validateGenerationRequest({ ...valid, maxTokens: 98 }, limits)).toThrow(
+      expect.objectContaining({
+        reason: 'CONTEXT_LENGTH_EXCEEDED',
+        field: 'max_tokens',
+        details: { contextLength: 100, promptTokens: 3, maxTokens: 98 },
+      }),
+    );
+  });
+});
