@@ -1,6 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -11,8 +20,8 @@ import { addonSources } from './list-sources.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
-const addonPath = join(root, 'build', 'Release', 'longhaul_engine.node');
-const stampPath = join(root, 'build', 'Release', 'longhaul_engine.stamp');
+const addonPath = join(root, 'build', 'longhaul_engine.node');
+const stampPath = join(root, 'build', 'longhaul_engine.stamp');
 const lockPath = join(root, 'build', 'build.lock');
 
 /** Files that decide what the binary is, relative to the package. */
@@ -84,12 +93,18 @@ async function withLock(work) {
   }
 }
 
+/** node-gyp takes npm's settings from the environment over its own arguments: a user's `nodedir` would win over ours. */
+function gypEnvironment() {
+  const isSetting = (name) => /^npm_(config|package_config_node_gyp)_/i.test(name);
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name)));
+}
+
 /** Runs node-gyp, calling `onCompiled(path)` for each object file; rejects with the compiler's words. */
 async function runGyp(onCompiled) {
   const jobs = String(Math.min(availableParallelism(), 8));
   const gyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin', 'node-gyp.js');
   const args = [gyp, 'configure', 'build', `--nodedir=${join(root, 'gyp')}`, '--loglevel=error', '--jobs', jobs];
-  const child = spawn(nodeForGyp(), args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(nodeForGyp(), args, { cwd: root, env: gypEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
   const output = [];
   const collect = (line) => {
     const compiled = /^ +CXX\(target\) .*obj\.target\/[^/]+\/(.*)\.o$/.exec(line);
@@ -100,6 +115,15 @@ async function runGyp(onCompiled) {
   const status = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
   for (const reader of readers) reader.close();
   if (status !== 0) throw new Error(`Compiling the native engine failed.\n${output.slice(-60).join('\n')}`);
+}
+
+/** Puts the linked binary in its place in one move: processes that use the old one, or start meanwhile, are not disturbed. */
+function install(hash) {
+  const fresh = `${addonPath}.new`;
+  copyFileSync(join(root, 'build', 'Release', 'longhaul_engine.node'), fresh);
+  rmSync(stampPath, { force: true });
+  renameSync(fresh, addonPath);
+  writeFileSync(stampPath, hash);
 }
 
 /**
@@ -118,9 +142,8 @@ export async function buildAddon({ onProgress = () => {} } = {}) {
     if (upToDate()) return { path: addonPath, built: false };
     const total = addonSources().length;
     let done = 0;
-    rmSync(stampPath, { force: true });
     await runGyp((file) => onProgress(++done, total, file));
-    writeFileSync(stampPath, hash);
+    install(hash);
     return { path: addonPath, built: true };
   });
 }

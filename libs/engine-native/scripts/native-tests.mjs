@@ -60,7 +60,15 @@ function objectOf(variant, source) {
 }
 
 async function compile(variant, source) {
-  const flags = ['-std=gnu++20', '-Wall', '-Wno-psabi', '-pthread', '-Inative', ...VARIANTS[variant]];
+  const flags = [
+    '-std=gnu++20',
+    '-Wall',
+    '-Wno-psabi',
+    '-Wno-maybe-uninitialized',
+    '-pthread',
+    '-Inative',
+    ...VARIANTS[variant],
+  ];
   await run(process.env.CXX ?? 'g++', [...flags, '-c', '-o', objectOf(variant, source), join('native', source)]);
 }
 

@@ -17,7 +17,7 @@ function missing(message: string): AppError {
 /** Path of the compiled addon. Throws AppError ENGINE_NOT_BUILT when it has not been compiled. */
 export function addonPath(): string {
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
-  const path = join(root, 'build', 'Release', 'longhaul_engine.node');
+  const path = join(root, 'build', 'longhaul_engine.node');
   if (!existsSync(path)) throw missing('The native engine is not compiled: run `npm run native:build`.');
   return path;
 }

@@ -26,7 +26,8 @@ export function probeAddon(addonPath: string, libraryPath: string): Promise<void
         return;
       }
       const words = stderr.trim().split('\n').slice(-8).join('\n');
-      const end = error?.signal == null ? '' : ` (${error.signal})`;
+      const signal = error?.signal ?? undefined;
+      const end = signal === undefined ? '' : ` (${signal})`;
       reject(
         new AppError({
           code: 'FAILED_PRECONDITION',
