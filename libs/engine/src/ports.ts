@@ -46,7 +46,11 @@ export interface SampleResult {
   topLogprobs: Float32Array;
 }
 
-/** One ragged batch: sequence b brings `cuSeqlens[b+1] - cuSeqlens[b]` tokens after `pastLens[b]` stored ones. */
+/**
+ * Arrays may be views of the engine's state: they are valid until the step's promise settles, and never written to.
+ *
+ * One ragged batch: sequence b brings `cuSeqlens[b+1] - cuSeqlens[b]` tokens after `pastLens[b]` stored ones.
+ */
 export interface RunnerStep {
   /** [T] */
   tokenIds: Int32Array;

@@ -101,9 +101,8 @@ export class Scheduler {
           items.push({ sequence, tokens: 1, reservation });
           break;
         }
+        // The latest admitted is this one or comes after it, so it is not in the plan yet.
         const victim = this.running.at(-1) as Sequence;
-        const planned = items.findIndex((item) => item.sequence === victim);
-        for (const item of planned < 0 ? [] : items.splice(planned, 1)) this.#blocks.release(item.reservation);
         this.#preempt(victim);
         preempted = true;
       }

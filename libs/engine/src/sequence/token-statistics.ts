@@ -16,13 +16,13 @@ export class TokenStatistics {
     this.#counts.set(slot, this.#counts.at(slot) + 1);
   }
 
-  /** Copies: a step in flight must not see later tokens. */
+  /** A view, valid until the next `addOutput`: outputs are added between steps only. */
   tokens(): Int32Array {
-    return this.#tokens.view().slice();
+    return this.#tokens.view();
   }
 
   counts(): Int32Array {
-    return this.#counts.view().slice();
+    return this.#counts.view();
   }
 
   #slotOf(token: number): number {
