@@ -33,6 +33,8 @@ export class Scheduler {
   readonly #blocks: BlockManager;
   readonly #events: SchedulerEvents;
   #admissions = 0;
+  /** Head of the queue that did not fit; looked at again when a sequence has given up pages. */
+  #refused: Sequence | null = null;
 
   constructor(limits: EngineLimits, blocks: BlockManager, events: SchedulerEvents) {
     this.#limits = limits;
@@ -80,6 +82,7 @@ export class Scheduler {
     else this.waiting.remove(sequence);
     this.suspects.delete(sequence);
     sequence.state = 'ended';
+    this.#refused = null;
     this.#blocks.drop(sequence);
   }
 
@@ -113,9 +116,11 @@ export class Scheduler {
   #admit(): void {
     for (let head = this.waiting.head(); head !== undefined; head = this.waiting.head()) {
       if (this.usedSlots + head.slots > this.#limits.maxSequences) return;
+      if (head === this.#refused && this.running.length > 0) return;
       const cachedTokens = head.owner.promptLogprobs === null ? this.#blocks.adoptPrefix(head) : 0;
       if (!this.#hasRoomFor(head)) {
         this.#blocks.drop(head);
+        this.#refused = head;
         return;
       }
       this.waiting.remove(head);
@@ -171,6 +176,7 @@ export class Scheduler {
 
   #preempt(sequence: Sequence): void {
     const lostTokens = sequence.computed;
+    this.#refused = null;
     this.running.splice(this.running.indexOf(sequence), 1);
     this.#blocks.drop(sequence);
     sequence.state = 'waiting';
