@@ -1,8 +1,9 @@
 import { toByteAlphabet } from './byte-level.js';
-import { SymbolReader, type BpeModel } from './bpe-model.js';
+import type { BpeModel } from './bpe-model.js';
 import type { IdBuffer } from './id-buffer.js';
 import { mergeLong, mergeShort } from './merge.js';
 import { PieceCache } from './piece-cache.js';
+import { SymbolReader } from './symbol-reader.js';
 
 const SHORT_SYMBOLS = 48;
 const SPACE_MARK = '▁';
@@ -65,7 +66,7 @@ export class BpeEncoder {
   *#encodeWhole(piece: string, out: IdBuffer): Generator<void, void> {
     const cached = this.#cache.get(piece);
     if (cached !== undefined) return out.pushAll(cached);
-    const symbols = this.#symbols.read(piece);
+    const symbols = yield* this.#symbols.readLong(piece);
     if (this.#encodeShort(piece, symbols, out)) return;
     const whole = this.#wholeToken(piece);
     if (whole !== undefined) return out.push(whole);

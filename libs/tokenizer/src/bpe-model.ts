@@ -1,6 +1,5 @@
 import { badFile, objectAt, unsupported, type JsonObject } from './json.js';
 import { MergeTable } from './merge-table.js';
-import { toByteAlphabet } from './byte-level.js';
 
 /** A BPE model of a tokenizer.json, ready to merge. */
 export interface BpeModel {
@@ -78,83 +77,4 @@ export function readBpeModel(root: JsonObject, vocab: ReadonlyMap<string, number
     longestToken,
     byteAlphabet,
   };
-}
-
-const utf8 = new TextEncoder();
-const MAX_SCRATCH_UNITS = 64;
-const scratch = new Uint8Array(MAX_SCRATCH_UNITS * 3);
-
-/** UTF-8 of a piece; for a short one a view that the next call overwrites, which saves most of the cost. */
-function utf8Bytes(piece: string): Uint8Array {
-  if (piece.length > MAX_SCRATCH_UNITS) return utf8.encode(piece);
-  return scratch.subarray(0, utf8.encodeInto(piece, scratch).written);
-}
-
-/** Cuts a piece into the model's smallest tokens, before any merge. */
-export class SymbolReader {
-  readonly #model: BpeModel;
-  readonly #byteIds: Int32Array;
-  readonly #charIds = new Map<string, number>();
-
-  constructor(model: BpeModel) {
-    this.#model = model;
-    for (const [token, id] of model.vocab) {
-      if (token.length === 1 || (token.length === 2 && (token.codePointAt(0) ?? 0) > 0xffff))
-        this.#charIds.set(token, id);
-    }
-    this.#byteIds = Int32Array.from(
-      { length: 256 },
-      (_, b) => this.#charIds.get(toByteAlphabet(Uint8Array.of(b))) ?? -1,
-    );
-  }
-
-  read(piece: string): Int32Array {
-    return this.#model.byteAlphabet ? this.#readBytes(piece) : this.#readChars(piece);
-  }
-
-  #readBytes(piece: string): Int32Array {
-    const bytes = utf8Bytes(piece);
-    const ids = new Int32Array(bytes.length);
-    for (let i = 0; i < ids.length; i++) ids[i] = this.#byteIds[bytes[i] ?? 0] ?? -1;
-    return ids.includes(-1) ? this.#withUnknown(ids) : ids;
-  }
-
-  /** A byte without a token: the unknown token, or nothing where the model has none. */
-  #withUnknown(ids: Int32Array): Int32Array {
-    const { unkId, fuseUnk } = this.#model;
-    const unknown = (i: number): boolean => ids[i] === -1;
-    return ids
-      .filter((_, i) => !unknown(i) || (unkId !== null && !(fuseUnk && i > 0 && unknown(i - 1))))
-      .map((id) => (id === -1 ? (unkId ?? -1) : id));
-  }
-
-  #readChars(piece: string): Int32Array {
-    const out: number[] = [];
-    let unknown = false;
-    const flush = (): void => {
-      if (unknown && this.#model.unkId !== null) out.push(this.#model.unkId);
-      unknown = false;
-    };
-    for (const char of piece) {
-      const id = this.#charIds.get(char);
-      if (id !== undefined) {
-        flush();
-        out.push(id);
-      } else if (!this.#pushBytes(char, out)) {
-        if (!this.#model.fuseUnk) flush();
-        unknown = true;
-      }
-    }
-    flush();
-    return Int32Array.from(out);
-  }
-
-  #pushBytes(char: string, out: number[]): boolean {
-    const { byteTokens } = this.#model;
-    if (byteTokens === null) return false;
-    const bytes = utf8Bytes(char);
-    for (const byte of bytes) if ((byteTokens[byte] ?? -1) < 0) return false;
-    for (const byte of bytes) out.push(byteTokens[byte] ?? -1);
-    return true;
-  }
 }

@@ -5,6 +5,7 @@ const NO_MERGE = 0x7fffffff;
 /** Heap key = rank * POSITIONS + position: exact in a double for ranks under 2^24 and positions under 2^29. */
 const POSITIONS = 2 ** 29;
 const POPS_PER_STEP = 8192;
+const OFFERS_PER_STEP = 65_536;
 
 function rankOf(table: MergeTable, left: number, right: number): number {
   const slot = table.find(left, right);
@@ -60,6 +61,16 @@ class Links {
   }
 }
 
+/** The symbols that are not swallowed, moved to the front of the same array. */
+function compact(symbols: Int32Array): Int32Array {
+  let size = 0;
+  for (let i = 0; i < symbols.length; i++) {
+    const id = symbols[i] ?? -1;
+    if (id >= 0) symbols[size++] = id;
+  }
+  return symbols.subarray(0, size);
+}
+
 /**
  * The same result as `mergeShort` for a piece of any length in O(n log n), in steps: yields now and then so that the
  * caller can let other work run.
@@ -68,12 +79,15 @@ class Links {
  */
 export function* mergeLong(symbols: Int32Array, table: MergeTable): Generator<void, Int32Array> {
   const links = new Links(symbols.length);
-  const heap = new MinHeap(symbols.length);
+  const heap = new MinHeap(Math.min(symbols.length, OFFERS_PER_STEP));
   const offer = (at: number, right: number): void => {
     const rank = rankOf(table, symbols[at] ?? 0, symbols[right] ?? 0);
     if (rank !== NO_MERGE) heap.push(rank * POSITIONS + at);
   };
-  for (let i = 0; i + 1 < symbols.length; i++) offer(i, i + 1);
+  for (let i = 0; i + 1 < symbols.length; i++) {
+    offer(i, i + 1);
+    if (i % OFFERS_PER_STEP === 0) yield;
+  }
   for (let pops = 1; heap.size > 0; pops++) {
     if (pops % POPS_PER_STEP === 0) yield;
     const key = heap.pop();
@@ -91,5 +105,5 @@ export function* mergeLong(symbols: Int32Array, table: MergeTable): Generator<vo
     const after = links.next[at] ?? -1;
     if (after >= 0) offer(at, after);
   }
-  return symbols.filter((id) => id >= 0);
+  return compact(symbols);
 }

@@ -1,3 +1,4 @@
+import { AppError } from '@longhaul/kernel';
 import { stringAt, objectAt, objectsAt, unsupported, type JsonObject } from './json.js';
 import { patternAt } from './normalizer.js';
 import { compilePattern } from './pattern.js';
@@ -13,13 +14,28 @@ const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|
 type Behavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous';
 const BEHAVIORS: readonly string[] = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'];
 
+/** A match of millions of characters overflows the stack of the expression engine; that is the text's fault. */
+function search(pattern: RegExp, text: string): RegExpExecArray | null {
+  try {
+    return pattern.exec(text);
+  } catch (cause) {
+    throw new AppError({
+      code: 'INVALID_ARGUMENT',
+      reason: 'TEXT_RUN_TOO_LONG',
+      field: 'text',
+      message: 'The text has millions of letters without a break; at most about one million are split.',
+      cause,
+    });
+  }
+}
+
 /** Matches and the gaps between them, in order; none is empty. */
 function* spans(pattern: RegExp, text: string): Generator<{ text: string; match: boolean }> {
   let end = 0;
   for (let from = 0; ;) {
     // Set before every search: another encode may run between two steps of this generator.
     pattern.lastIndex = from;
-    const found = pattern.exec(text);
+    const found = search(pattern, text);
     if (found === null) break;
     const { 0: match, index } = found;
     from = pattern.lastIndex;
@@ -130,7 +146,7 @@ function metaspace(spec: JsonObject): PreTokenizer {
   const scheme = prependScheme(spec);
   const pattern = spec['split'] === false ? null : patternAt({ String: mark }, 'pre_tokenizer.replacement');
   return (text, atStart) => {
-    const marked = text.replaceAll(' ', () => mark);
+    const marked = text.replaceAll(' ', mark.replaceAll('$', '$$$$'));
     const wanted = scheme === 'always' || (scheme === 'first' && atStart);
     const full = wanted && !marked.startsWith(mark) ? mark + marked : marked;
     return pattern === null ? [full] : mergedWithNext(pattern, full, false);

@@ -95,6 +95,11 @@ describe('encode', () => {
     expect(run).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', field: 'text' }));
   });
 
+  it('refuses a match of millions of characters that the expression engine cannot hold', () => {
+    const run = (): unknown => gpt2.encode('\u093c'.repeat(4_000_000));
+    expect(run).toThrow(expect.objectContaining({ reason: 'TEXT_RUN_TOO_LONG', field: 'text' }));
+  });
+
   it.each(['gpt2', 'llama3', 'llama2', 'gemma'] as const)('%s takes a long text without a break', (kind) => {
     const tokenizer = createTokenizer(tokenizerFiles(kind));
     for (const part of ['ab', ' ', '\n', '中']) {
