@@ -98,7 +98,7 @@ describe('any workload', () => {
       fc.asyncProperty(workload, async (load) => {
         expect(await run(load)).toEqual([]);
       }),
-      { numRuns: 60, seed: 20 },
+      { numRuns: 40, seed: 20 },
     );
   });
 });
