@@ -119,6 +119,7 @@ void run_unit(const Call& call, const Unit& unit) {
   job.lse = own_lse.data();
   job.block_row = p.block_table + static_cast<size_t>(unit.sequence) * p.block_table_width;
   job.pages = unit.pages;
+  job.block_pages = block_pages(p.head_dim, p.cu_seqlens[unit.sequence + 1] - p.cu_seqlens[unit.sequence]);
   if (unit.merge >= 0) {
     const Partial& partial = call.work.plan.partials[static_cast<size_t>(unit.partial)];
     job.out = call.work.values.data() + partial.offset;

@@ -33,6 +33,8 @@ struct PageList {
   int at(int entry) const { return logical == nullptr ? entry : logical[entry]; }
 };
 
+constexpr int kMaxBlockPages = 16;
+
 /** Attention of `tokens` consecutive queries of one KV-head group (tokens x group rows) over a list of pages. */
 struct TileJob {
   KvPoolView pool;
@@ -56,6 +58,8 @@ struct TileJob {
   /** Physical page of a logical page. */
   const int32_t* block_row;
   PageList pages;
+  /** Entries of `pages` between two updates of the running softmax, 1 to kMaxBlockPages; cuts fall on its multiples. */
+  int block_pages;
 };
 
 struct KernelTable {

@@ -8,6 +8,22 @@
 namespace longhaul::attention {
 namespace {
 
+/** acc[r][v] += a[r * row_stride] * y[v], a row at a time. */
+template <class V, int NR, int NV>
+LONGHAUL_INLINE void accumulate_rows(typename V::F (&acc)[NR][NV], const float* a, int row_stride,
+                                     const typename V::F (&y)[NV]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < NR; ++r) {
+    if constexpr (V::kLanes == 8 && NV == 2) {
+      V::accumulate_two(acc[r][0], acc[r][1], a + r * row_stride, y[0], y[1]);
+    } else {
+      const typename V::F x = V::broadcast(a + r * row_stride);
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) V::accumulate(acc[r][v], x, y[v]);
+    }
+  }
+}
+
 /** bf16 pool, f32 left operand, converted lanes. */
 template <class Vec, int kWideColumns>
 struct PairFma {
@@ -16,10 +32,11 @@ struct PairFma {
   using A = float;
   static constexpr int kPerStep = 2;
   static constexpr int kTokensPerStep = 2;
+  /** Rows that share one pass over the keys when there are no more. */
+  static constexpr int kShallowRows = V::kLanes == 16 ? 8 : 6;
   static constexpr int kPolynomial = 5;
-  static constexpr int kMaxRows = 6;
   /** Accumulator columns (vectors) of a block of `rows`. */
-  static constexpr int columns(int rows) { return rows <= 3 ? 4 : kWideColumns; }
+  static constexpr int columns(int rows) { return rows <= 3 ? 4 : rows <= 6 || V::kLanes == 16 ? kWideColumns : 1; }
 
   static LONGHAUL_INLINE void pack(A* to, const float* two) {
     to[0] = two[0];
@@ -27,10 +44,18 @@ struct PairFma {
   }
   static LONGHAUL_INLINE void store(A* row, int token, F x) { V::store(row + token, x); }
 
-  template <int NR, int NV>
-  static LONGHAUL_INLINE void step(F (&acc)[NR][NV], const A* a, int row_stride, const std::byte* const (&b)[NV],
-                                   size_t offset) {
-    if constexpr (NR <= 3) {
+  template <int row_stride, int NR, int NV>
+  static LONGHAUL_INLINE void step(F (&acc)[NR][NV], const A* a, const std::byte* const (&b)[NV], size_t offset) {
+    if constexpr (NR == 6 && NV == 2 && V::kLanes == 8) {
+      V::template accumulate_six<row_stride * 4>(acc, a, b[0] + offset);
+    } else if constexpr (NR == 3 && V::kLanes == 8) {
+      const F x0 = V::broadcast(a), x1 = V::broadcast(a + row_stride), x2 = V::broadcast(a + 2 * row_stride);
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) V::accumulate_low(acc[0][v], acc[1][v], acc[2][v], x0, x1, x2, b[v] + offset);
+      const F y0 = V::broadcast(a + 1), y1 = V::broadcast(a + row_stride + 1), y2 = V::broadcast(a + 2 * row_stride + 1);
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) V::accumulate_high(acc[0][v], acc[1][v], acc[2][v], y0, y1, y2, b[v] + offset);
+    } else if constexpr (NR <= 3) {
       F x[NR];
 #pragma GCC unroll 8
       for (int r = 0; r < NR; ++r) x[r] = V::broadcast(a + r * row_stride);
@@ -38,7 +63,7 @@ struct PairFma {
       for (int v = 0; v < NV; ++v) {
         const F low = V::pair_low(b[v] + offset);
 #pragma GCC unroll 8
-        for (int r = 0; r < NR; ++r) acc[r][v] = V::fma(x[r], low, acc[r][v]);
+        for (int r = 0; r < NR; ++r) V::accumulate(acc[r][v], x[r], low);
       }
 #pragma GCC unroll 8
       for (int r = 0; r < NR; ++r) x[r] = V::broadcast(a + r * row_stride + 1);
@@ -46,26 +71,16 @@ struct PairFma {
       for (int v = 0; v < NV; ++v) {
         const F high = V::pair_high(b[v] + offset);
 #pragma GCC unroll 8
-        for (int r = 0; r < NR; ++r) acc[r][v] = V::fma(x[r], high, acc[r][v]);
+        for (int r = 0; r < NR; ++r) V::accumulate(acc[r][v], x[r], high);
       }
     } else {
       F y[NV];
 #pragma GCC unroll 8
       for (int v = 0; v < NV; ++v) y[v] = V::pair_low(b[v] + offset);
-#pragma GCC unroll 8
-      for (int r = 0; r < NR; ++r) {
-        const F x = V::broadcast(a + r * row_stride);
-#pragma GCC unroll 8
-        for (int v = 0; v < NV; ++v) acc[r][v] = V::fma(x, y[v], acc[r][v]);
-      }
+      accumulate_rows<V>(acc, a, row_stride, y);
 #pragma GCC unroll 8
       for (int v = 0; v < NV; ++v) y[v] = V::pair_high(b[v] + offset);
-#pragma GCC unroll 8
-      for (int r = 0; r < NR; ++r) {
-        const F x = V::broadcast(a + r * row_stride + 1);
-#pragma GCC unroll 8
-        for (int v = 0; v < NV; ++v) acc[r][v] = V::fma(x, y[v], acc[r][v]);
-      }
+      accumulate_rows<V>(acc, a + 1, row_stride, y);
     }
   }
 };
@@ -78,25 +93,19 @@ struct SingleFma {
   using A = float;
   static constexpr int kPerStep = 1;
   static constexpr int kTokensPerStep = 1;
+  static constexpr int kShallowRows = 8;
   static constexpr int kPolynomial = 6;
-  static constexpr int kMaxRows = 6;
-  static constexpr int columns(int rows) { return rows <= 3 ? 4 : kWideColumns; }
+  static constexpr int columns(int rows) { return rows <= 3 ? 4 : rows <= 6 || V::kLanes == 16 ? kWideColumns : 1; }
 
   static LONGHAUL_INLINE void pack(A* to, const float* one) { to[0] = one[0]; }
   static LONGHAUL_INLINE void store(A* row, int token, F x) { V::store(row + token, x); }
 
-  template <int NR, int NV>
-  static LONGHAUL_INLINE void step(F (&acc)[NR][NV], const A* a, int row_stride, const std::byte* const (&b)[NV],
-                                   size_t offset) {
+  template <int row_stride, int NR, int NV>
+  static LONGHAUL_INLINE void step(F (&acc)[NR][NV], const A* a, const std::byte* const (&b)[NV], size_t offset) {
     F y[NV];
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) y[v] = V::load(b[v] + offset);
-#pragma GCC unroll 8
-    for (int r = 0; r < NR; ++r) {
-      const F x = V::broadcast(a + r * row_stride);
-#pragma GCC unroll 8
-      for (int v = 0; v < NV; ++v) acc[r][v] = V::fma(x, y[v], acc[r][v]);
-    }
+    accumulate_rows<V>(acc, a, row_stride, y);
   }
 };
 
@@ -108,16 +117,15 @@ struct PairDot {
   using A = uint32_t;
   static constexpr int kPerStep = 1;
   static constexpr int kTokensPerStep = 2;
+  static constexpr int kShallowRows = 8;
   static constexpr int kPolynomial = 3;
-  static constexpr int kMaxRows = 8;
   static constexpr int columns(int rows) { return rows <= 6 ? 4 : 2; }
 
   static LONGHAUL_INLINE void pack(A* to, const float* two) { to[0] = bf16_pair(two[0], two[1]); }
   static LONGHAUL_INLINE void store(A* row, int token, F x) { V::store_bf16(row + token / 2, x); }
 
-  template <int NR, int NV>
-  static LONGHAUL_INLINE void step(F (&acc)[NR][NV], const A* a, int row_stride, const std::byte* const (&b)[NV],
-                                   size_t offset) {
+  template <int row_stride, int NR, int NV>
+  static LONGHAUL_INLINE void step(F (&acc)[NR][NV], const A* a, const std::byte* const (&b)[NV], size_t offset) {
     F y[NV];
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) y[v] = V::load(b[v] + offset);

@@ -11,6 +11,15 @@ namespace longhaul::attention {
 constexpr int kDecodeTokens = 16;
 
 /**
+ * Pages of a key block. Decode takes short ones, which stay in L1 between logits and values; prefill longer ones, which
+ * spread the cost of rescaling over more keys while a block of K and V stays in L2.
+ */
+constexpr int block_pages(int head_dim, int tokens) {
+  const int size = head_dim <= 64 ? 16 : head_dim <= 128 ? 8 : 4;
+  return tokens <= kDecodeTokens && size > 4 ? size / 2 : size;
+}
+
+/**
  * One tile: `tokens` queries of one KV-head group against `pages`. A tile whose keys are split belongs to a merge, and its
  * result goes into partials[partial].
  */

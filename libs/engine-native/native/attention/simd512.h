@@ -34,6 +34,7 @@ struct Vec512 {
   static LONGHAUL_INLINE F mul(F a, F b) { return _mm512_mul_ps(a, b); }
   static LONGHAUL_INLINE F div(F a, F b) { return _mm512_div_ps(a, b); }
   static LONGHAUL_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  static LONGHAUL_INLINE void accumulate(F& sum, F a, F b) { sum = _mm512_fmadd_ps(a, b, sum); }
   static LONGHAUL_INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }
   static LONGHAUL_INLINE F min(F a, F b) { return _mm512_min_ps(a, b); }
   static LONGHAUL_INLINE F round(F x) {
@@ -87,6 +88,7 @@ struct Vec512 {
   static LONGHAUL_INLINE F mul(F a, F b) { return a * b; }
   static LONGHAUL_INLINE F div(F a, F b) { return a / b; }
   static LONGHAUL_INLINE F fma(F a, F b, F c) { return a * b + c; }
+  static LONGHAUL_INLINE void accumulate(F& sum, F a, F b) { sum += a * b; }
   static LONGHAUL_INLINE F max(F a, F b) { return a > b ? a : b; }
   static LONGHAUL_INLINE F min(F a, F b) { return a < b ? a : b; }
   static LONGHAUL_INLINE F round(F x) {

@@ -1,6 +1,5 @@
 // The tile executor: flash attention of a block of query rows over a list of pages, generic over how a product step is
-// done (operand.h). Rows are (token, head of the group) pairs, tokens outermost. They are cut into row blocks of up to
-// Op::kMaxRows; keys into blocks of kBlockPages-dependent length that stay in L2 while all row blocks pass over them.
+// done (operand.h). Rows are (token, head of the group) pairs, tokens outermost. They are cut into row blocks; keys into blocks of TileJob::block_pages that stay in L2 while all row blocks pass over them.
 //
 // A row's result depends only on its own logits and on where the list is cut into key blocks (fixed multiples of the block
 // length), never on the other rows: the order of additions is the same in every row block, and a masked key adds exact zeros.
@@ -17,25 +16,21 @@
 namespace longhaul::attention {
 namespace {
 
-constexpr int kMaxBlockPages = 16;
 /** Floats of a row of logits: a block of keys, and padding so that rows do not fall into the same cache sets. */
 constexpr int kLogitStride = kMaxBlockPages * kPageTokens + 16;
-constexpr int kMaxRowsOfAny = 8;
+/** Rows of a row block: up to Op::kShallowRows when one block then holds them all, else up to kDeepRows. */
+constexpr int kMaxRows = 8;
+constexpr int kDeepRows = 6;
 /** A logit no key has, and a running maximum below every logit but above it; finite, so that differences never are NaN. */
 constexpr float kMasked = -1e30f;
 constexpr float kNoMaximum = -1e20f;
 constexpr size_t kLine = 64;
 
-/** Pages of a key block: K and V of one block take at most 64 to 128 KiB (bf16). Depends on the shape alone. */
-inline __attribute__((always_inline)) int block_pages(int head_dim) {
-  return head_dim <= 64 ? 16 : head_dim <= 128 ? 8 : 4;
-}
-
 struct KeyBlock {
   int count;
   int logical[kMaxBlockPages];
   const std::byte* slice[kMaxBlockPages];
-  /** Slices to fetch into L2 meanwhile (those of the next block), one per page. */
+  /** Slices of the next block, one per page: what is read of a page is fetched of its `next` into L2 meanwhile. */
   const std::byte* next[kMaxBlockPages];
   bool prefetch;
 };
@@ -71,19 +66,16 @@ struct TileKernel {
     rows = job.tokens * job.group;
     steps = dim / (Op::kTokensPerStep);
     value_offset = key_tile_bytes(job.pool.dtype, dim);
-    const int limit = rows <= Op::kMaxRows ? Op::kMaxRows : kDeepRows;
+    const int limit = rows <= Op::kShallowRows ? Op::kShallowRows : kDeepRows;
     blocks = (rows + limit - 1) / limit;
     allocate();
   }
-
-  /** Rows of a row block when there are many. */
-  static constexpr int kDeepRows = 6;
 
   void allocate() {
     const size_t row_count = static_cast<size_t>(rows);
     const size_t matrix = row_count * static_cast<size_t>(job.pool.head_dim) * 4;
     const size_t vector = (row_count * 4 + kLine - 1) / kLine * kLine;
-    const size_t block = static_cast<size_t>(kMaxRowsOfAny) * kLogitStride * 4;
+    const size_t block = static_cast<size_t>(kMaxRows) * kLogitStride * 4;
     std::byte* memory = thread_scratch(2 * matrix + 2 * vector + 2 * block);
     queries = reinterpret_cast<A*>(memory);
     outputs = reinterpret_cast<float*>(memory + matrix);
@@ -123,7 +115,7 @@ struct TileKernel {
 
   void run() {
     pack_queries();
-    const int length = block_pages(job.pool.head_dim);
+    const int length = job.block_pages;
     KeyBlock keys;
     for (int begin = job.pages.begin; begin < job.pages.end;) {
       const int cut = (begin / length + 1) * length;
@@ -171,7 +163,7 @@ struct TileKernel {
       default:
         break;
     }
-    if constexpr (Op::kMaxRows > 6) {
+    if constexpr (Op::kShallowRows > 6) {
       if (count == 7) return run_rows<7>(keys, first, prefetch);
       return run_rows<8>(keys, first, prefetch);
     }
@@ -201,31 +193,46 @@ struct TileKernel {
     }
     F decay[NR];
     for (int r = 0; r < NR; ++r) decay[r] = soften_row(first + r, r, begin, end);
-    add_values<NR>(keys, first, begin, end, decay);
+    if (prefetch) {
+      add_values<NR, true>(keys, first, begin, end, decay);
+    } else {
+      add_values<NR, false>(keys, first, begin, end, decay);
+    }
   }
 
+  /** Logits of the pages [begin, end), Op::columns(NR) vectors of keys at a time. */
   template <int NR, bool kPrefetch>
   void score_pages(const KeyBlock& keys, const A* q, int begin, int end) {
-    constexpr int wide = Op::columns(NR) / kVectorsPerPage;
-    int page = begin;
-    for (; page + wide <= end; page += wide) score<NR, wide, kPrefetch>(keys, q, page);
-    if constexpr (wide > 2) {
-      for (; page + 2 <= end; page += 2) score<NR, 2, kPrefetch>(keys, q, page);
+    constexpr int wide = Op::columns(NR);
+    int vector = begin * kVectorsPerPage;
+    const int stop = end * kVectorsPerPage;
+    if constexpr (wide < kVectorsPerPage) {
+      for (; vector < stop; vector += kVectorsPerPage) {
+        score<NR, 1, kPrefetch>(keys, q, vector);
+        score<NR, 1, false>(keys, q, vector + 1);
+      }
+      return;
     }
-    if constexpr (wide > 1) {
-      for (; page < end; ++page) score<NR, 1, kPrefetch>(keys, q, page);
+    for (; vector + wide <= stop; vector += wide) score<NR, wide, kPrefetch>(keys, q, vector);
+    if constexpr (wide > 2) {
+      for (; vector + 2 <= stop; vector += 2) score<NR, 2, kPrefetch>(keys, q, vector);
+    }
+    if constexpr (wide > 1 && kVectorsPerPage == 1) {
+      for (; vector < stop; ++vector) score<NR, 1, kPrefetch>(keys, q, vector);
     }
   }
 
-  template <int NR, int kPages, bool kPrefetch>
-  LONGHAUL_INLINE void score(const KeyBlock& keys, const A* q, int page) {
-    constexpr int NV = kPages * kVectorsPerPage;
+  /** Logits of NV vectors of keys; `first` counts vectors from the start of the block. */
+  template <int NR, int NV, bool kPrefetch>
+  LONGHAUL_INLINE void score(const KeyBlock& keys, const A* q, int first) {
     const std::byte* base[NV];
-    const std::byte* next[kPages];
+    const std::byte* next[NV];
 #pragma GCC unroll 8
-    for (int v = 0; v < NV; ++v) base[v] = keys.slice[page + v / kVectorsPerPage] + v % kVectorsPerPage * kVectorBytes;
-#pragma GCC unroll 8
-    for (int v = 0; v < kPages; ++v) next[v] = keys.next[page + v];
+    for (int v = 0; v < NV; ++v) {
+      const int page = (first + v) / kVectorsPerPage;
+      base[v] = keys.slice[page] + (first + v) % kVectorsPerPage * kVectorBytes;
+      next[v] = keys.next[page];
+    }
     F acc[NR][NV];
 #pragma GCC unroll 8
     for (int r = 0; r < NR; ++r) {
@@ -236,17 +243,14 @@ struct TileKernel {
       const size_t offset = static_cast<size_t>(s) * kLine;
       if constexpr (kPrefetch) {
 #pragma GCC unroll 8
-        for (int v = 0; v < kPages; ++v) {
-          __builtin_prefetch(next[v] + 2 * offset, 0, 2);
-          __builtin_prefetch(next[v] + 2 * offset + kLine, 0, 2);
-        }
+        for (int v = 0; v < NV; v += kVectorsPerPage) __builtin_prefetch(next[v] + offset, 0, 2);
       }
-      Op::template step<NR, NV>(acc, q + static_cast<size_t>(s) * NR * Op::kPerStep, Op::kPerStep, base, offset);
+      Op::template step<Op::kPerStep>(acc, q + static_cast<size_t>(s) * NR * Op::kPerStep, base, offset);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < NR; ++r) {
 #pragma GCC unroll 8
-      for (int v = 0; v < NV; ++v) V::store(logits + r * kLogitStride + page * kPageTokens + v * V::kLanes, acc[r][v]);
+      for (int v = 0; v < NV; ++v) V::store(logits + r * kLogitStride + (first + v) * V::kLanes, acc[r][v]);
     }
   }
 
@@ -298,21 +302,23 @@ struct TileKernel {
 
   A* probabilities_of(int r) { return probabilities + r * kProbabilityStride; }
 
-  template <int NR>
+  template <int NR, bool kPrefetch>
   void add_values(const KeyBlock& keys, int first, int begin, int end, const F (&decay)[NR]) {
     constexpr int wide = Op::columns(NR);
     const int vectors = job.pool.head_dim / V::kLanes;
     int column = 0;
-    for (; column + wide <= vectors; column += wide) add_columns<NR, wide>(keys, first, begin, end, decay, column);
-    if constexpr (wide > 2) {
-      for (; column + 2 <= vectors; column += 2) add_columns<NR, 2>(keys, first, begin, end, decay, column);
+    for (; column + wide <= vectors; column += wide) {
+      add_columns<NR, wide, kPrefetch>(keys, first, begin, end, decay, column);
     }
-    if constexpr (wide > 1) {
-      for (; column < vectors; ++column) add_columns<NR, 1>(keys, first, begin, end, decay, column);
+    if constexpr (wide > 2) {
+      for (; column + 2 <= vectors; column += 2) add_columns<NR, 2, kPrefetch>(keys, first, begin, end, decay, column);
+    }
+    if constexpr (wide > 1 && kVectorsPerPage == 1) {
+      for (; column < vectors; ++column) add_columns<NR, 1, kPrefetch>(keys, first, begin, end, decay, column);
     }
   }
 
-  template <int NR, int NV>
+  template <int NR, int NV, bool kPrefetch>
   LONGHAUL_INLINE void add_columns(const KeyBlock& keys, int first, int begin, int end, const F (&decay)[NR],
                                    int column) {
     F acc[NR][NV];
@@ -323,14 +329,21 @@ struct TileKernel {
     }
     const size_t line = static_cast<size_t>(job.pool.head_dim) * 4;
     for (int page = begin; page < end; ++page) {
-      const std::byte* tile = keys.slice[page] + value_offset + static_cast<size_t>(column) * kVectorBytes;
+      const size_t tile_offset = value_offset + static_cast<size_t>(column) * kVectorBytes;
+      const std::byte* tile = keys.slice[page] + tile_offset;
+      const std::byte* next = keys.next[page] + tile_offset;
       const A* p = probabilities + page * kStepsPerPage * Op::kPerStep;
       const std::byte* base[NV];
 #pragma GCC unroll 8
       for (int v = 0; v < NV; ++v) base[v] = tile + v * kVectorBytes;
 #pragma GCC unroll 2
       for (int s = 0; s < kStepsPerPage; ++s) {
-        Op::template step<NR, NV>(acc, p + s * Op::kPerStep, kProbabilityStride, base, static_cast<size_t>(s) * line);
+        const size_t offset = static_cast<size_t>(s) * line;
+        if constexpr (kPrefetch) {
+#pragma GCC unroll 8
+          for (int v = 0; v < NV; v += kVectorsPerPage) __builtin_prefetch(next + v * kVectorBytes + offset, 0, 2);
+        }
+        Op::template step<kProbabilityStride>(acc, p + s * Op::kPerStep, base, offset);
       }
     }
     float* to = outputs + static_cast<size_t>(first) * job.pool.head_dim + static_cast<size_t>(column) * V::kLanes;
