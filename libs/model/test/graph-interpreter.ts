@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ElementType, type Initializer, type Model, type Node } from '@longhaul/onnx';
 import type { ModelManifest } from '../src/manifest.js';
 import { dequantiseRows } from '../src/quantise/quantise-rows.js';
-import { blockFormat } from '../src/quantise/block-format.js';
+import { unpackPanels } from '../src/quantise/pack-panels.js';
 import { ropeTables } from '../src/rope/rope-tables.js';
 
 /** A matrix (or vector with rows = 1) in double precision. */
@@ -190,9 +190,9 @@ function add(a: Matrix, b: Matrix): Matrix {
 const OPERATORS: Readonly<Record<string, Operator>> = {
   RopeTable: (input) => [input(0)],
   Gather: (input) => [gatherRows(input(0), input(1))],
-  EmbeddingNBits: (input) => [gatherRows(input(1), input(0))],
+  EmbeddingPacked: (input) => [gatherRows(input(1), input(0))],
   Gemm: (input, node) => [multiplyTransposed(input(0), input(1), node.inputs.length > 2 ? input(2) : null)],
-  MatMulNBits: (input, node) => [multiplyTransposed(input(0), input(1), node.inputs.length > 5 ? input(5) : null)],
+  LinearNBits: (input, node) => [multiplyTransposed(input(0), input(1), node.inputs.length > 3 ? input(3) : null)],
   SimplifiedLayerNormalization: (input, node) => [rmsNorm(input(0), input(1).data, epsilon(node))],
   SkipSimplifiedLayerNormalization: (input, node) => {
     const sum = add(input(0), input(1));
@@ -208,29 +208,32 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
 function readInitializer(tensor: Initializer, file: Uint8Array): Matrix {
   const { data, dims } = tensor;
   const bytes = data.kind === 'inline' ? data.bytes : file.subarray(data.offset, data.offset + data.length);
-  const values = tensor.type === ElementType.float ? new Float32Array(new Uint8Array(bytes).buffer) : bytes;
+  const buffer = new Uint8Array(bytes).buffer;
+  const values =
+    tensor.type === ElementType.float
+      ? new Float32Array(buffer)
+      : tensor.type === ElementType.float16
+        ? new Float16Array(buffer)
+        : bytes;
   const columns = dims.at(-1) ?? 1;
   return { rows: values.length / columns, columns, data: Float64Array.from(values) };
 }
 
 /** Replaces the values of a quantised weight by what they stand for. */
 function dequantise(values: Values, model: Model): void {
+  const done = new Set<string>();
   for (const node of model.graph.nodes) {
-    const matmul = node.op === 'MatMulNBits';
-    if (!matmul && node.op !== 'EmbeddingNBits') continue;
-    const weight = values.get(node.inputs[1] ?? '');
+    if (node.op !== 'LinearNBits' && node.op !== 'EmbeddingPacked') continue;
+    const name = node.inputs[1] ?? '';
+    const packed = values.get(name);
     const scales = values.get(node.inputs[2] ?? '');
-    if (!weight || !scales || weight.columns > 32) continue;
-    const columns = integer(node.attributes, matmul ? 'K' : 'hidden');
-    const rows = (weight.data.length / weight.columns / Math.ceil(columns / 32)) | 0;
-    const format = blockFormat(integer(node.attributes, 'bits') === 4 ? 4 : 8, rows, columns);
-    const plain = dequantiseRows({
-      format,
-      values: Uint8Array.from(weight.data),
-      scales: Float32Array.from(scales.data),
-    });
-    // 33 columns or more would look like a block; tests use matrices that are wider than one.
-    values.set(node.inputs[1] ?? '', { rows, columns, data: Float64Array.from(plain) });
+    if (!packed || !scales || done.has(name)) continue;
+    done.add(name);
+    const bits = integer(node.attributes, 'bits') === 4 ? 4 : 8;
+    const shape = { bits, rows: integer(node.attributes, 'rows'), columns: integer(node.attributes, 'cols') } as const;
+    const panels = { values: Uint8Array.from(packed.data), scales: Float16Array.from(scales.data) };
+    const plain = dequantiseRows(unpackPanels(panels, shape));
+    values.set(name, { rows: shape.rows, columns: shape.columns, data: Float64Array.from(plain) });
   }
 }
 

@@ -51,10 +51,10 @@ describe('buildGraph', () => {
     const { graph } = build({}, 'int4');
     const tables = graph.initializers.filter(({ name }) => name.startsWith('embedding') || name.startsWith('head'));
     expect(tables.map(({ name, dims }) => [name, dims])).toEqual([
-      ['embedding.values', [8, 2, 32]],
-      ['embedding.scales', [16]],
+      ['embedding.values', [1, 2, 512]],
+      ['embedding.scales', [1, 2, 16]],
     ]);
-    expect(graph.nodes.at(-1)).toMatchObject({ op: 'MatMulNBits', attributes: { bits: { i: 8 }, N: { i: 8 } } });
+    expect(graph.nodes.at(-1)).toMatchObject({ op: 'LinearNBits', attributes: { bits: { i: 8 }, rows: { i: 8 } } });
   });
 
   it('places large weights on pages and small ones on cache lines, none over another', () => {

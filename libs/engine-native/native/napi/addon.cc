@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "../attention/attention.h"
+#include "../linear/linear.h"
 #include "../ort/library.h"
 #include "arguments.h"
 #include "errors.h"
@@ -36,12 +37,22 @@ Napi::Value runtime(const Napi::CallbackInfo& info) {
   });
 }
 
+// The level of the linear kernels that goes with one of the attention kernels.
+linear::Level linear_level(KernelLevel level) {
+  if (level == KernelLevel::kScalar) return linear::Level::kScalar;
+  return level == KernelLevel::kAvx2 ? linear::Level::kAvx2 : linear::Level::kAvx512Vnni;
+}
+
 Napi::Value set_level(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (!info[0].IsString()) throw invalid("kernelLevel", "must be a string");
     const std::string name = info[0].As<Napi::String>();
-    for (KernelLevel level : kLevels)
-      if (name == kernel_level_name(level)) return Napi::Boolean::New(info.Env(), set_kernel_level(level));
+    for (KernelLevel level : kLevels) {
+      if (name != kernel_level_name(level)) continue;
+      const bool supported = set_kernel_level(level);
+      if (supported) linear::set_level(linear_level(level));
+      return Napi::Boolean::New(info.Env(), supported);
+    }
     throw invalid("kernelLevel", "must be scalar, avx2, avx512 or avx512bf16");
   });
 }

@@ -1,7 +1,9 @@
 #include "domain.h"
 
 #include "embedding_nbits.h"
+#include "embedding_packed.h"
 #include "gated_activation.h"
+#include "linear_nbits.h"
 #include "paged_attention.h"
 #include "rope_table.h"
 
@@ -20,7 +22,7 @@ ort::CustomOpDomain* make_domain() {
 }  // namespace
 
 ort::CustomOpDomain* domain() {
-  static ort::CustomOpDomain* instance = make_domain<PagedAttention, RopeTable, GatedActivation, EmbeddingNBits>();
+  static ort::CustomOpDomain* instance = make_domain<PagedAttention, RopeTable, GatedActivation, EmbeddingNBits, EmbeddingPacked, LinearNBits>();
   return instance;
 }
 

@@ -22,6 +22,9 @@ template <>
 constexpr ort::ElementType element_type<int64_t>() { return ort::kInt64; }
 template <>
 constexpr ort::ElementType element_type<uint8_t>() { return ort::kUint8; }
+// A half is carried as its bits.
+template <>
+constexpr ort::ElementType element_type<uint16_t>() { return ort::kFloat16; }
 
 // A borrowed input. Absent optional inputs have null data and no dimensions.
 template <class T>

@@ -1,10 +1,7 @@
-import { BLOCK_VALUES } from '../quantise/block-format.js';
+import type { Attribute } from '@longhaul/onnx';
 import { Domain, type GraphBuilder } from './graph-builder.js';
 import { initializerNames } from './weight-layout.js';
 import type { WeightPlan, WeightPlans } from './weight-plan.js';
-
-/** Quantise activations to int8 inside MatMulNBits. */
-const ACCURACY_INT8 = 4;
 
 /** Names of the values around a linear layer. */
 export interface LinearSpec {
@@ -14,8 +11,8 @@ export interface LinearSpec {
   output: string;
 }
 
-function bits(plan: WeightPlan): 4 | 8 {
-  return plan.format === 'int4' ? 4 : 8;
+function packedAttributes(plan: WeightPlan): Record<string, Attribute> {
+  return { rows: { i: plan.rows }, cols: { i: plan.columns ?? 1 }, bits: { i: plan.format === 'int4' ? 4 : 8 } };
 }
 
 /** y = x W^T + b with W [rows, columns] as checkpoints store it. */
@@ -32,17 +29,11 @@ export function addLinear(graph: GraphBuilder, plans: WeightPlans, { weight, inp
     });
   }
   return graph.add({
-    op: 'MatMulNBits',
-    domain: Domain.microsoft,
+    op: 'LinearNBits',
+    domain: Domain.longhaul,
     name: output,
-    inputs: bias === null ? [input, values, scales] : [input, values, scales, '', '', bias],
-    attributes: {
-      K: { i: plan.columns ?? 1 },
-      N: { i: plan.rows },
-      bits: { i: bits(plan) },
-      block_size: { i: BLOCK_VALUES },
-      accuracy_level: { i: ACCURACY_INT8 },
-    },
+    inputs: bias === null ? [input, values, scales] : [input, values, scales, bias],
+    attributes: packedAttributes(plan),
   });
 }
 
@@ -54,10 +45,10 @@ export function addEmbedding(graph: GraphBuilder, plans: WeightPlans, ids: strin
     return graph.add({ op: 'Gather', name: 'embedded', inputs: [values, ids], attributes: { axis: { i: 0 } } });
   }
   return graph.add({
-    op: 'EmbeddingNBits',
+    op: 'EmbeddingPacked',
     domain: Domain.longhaul,
     name: 'embedded',
     inputs: [ids, values, scales],
-    attributes: { bits: { i: bits(plan) }, block_size: { i: BLOCK_VALUES }, hidden: { i: plan.columns ?? 1 } },
+    attributes: packedAttributes(plan),
   });
 }

@@ -32,7 +32,9 @@ class WeightCollector {
   }
 
   matrix(name: string, parts: readonly WeightPart[], shape: { columns: number; format: WeightFormat }): void {
-    this.#add({ name, parts, rows: sumRows(parts), offset: 0, ...shape });
+    // The quantised operators take whole blocks of columns only; no published model has others.
+    const format = shape.columns % BLOCK_VALUES === 0 ? shape.format : 'f32';
+    this.#add({ name, parts, rows: sumRows(parts), offset: 0, columns: shape.columns, format });
   }
 
   vector(name: string, parts: readonly WeightPart[], offset: 0 | 1 = 0): void {
@@ -133,11 +135,6 @@ function collectLayer(weights: WeightCollector, layer: LayerContext): void {
   collectFeedForward(weights, layer);
 }
 
-/** The embedding operator reads whole blocks only. */
-function tableFormat(scheme: WeightScheme, hiddenSize: number): WeightFormat {
-  return scheme === 'f32' || hiddenSize % BLOCK_VALUES !== 0 ? 'f32' : 'int8';
-}
-
 function refuseUnknown(tensors: Tensors, used: ReadonlySet<string>): void {
   for (const name of tensors.keys()) {
     if (used.has(name) || IGNORED.test(name)) continue;
@@ -154,7 +151,7 @@ function refuseUnknown(tensors: Tensors, used: ReadonlySet<string>): void {
  * Decides which checkpoint tensors make which weights of the graph, and how each is stored.
  *
  * Embeddings and the output head are int8 where the linear layers are int4: they decide the quality most, and a tied
- * table is stored once. They stay f32 where the hidden size is no multiple of 32.
+ * table is stored once. A matrix whose columns are no multiple of 32 stays f32.
  *
  * @throws AppError `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, or `UNSUPPORTED_TENSOR` for one that would be left out.
  */
@@ -163,7 +160,7 @@ export function planWeights(spec: ModelSpec, tensors: Tensors, scheme: WeightSch
   if (!prefix) throw tensorError('TENSOR_NOT_FOUND', 'The checkpoint has no tensor model.embed_tokens.weight.');
   const weights = new WeightCollector(tensors);
   const { hiddenSize, vocabSize, layers } = spec.shape;
-  const table = { columns: hiddenSize, format: tableFormat(scheme, hiddenSize) };
+  const table = { columns: hiddenSize, format: scheme === 'f32' ? 'f32' : 'int8' } as const;
   const hasHead = tensors.has(prefix.head);
   const tied = spec.tiedEmbeddings ?? !hasHead;
 

@@ -1,6 +1,6 @@
 import { ElementType, type Initializer } from '@longhaul/onnx';
 import { WEIGHTS_FILE } from '../package/package-files.js';
-import { blockFormat } from '../quantise/block-format.js';
+import { PANEL_ROWS, panelFormat } from '../quantise/pack-panels.js';
 import type { WeightPlan, WeightPlans } from './weight-plan.js';
 
 const PAGE_BYTES = 4096;
@@ -27,11 +27,11 @@ function tensorsOf(plan: WeightPlan): readonly Tensor[] {
     const dims = plan.columns === null ? [plan.rows] : [plan.rows, plan.columns];
     return [{ name: values, type: ElementType.float, dims, bytes: 4 * plan.rows * (plan.columns ?? 1) }];
   }
-  const format = blockFormat(plan.format === 'int4' ? 4 : 8, plan.rows, plan.columns);
-  const dims = [plan.rows, format.blocksPerRow, format.bytesPerBlock];
+  const format = panelFormat(plan.format === 'int4' ? 4 : 8, plan.rows, plan.columns);
+  const tiles = [format.panels, format.blocks];
   return [
-    { name: values, type: ElementType.uint8, dims, bytes: format.valueBytes },
-    { name: scales, type: ElementType.float, dims: [format.scaleCount], bytes: 4 * format.scaleCount },
+    { name: values, type: ElementType.uint8, dims: [...tiles, format.bytesPerTile], bytes: format.valueBytes },
+    { name: scales, type: ElementType.float16, dims: [...tiles, PANEL_ROWS], bytes: 2 * format.scaleCount },
   ];
 }
 

@@ -3,6 +3,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { WeightLayout } from '../graph/weight-layout.js';
 import type { WeightPart, WeightPlan, WeightPlans } from '../graph/weight-plan.js';
 import type { HashedFile } from '../package/hashed-file.js';
+import { PANEL_ROWS, packPanels, type PackedPanels } from '../quantise/pack-panels.js';
 import { quantiseRows } from '../quantise/quantise-rows.js';
 
 /** Values held at a time: 8 MiB of f32. */
@@ -30,17 +31,16 @@ async function* readPart(
   }
 }
 
-function bytesOf(values: Float32Array): Uint8Array {
+function bytesOf(values: Float32Array | Float16Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-function notFinite(tensor: string, cause?: unknown): AppError {
+function notFinite(tensor: string): AppError {
   return new AppError({
     code: 'INVALID_ARGUMENT',
     reason: 'TENSOR_NOT_FINITE',
     message: `Tensor ${tensor} holds a value that is not finite.`,
     field: 'source',
-    cause,
   });
 }
 
@@ -54,27 +54,34 @@ async function writeF32(file: HashedFile, plan: WeightPlan, options: WriteWeight
   }
 }
 
-/** Writes the block values as they come and returns the scales, an eighth of the size at most. */
-async function writeBlocks(file: HashedFile, plan: WeightPlan, options: WriteWeightsOptions): Promise<Float32Array[]> {
-  const scales: Float32Array[] = [];
+/** Rows of all parts of a plan in chunks of whole panels; the last chunk may end within one. */
+async function* readPanels(plan: WeightPlan, options: WriteWeightsOptions): AsyncGenerator<Float32Array> {
+  const columns = plan.columns ?? 1;
+  let rest = new Float32Array(0);
   for (const part of plan.parts) {
     for await (const rows of readPart(part, plan, options)) {
-      const quantised = quantisePart(part, rows, plan);
-      scales.push(quantised.scales);
-      await file.append(quantised.values);
-      options.onProgress(file.bytes);
+      if (!rows.every(Number.isFinite)) throw notFinite(part.tensor);
+      const joined = new Float32Array(rest.length + rows.length);
+      joined.set(rest);
+      joined.set(rows, rest.length);
+      const whole = Math.floor(joined.length / columns / PANEL_ROWS) * PANEL_ROWS * columns;
+      if (whole > 0) yield joined.subarray(0, whole);
+      rest = joined.slice(whole);
     }
   }
-  return scales;
+  if (rest.length > 0) yield rest;
 }
 
-function quantisePart(part: WeightPart, rows: Float32Array, plan: WeightPlan) {
-  try {
-    return quantiseRows(rows, plan.columns ?? 1, plan.format === 'int4' ? 4 : 8);
-  } catch (cause) {
-    if (cause instanceof RangeError) throw notFinite(part.tensor, cause);
-    throw cause;
+/** Writes the values as they come and returns the scales, an eighth of the size at most. */
+async function writePanels(file: HashedFile, plan: WeightPlan, options: WriteWeightsOptions): Promise<Float16Array[]> {
+  const scales: Float16Array[] = [];
+  for await (const rows of readPanels(plan, options)) {
+    const packed: PackedPanels = packPanels(quantiseRows(rows, plan.columns ?? 1, plan.format === 'int4' ? 4 : 8));
+    scales.push(packed.scales);
+    await file.append(packed.values);
+    options.onProgress(file.bytes);
   }
+  return scales;
 }
 
 /**
@@ -93,7 +100,7 @@ export async function writeWeights(file: HashedFile, options: WriteWeightsOption
       continue;
     }
     await file.padTo(offsets.get(`${plan.name}.values`) ?? 0);
-    const scales = await writeBlocks(file, plan, options);
+    const scales = await writePanels(file, plan, options);
     await file.padTo(offsets.get(`${plan.name}.scales`) ?? 0);
     for (const part of scales) await file.append(bytesOf(part));
   }

@@ -2,8 +2,8 @@
 export const BLOCK_VALUES = 32;
 
 /**
- * Shapes of a block-quantised matrix as com.microsoft::MatMulNBits takes it: symmetric around the zero point
- * 2^(bits - 1), four-bit values packed low nibble first, a last block padded with the zero point.
+ * Shapes of a block-quantised matrix, row by row: symmetric around the zero point 2^(bits - 1), four-bit values packed low
+ * nibble first, a last block padded with the zero point. Scales are halves: their rounding is part of the quantisation.
  */
 export interface BlockFormat {
   bits: 8 | 4;
@@ -13,7 +13,7 @@ export interface BlockFormat {
   bytesPerBlock: number;
   /** Bytes of the values, rows x blocksPerRow x bytesPerBlock. */
   valueBytes: number;
-  /** Number of f32 scales, rows x blocksPerRow. */
+  /** Number of scales, rows x blocksPerRow. */
   scaleCount: number;
 }
 

@@ -67,5 +67,5 @@ export function quantiseBlockInt4(source: Float32Array, from: number, target: Ui
     const high = levelOf((values[i + 1] as number) * bestInverse) + ZERO_POINT;
     target[to + (i >> 1)] = low | (high << 4);
   }
-  return Math.fround(bestScale);
+  return Math.f16round(bestScale);
 }

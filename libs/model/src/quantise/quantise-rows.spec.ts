@@ -2,8 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { dequantiseRows, quantiseRows } from './quantise-rows.js';
 
-/** Values this small may be lost: their scale has no f32. */
-const SUBNORMAL = 2 ** -126;
+/** Values this small may be lost: their scale has no half. */
+const TINY = 2 ** -17;
+/** Half a step, and what the rounding of the scale to a half adds for the largest value. */
+const STEPS = 0.5 + 127 * 2 ** -11;
 
 const rows = fc
   .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 80 }))
@@ -31,7 +33,7 @@ function relativeError(values: Float32Array, columns: number, bits: 4 | 8): numb
 }
 
 describe('quantiseRows', () => {
-  it('int8 is off by half a step of its block at most', () => {
+  it('int8 is off by about half a step of its block at most', () => {
     fc.assert(
       fc.property(rows, ({ columns, values }) => {
         const back = dequantiseRows(quantiseRows(values, columns, 8));
@@ -40,7 +42,7 @@ describe('quantiseRows', () => {
             const block = values.subarray(from, Math.min(from + 32, start + columns));
             const step = largest(block) / 127;
             block.forEach((value, i) =>
-              expect(Math.abs(value - (back[from + i] ?? 0))).toBeLessThanOrEqual(step * 0.5001 + SUBNORMAL),
+              expect(Math.abs(value - (back[from + i] ?? 0))).toBeLessThanOrEqual(step * STEPS + TINY),
             );
           }
         }
@@ -60,7 +62,9 @@ describe('quantiseRows', () => {
               block.reduce((sum, value, i) => sum + (value - at(value, i)) ** 2, 0);
             const fitted = squares((_, i) => back[from + i] ?? 0);
             const simple = squares((value) => (plain === 0 ? 0 : Math.round(value / plain) * plain));
-            expect(fitted).toBeLessThanOrEqual(simple + 1e-6);
+            // The fitted scale is rounded to a half, off by 2^-11 of itself.
+            const rounding = squares(() => 0) * 2 ** -20;
+            expect(fitted).toBeLessThanOrEqual(simple + rounding + 1e-6);
           }
         }
       }),

@@ -1,0 +1,119 @@
+// The vector kernels against the scalar reference, and the reference against plain arithmetic in double precision.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+
+#include "../linear.h"
+
+using namespace longhaul::linear;
+
+namespace {
+
+int passed = 0;
+
+void require(bool condition, const char* what) {
+  if (condition) {
+    passed++;
+    return;
+  }
+  std::fprintf(stderr, "failed: %s\n", what);
+  std::exit(1);
+}
+
+// Random weights and activations of one layer; scales are halves with small exponents.
+struct Layer {
+  int rows, cols, bits, tokens;
+  std::vector<uint8_t> values;
+  std::vector<uint16_t> scales;
+  std::vector<float> x, bias;
+
+  Layer(std::mt19937& random, int rows, int cols, int bits, int tokens) : rows(rows), cols(cols), bits(bits), tokens(tokens) {
+    PackedWeights w = weights();
+    values.resize(w.value_bytes());
+    for (auto& v : values) v = uint8_t(random());
+    scales.resize(w.scale_count());
+    for (auto& s : scales) s = uint16_t((random() & 0x8000) | 0x1c00 | (random() & 0x3ff));
+    x.resize(size_t(tokens) * cols);
+    std::normal_distribution<float> normal;
+    for (auto& v : x) v = normal(random);
+    if (tokens > 1) std::fill(x.begin(), x.begin() + kBlockCols, 0.0f);  // a block of zeros has no scale
+    bias.resize(rows);
+    for (auto& v : bias) v = normal(random);
+  }
+  PackedWeights weights() const { return {values.data(), scales.data(), rows, cols, bits}; }
+};
+
+std::vector<float> run(const Layer& layer, Level wanted, bool with_bias, int threads) {
+  set_level(wanted);
+  std::vector<float> out(size_t(layer.tokens) * layer.rows, NAN);
+  LinearScratch scratch;
+  const LinearProblem p{layer.x.data(), out.data(), with_bias ? layer.bias.data() : nullptr, layer.tokens, layer.weights(),
+                        scratch.reserve(layer.tokens, layer.cols)};
+  for (int u = 0; u < quantise_units(p); u++) run_quantise_unit(p, u);
+  const MultiplyPlan plan = plan_multiply(p, threads);
+  for (int u = plan.units() - 1; u >= 0; u--) run_multiply_unit(p, plan, u);
+  set_level(best_level());
+  return out;
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double worst = 0, largest = 1e-9;
+  for (size_t i = 0; i < a.size(); i++) {
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) return INFINITY;
+    worst = std::max(worst, std::fabs(double(a[i]) - b[i]));
+    largest = std::max(largest, std::fabs(double(b[i])));
+  }
+  return worst / largest;
+}
+
+// Error that int8 activations bring, relative to the size of the products that are summed.
+double quantisation_error(const Layer& layer, const std::vector<float>& out) {
+  std::vector<float> row(layer.cols);
+  double error = 0, norm = 0;
+  for (int r = 0; r < layer.rows; r++) {
+    dequantise_row(layer.weights(), r, row.data());
+    for (int t = 0; t < layer.tokens; t++) {
+      double exact = 0;
+      for (int c = 0; c < layer.cols; c++) {
+        const double product = double(row[c]) * layer.x[size_t(t) * layer.cols + c];
+        exact += product;
+        norm += product * product;
+      }
+      const double difference = out[size_t(t) * layer.rows + r] - exact;
+      error += difference * difference;
+    }
+  }
+  return std::sqrt(error / norm);
+}
+
+void one_shape(std::mt19937& random, int rows, int cols, int bits, int tokens) {
+  const Layer layer(random, rows, cols, bits, tokens);
+  const auto reference = run(layer, Level::kScalar, false, 1);
+  require(quantisation_error(layer, reference) < 1.5e-2, "int8 activations are within 1.5 % of exact ones");
+  const auto biased = run(layer, Level::kScalar, true, 1);
+  for (Level level : {Level::kAvx2, Level::kAvx512Vnni}) {
+    if (level > best_level()) continue;
+    require(largest_difference(run(layer, level, false, 2), reference) < 2e-6, "a vector kernel equals the reference within 2e-6");
+    require(largest_difference(run(layer, level, true, 3), biased) < 2e-6, "a bias is added at every level");
+  }
+}
+
+void halves() {
+  require(half_to_float(0x3c00) == 1.0f && half_to_float(0xc000) == -2.0f, "one and minus two");
+  require(half_to_float(0x0001) == 0x1p-24f && half_to_float(0x7bff) == 65504.0f, "the smallest and the largest half");
+  require(half_to_float(0x8000) == 0.0f && std::isinf(half_to_float(0x7c00)), "zero and infinity");
+}
+
+}  // namespace
+
+int main() {
+  std::mt19937 random(7);
+  halves();
+  const int shapes[][2] = {{16, 32}, {48, 64}, {50, 96}, {1, 32}, {129, 288}, {33, 576}};
+  for (int bits : {8, 4})
+    for (auto [rows, cols] : shapes)
+      for (int tokens : {1, 2, 3, 4, 5, 6, 7, 13, 200}) one_shape(random, rows, cols, bits, tokens);
+  std::printf("%d passed\n", passed);
+}
