@@ -8,7 +8,7 @@ namespace {
 
 bool supported(KernelLevel level) {
 #ifdef LONGHAUL_EMULATE_AVX512
-  return true;
+  return level >= KernelLevel::kScalar;
 #elif defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

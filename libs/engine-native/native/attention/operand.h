@@ -36,7 +36,7 @@ struct PairFma {
   static constexpr int kShallowRows = V::kLanes == 16 ? 8 : 6;
   static constexpr int kPolynomial = 5;
   /** Accumulator columns (vectors) of a block of `rows`. */
-  static constexpr int columns(int rows) { return rows <= 3 ? 4 : rows <= 6 || V::kLanes == 16 ? kWideColumns : 1; }
+  static constexpr int columns(int rows) { return rows <= 3 ? 4 : rows <= 6 ? kWideColumns : V::kLanes / 8; }
 
   static LONGHAUL_INLINE void pack(A* to, const float* two) {
     to[0] = two[0];
@@ -95,7 +95,7 @@ struct SingleFma {
   static constexpr int kTokensPerStep = 1;
   static constexpr int kShallowRows = 8;
   static constexpr int kPolynomial = 6;
-  static constexpr int columns(int rows) { return rows <= 3 ? 4 : rows <= 6 || V::kLanes == 16 ? kWideColumns : 1; }
+  static constexpr int columns(int rows) { return rows <= 3 ? 4 : rows <= 6 ? kWideColumns : V::kLanes / 8; }
 
   static LONGHAUL_INLINE void pack(A* to, const float* one) { to[0] = one[0]; }
   static LONGHAUL_INLINE void store(A* row, int token, F x) { V::store(row + token, x); }

@@ -284,9 +284,11 @@ struct TileKernel {
       top = V::max(top, V::load(from + i));
       if constexpr (V::kLanes == 8) top2 = V::max(top2, V::load(from + i + 8));
     }
-    const float maximum = V::reduce_max(V::max(top, top2));
+    // A whole number: scaling by a power of two is exact, so neither the decay nor the rounding of probabilities to bf16
+    // depends on where the list is cut into blocks.
+    const float maximum = __builtin_ceilf(V::reduce_max(V::max(top, top2)));
     const F shift = V::set1(maximum);
-    const F decay = exp2_approximation<V, Op::kPolynomial>(V::set1(maxima[row] - maximum));
+    const F decay = V::scale_exp2(V::set1(1.0f), V::set1(maxima[row] - maximum));
     F sum = V::zero();
     for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) {
       const F p = exp2_approximation<V, Op::kPolynomial>(V::sub(V::load(from + i), shift));
