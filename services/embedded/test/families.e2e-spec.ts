@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { indexOfLargest } from '@longhaul/testing';
 import { post } from './support/api.js';
 import { PackageFolder } from './support/packages.js';
-import { serve } from './support/serve.js';
+import { serve, type Served } from './support/serve.js';
 
 const OUT = fileURLToPath(new URL('../../../tools/goldens/out', import.meta.url));
 const cases = readdirSync(OUT).filter((name) => existsSync(join(OUT, name, 'golden.json')));
@@ -22,8 +22,13 @@ interface Scored {
   choices: [{ logprobs: { tokens: string[] }; prompt_logprobs: (Record<string, { logprob: number }> | null)[] }];
 }
 
+interface RankedGolden extends Golden {
+  /** The token that is ranked first after each position. */
+  first: number[];
+}
+
 /** The golden, and the token that transformers ranks first after each of its positions. */
-async function readGolden(name: string): Promise<Golden & { first: number[] }> {
+async function readGolden(name: string): Promise<RankedGolden> {
   const golden = JSON.parse(await readFile(join(OUT, name, 'golden.json'), 'utf8')) as Golden;
   const bytes = await readFile(join(OUT, name, 'logits.bin'));
   const logits = new Float32Array(new Uint8Array(bytes).buffer);
@@ -49,25 +54,45 @@ describe.each(cases)('the checkpoint %s', (name) => {
     const dir = await packages.import(join(OUT, name), name, 'f32');
     const served = await serve(dir, { kvTokens: 512, flags: ['--kv-cache-dtype', 'f32', '--threads', '1'] });
     try {
-      const ask = { prompt: golden.promptTokens, temperature: 0, max_tokens: 1, ignore_eos: true, logprobs: 0 };
-      const { body } = await post<Scored>(`${served.url}/v1/completions`, { ...ask, prompt_logprobs: 1 });
-      const [choice] = body.choices;
-      // The scores of token i + 1 name the likeliest token after position i.
-      const inner = golden.positions.slice(0, -1).map((at) => likeliest(choice.prompt_logprobs[at + 1]));
-      expect(inner).toEqual(golden.first.slice(0, -1));
-
-      const last = golden.first.at(-1) ?? 0;
-      const { body: text } = await post<{ prompt: string }>(`${served.url}/detokenize`, { tokens: [last] });
-      expect(choice.logprobs.tokens).toEqual([text.prompt]);
-      const continued = [...golden.promptTokens, last];
-      const again = await post<Scored>(`${served.url}/v1/completions`, {
-        ...ask,
-        prompt: continued,
-        prompt_logprobs: 1,
-      });
-      expect(likeliest(again.body.choices[0].prompt_logprobs.at(-1))).toBe(last);
+      if (golden.promptTokens.length < served.server.local.info.contextLength) await checkRanking(served, golden);
+      else await checkBounds(served, golden);
     } finally {
       await served.close();
     }
   });
 });
+
+function complete({ url }: Served, prompt: readonly number[]) {
+  const ask = { temperature: 0, max_tokens: 1, ignore_eos: true, logprobs: 0, prompt_logprobs: 1 };
+  return post<Scored>(`${url}/v1/completions`, { ...ask, prompt });
+}
+
+/** The scores of token i + 1 name the likeliest token after position i. */
+async function checkRanking(served: Served, { promptTokens, positions, first }: RankedGolden): Promise<void> {
+  const last = first.at(-1) ?? 0;
+  const { body } = await complete(served, promptTokens);
+  const [choice] = body.choices;
+  const inner = positions.slice(0, -1).map((at) => likeliest(choice.prompt_logprobs[at + 1]));
+  expect(inner).toEqual(first.slice(0, -1));
+
+  // The API shows the generated token as text; as a part of the prompt it shows as an id.
+  const { body: text } = await post<{ prompt: string }>(`${served.url}/detokenize`, { tokens: [last] });
+  expect(choice.logprobs.tokens).toEqual([text.prompt]);
+  const continued = await complete(served, [...promptTokens, last]);
+  expect(likeliest(continued.body.choices[0].prompt_logprobs.at(-1))).toBe(last);
+}
+
+/** The golden of dynamic scaling is longer than what the checkpoint states; the server keeps to the statement. */
+async function checkBounds(served: Served, { promptTokens }: RankedGolden): Promise<void> {
+  const { contextLength } = served.server.local.info;
+  const refused = await complete(served, promptTokens);
+  expect(refused.status).toBe(400);
+  expect(refused.body).toMatchObject({
+    error: {
+      code: 'context_length_exceeded',
+      details: { contextLength, promptTokens: promptTokens.length, maxTokens: 1 },
+    },
+  });
+  const answer = await complete(served, promptTokens.slice(0, contextLength - 1));
+  expect(answer.body.choices[0].logprobs.tokens).toHaveLength(1);
+}
