@@ -18,7 +18,7 @@ const boundaries = {
     { ...mayDependOn('type:native', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
     { ...mayDependOn('type:adapter', 'type:kernel', 'type:contracts', 'type:core', 'type:testing'), bannedExternalImports: FRAMEWORKS },
     mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform'),
-    mayDependOn('type:testing', 'type:kernel', 'type:contracts', 'type:core'),
+    mayDependOn('type:testing', 'type:kernel', 'type:contracts', 'type:core', 'type:native'),
     mayDependOn(
       'type:service',
       ...['type:kernel', 'type:contracts', 'type:core', 'type:native', 'type:adapter', 'type:platform', 'type:testing'],

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { loadEngine, type KvDtype } from '@longhaul/engine-native';
-import { PackageRunner } from '@longhaul/testing';
+import { PackageRunner, type RunnerOptions } from '@longhaul/testing';
 import { importModel, ropeTables, type WeightScheme } from '../src/index.js';
 import { PULL_TIMEOUT_MS, pullDefaultModel } from './support/default-model.js';
 
@@ -48,12 +47,12 @@ describe('the default model', () => {
   }, PULL_TIMEOUT_MS);
   afterAll(() => rm(work, { recursive: true, force: true }));
 
-  async function open(weights: WeightScheme, kv: KvDtype): Promise<PackageRunner> {
+  async function open(weights: WeightScheme, kv: RunnerOptions['kv']): Promise<PackageRunner> {
     const dir = join(work, weights);
     const manifest = await importModel({ source, out: dir, weights });
     const tables = (lengthTokens: number) => manifest.ropeClasses.map((rope) => ropeTables(rope, lengthTokens));
     const model = { dir, manifest, ropeTables: tables };
-    return PackageRunner.open({ engine: await loadEngine(), model, kv, poolTokens: 3072, threads: 2 });
+    return PackageRunner.open({ model, kv, poolTokens: 3072, threads: 2 });
   }
 
   it(

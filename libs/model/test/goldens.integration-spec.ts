@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { loadEngine, type Engine, type KvDtype } from '@longhaul/engine-native';
-import { PackageRunner } from '@longhaul/testing';
+import { PackageRunner, type RunnerOptions } from '@longhaul/testing';
 import { importModel, ropeTables, type WeightScheme } from '../src/index.js';
 import {
   goldenCases,
@@ -19,20 +18,18 @@ import {
 const CHUNKINGS: readonly (readonly number[])[] = [[1024], [100, 1, 37], [16]];
 
 let work = '';
-let engine: Engine;
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'longhaul-goldens-'));
-  engine = await loadEngine();
 });
 afterAll(() => rm(work, { recursive: true, force: true }));
 
-async function openGolden(name: string, weights: WeightScheme, kv: KvDtype) {
+async function openGolden(name: string, weights: WeightScheme, kv: RunnerOptions['kv']) {
   const golden = await readGolden(name);
   const dir = join(work, `${name}-${weights}-${kv}`);
   const manifest = await importModel({ source: golden.dir, out: dir, weights });
   const tables = (lengthTokens: number) => manifest.ropeClasses.map((rope) => ropeTables(rope, lengthTokens));
   const model = { dir, manifest, ropeTables: tables };
-  return { golden, runner: await PackageRunner.open({ engine, model, kv, poolTokens: 512 }) };
+  return { golden, runner: await PackageRunner.open({ model, kv, poolTokens: 512 }) };
 }
 
 async function forEachChunking(

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  loadEngine,
   PAGE_TOKENS,
   type Engine,
   type KvDtype,
@@ -21,7 +22,8 @@ export interface RunnablePackage {
 }
 
 export interface RunnerOptions {
-  engine: Engine;
+  /** The engine of the process by default. */
+  engine?: Engine;
   model: RunnablePackage;
   kv: KvDtype;
   /** Tokens of the KV pool. */
@@ -57,21 +59,22 @@ export class PackageRunner {
   readonly #package: RunnablePackage;
   readonly #freePages: number[];
 
-  private constructor(options: RunnerOptions, model: NativeModel) {
+  private constructor(options: RunnerOptions, engine: Engine, model: NativeModel) {
     const { layers, kvHeads, headDim } = options.model.manifest.shape;
     const pages = Math.ceil(options.poolTokens / PAGE_TOKENS);
     this.#package = options.model;
     this.#model = model;
-    this.#pool = options.engine.createPool({ layers, kvHeads, headDim, pages, dtype: options.kv });
+    this.#pool = engine.createPool({ layers, kvHeads, headDim, pages, dtype: options.kv });
     this.#freePages = Array.from({ length: pages }, (_, i) => (i % 2 === 0 ? i / 2 : pages - (i + 1) / 2));
   }
 
   /** Loads the package; resolves when the session is there. */
   static async open(options: RunnerOptions): Promise<PackageRunner> {
-    const { engine, model, threads = 1, spin = false } = options;
+    const { model, threads = 1, spin = false } = options;
+    const engine = options.engine ?? (await loadEngine());
     const native = engine.createModel({ graphPath: join(model.dir, 'model.onnx'), threads, spin });
     await native.ready;
-    return new PackageRunner(options, native);
+    return new PackageRunner(options, engine, native);
   }
 
   /** Bytes of the KV pool. */

@@ -1,6 +1,6 @@
 import type { RopeClass, RopeScaling } from '../manifest.js';
 import { invalidConfig, unsupportedConfig } from './config-error.js';
-import { ConfigReader } from './config-reader.js';
+import type { ConfigReader } from './config-reader.js';
 
 /** What RoPE needs from the rest of the configuration. */
 export interface RopeContext {
