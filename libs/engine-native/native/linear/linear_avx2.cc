@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kPairs = kBlockCols / 2;  // pairs of inputs in a block
 constexpr int kChunkBlocks = 8;         // blocks widened at a time: 16 x 256 values, 8 KiB
+// How far ahead of the dot products memory is asked for; the hardware alone keeps too little under way.
+constexpr int kPrefetchBytes = 4096;
 constexpr int kTileWide = kPanelRows * kBlockCols;
 
 const int16_t* row_values(const LinearProblem& p, int token) {
@@ -180,51 +182,66 @@ template <int kBits> void many_tokens(const LinearProblem& p, const Range& r) {
   }
 }
 
-// Few tokens: weights are used once, straight from memory. Eight outputs of kTokens tokens at a time.
-template <int kBits, int kTokens> void few_tokens_half(const LinearProblem& p, int panel, int half, int token) {
+// Few tokens: weights are used once, straight from memory. kHalves times eight outputs of kTokens tokens at a time; both halves
+// of a panel where the registers allow it, so that memory is read in one stream.
+template <int kBits, int kTokens, int kHalves> void few_tokens_panel(const LinearProblem& p, int panel, int first_half, int token) {
   const PackedWeights& w = p.weights;
   const int blocks = w.blocks();
   const uint8_t* tile = w.panel_values(panel);
-  const uint16_t* scales = w.panel_scales(panel) + half * 8;
-  __m256 sum[kTokens];
+  const uint16_t* scales = w.panel_scales(panel) + first_half * 8;
+  __m256 sums[kTokens][kHalves];
 #pragma GCC unroll 4
-  for (int m = 0; m < kTokens; m++) sum[m] = _mm256_setzero_ps();
+  for (int m = 0; m < kTokens; m++)
+    for (int h = 0; h < kHalves; h++) sums[m][h] = _mm256_setzero_ps();
   for (int b = 0; b < blocks; b++, tile += w.tile_bytes(), scales += kPanelRows) {
-    __m256i acc[kTokens][2];
+    __m256i acc[kTokens][kHalves][2];
 #pragma GCC unroll 4
-    for (int m = 0; m < kTokens; m++) {
-      acc[m][0] = _mm256_set1_epi32(p.rows.offsets[size_t(token + m) * blocks + b]);
-      acc[m][1] = _mm256_setzero_si256();
-    }
+    for (int m = 0; m < kTokens; m++)
+      for (int h = 0; h < kHalves; h++) {
+        acc[m][h][0] = _mm256_set1_epi32(p.rows.offsets[size_t(token + m) * blocks + b]);
+        acc[m][h][1] = _mm256_setzero_si256();
+      }
 #pragma GCC unroll 8
     for (int quad = 0; quad < kQuads; quad++) {
-      __m256i first, second;
-      widen_quad(load_quad<kBits>(tile, quad, half), &first, &second);
+      _mm_prefetch(reinterpret_cast<const char*>(tile) + kPrefetchBytes + quad * 64, _MM_HINT_T0);
+      __m256i first[kHalves], second[kHalves];
+      for (int h = 0; h < kHalves; h++) widen_quad(load_quad<kBits>(tile, quad, first_half + h), &first[h], &second[h]);
 #pragma GCC unroll 4
       for (int m = 0; m < kTokens; m++) {
         const int16_t* q = row_values(p, token + m) + b * kBlockCols + quad * 4;
-        acc[m][0] = _mm256_add_epi32(acc[m][0], _mm256_madd_epi16(first, broadcast_pair(q)));
-        acc[m][1] = _mm256_add_epi32(acc[m][1], _mm256_madd_epi16(second, broadcast_pair(q + 2)));
+        const __m256i low = broadcast_pair(q), high = broadcast_pair(q + 2);
+        for (int h = 0; h < kHalves; h++) {
+          acc[m][h][0] = _mm256_add_epi32(acc[m][h][0], _mm256_madd_epi16(first[h], low));
+          acc[m][h][1] = _mm256_add_epi32(acc[m][h][1], _mm256_madd_epi16(second[h], high));
+        }
       }
     }
-    const __m256 scale = load_scales(scales);
+    for (int h = 0; h < kHalves; h++) {
+      const __m256 scale = load_scales(scales + h * 8);
 #pragma GCC unroll 4
-    for (int m = 0; m < kTokens; m++) {
-      const __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(p.rows.scales[size_t(token + m) * blocks + b]));
-      sum[m] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(acc[m][0], acc[m][1])), both, sum[m]);
+      for (int m = 0; m < kTokens; m++) {
+        const __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(p.rows.scales[size_t(token + m) * blocks + b]));
+        sums[m][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(acc[m][h][0], acc[m][h][1])), both, sums[m][h]);
+      }
     }
   }
-  const int row = panel * kPanelRows + half * 8, left = std::clamp(w.rows - row, 0, 8);
-  for (int m = 0; m < kTokens; m++) {
-    alignas(32) float values[8];
-    _mm256_store_ps(values, sum[m]);
-    for (int i = 0; i < left; i++) p.out[size_t(token + m) * w.rows + row + i] = values[i] + (p.bias ? p.bias[row + i] : 0.0f);
-  }
+  for (int m = 0; m < kTokens; m++)
+    for (int h = 0; h < kHalves; h++) {
+      alignas(32) float values[8];
+      _mm256_store_ps(values, sums[m][h]);
+      const int row = panel * kPanelRows + (first_half + h) * 8, left = std::clamp(w.rows - row, 0, 8);
+      for (int i = 0; i < left; i++) p.out[size_t(token + m) * w.rows + row + i] = values[i] + (p.bias ? p.bias[row + i] : 0.0f);
+    }
 }
 
 template <int kBits, int kTokens> void few_tokens(const LinearProblem& p, const Range& r) {
-  for (int panel = r.first_panel; panel < r.last_panel; panel++)
-    for (int half = 0; half < 2; half++) few_tokens_half<kBits, kTokens>(p, panel, half, r.first_token);
+  for (int panel = r.first_panel; panel < r.last_panel; panel++) {
+    if constexpr (kTokens == 1) {
+      few_tokens_panel<kBits, 1, 2>(p, panel, 0, r.first_token);
+    } else {
+      for (int half = 0; half < 2; half++) few_tokens_panel<kBits, kTokens, 1>(p, panel, half, r.first_token);
+    }
+  }
 }
 
 template <int kBits> void multiply_bits(const LinearProblem& p, const Range& r) {

@@ -1,5 +1,6 @@
 // g++ -std=gnu++20 -O3 -pthread native/linear/bench/linear_bench.cc native/linear/*.cc -o build/linear_bench
 // Speed of the linear kernels on one thread, over the layers of a model of Qwen2.5-0.5B's shape.
+//   linear_bench [bits] [tokens]
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,10 +15,12 @@ static double seconds() { return std::chrono::duration<double>(std::chrono::stea
 int main(int argc, char** argv) {
   const int bits = argc > 1 ? std::atoi(argv[1]) : 8;
   const int shapes[][2] = {{1152, 896}, {896, 896}, {9728, 896}, {896, 4864}, {32000, 896}};
+  const int only = argc > 2 ? std::atoi(argv[2]) : 0;
   std::mt19937 random(1);
   std::printf("%8s %6s %7s %10s %10s\n", "rows", "cols", "tokens", "GOP/s", "GB/s");
   for (auto [rows, cols] : shapes)
     for (int tokens : {1, 4, 512}) {
+      if (only && tokens != only) continue;
       PackedWeights w{nullptr, nullptr, rows, cols, bits};
       // Several copies, so that decode reads memory and not the cache.
       const int copies = tokens <= 4 ? int(1 + 256000000 / w.value_bytes()) : 1;
