@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ElementType } from '@longhaul/onnx';
 import { loadEngine, type Engine, type StepRequest } from '../src/index.js';
-import { GraphFolder, bytes, floats, integers, node, type TestGraph } from './support/graph.js';
+import { GraphFolder, bytes, floats, halves, integers, node, type TestGraph } from './support/graph.js';
 import { maxDifference, randomFloats, runOnce, stepOf } from './support/steps.js';
 
 const folder = new GraphFolder();
@@ -131,46 +131,51 @@ describe('GatedActivation', () => {
   });
 });
 
-describe('EmbeddingNBits', () => {
+/** A random matrix in the packed layout, and the values that it stands for. */
+function packedMatrix(bits: 4 | 8, rows: number, cols: number) {
+  const panels = Math.ceil(rows / 16);
+  const blocks = cols / 32;
+  const tileBytes = 64 * bits;
+  const levels = Array.from(randomFloats(bits, rows * cols), (x) => Math.floor(((x + 1) / 2) * 2 ** bits));
+  const scales = new Float16Array(panels * blocks * 16);
+  scales.set(randomFloats(9, rows * blocks).map((x) => x / 8));
+  const values = new Uint8Array(panels * blocks * tileBytes);
+  const plain = new Float32Array(rows * cols);
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) {
+      const tile = Math.floor(row / 16) * blocks + Math.floor(col / 32);
+      const quad = Math.floor((col % 32) / 4);
+      const level = levels[row * cols + col] ?? 0;
+      const group = bits === 8 ? quad : quad >> 1;
+      const at = tile * tileBytes + (group * 16 + (row % 16)) * 4 + (col % 4);
+      values[at] = (values[at] ?? 0) | (bits === 4 && quad % 2 === 1 ? level << 4 : level);
+      plain[row * cols + col] = (level - 2 ** (bits - 1)) * (scales[tile * 16 + (row % 16)] ?? 0);
+    }
+  }
+  const initializers = [
+    bytes('values', [panels, blocks, tileBytes], values),
+    halves('scales', [panels, blocks, 16], scales),
+  ];
+  return { initializers, plain, attributes: { rows: { i: rows }, cols: { i: cols }, bits: { i: bits } } };
+}
+
+describe('EmbeddingPacked', () => {
   const vocab = 50;
   const hidden = 96;
-  const block = 32;
 
-  function graphOf(bits: 4 | 8): { graph: TestGraph; rows: number[][] } {
-    const noise = randomFloats(bits, vocab * hidden);
-    const codes = Array.from(noise, (x) => Math.floor(((x + 1) / 2) * 2 ** bits));
-    const scales = randomFloats(9, (vocab * hidden) / block);
-    const packed = bits === 8 ? Uint8Array.from(codes) : nibbles(codes);
-    const rows = Array.from({ length: vocab }, (_, v) =>
-      Array.from({ length: hidden }, (_, k) => {
-        const at = v * hidden + k;
-        return Math.fround(((codes[at] ?? NaN) - 2 ** (bits - 1)) * (scales[Math.floor(at / block)] ?? NaN));
-      }),
-    );
-    const attributes = { bits: { i: bits }, block_size: { i: block }, hidden: { i: hidden } };
-    const graph: TestGraph = {
-      nodes: [node('EmbeddingNBits', ['input_ids', 'codes', 'scales'], 'logits', attributes)],
-      initializers: [
-        bytes('codes', [vocab, hidden / block, (block * bits) / 8], packed),
-        floats('scales', [scales.length], scales),
-      ],
-      width: hidden,
-    };
-    return { graph, rows };
-  }
-
-  function nibbles(codes: readonly number[]): Uint8Array {
-    return Uint8Array.from(
-      { length: codes.length / 2 },
-      (_, i) => (codes[2 * i] ?? 0) | ((codes[2 * i + 1] ?? 0) << 4),
-    );
+  function graphOf(bits: 4 | 8): { graph: TestGraph; plain: Float32Array } {
+    const { initializers, plain, attributes } = packedMatrix(bits, vocab, hidden);
+    const nodes = [node('EmbeddingPacked', ['input_ids', 'values', 'scales'], 'logits', attributes)];
+    return { graph: { nodes, initializers, width: hidden }, plain };
   }
 
   it.each([4, 8] as const)('dequantises %i-bit rows exactly', async (bits) => {
-    const { graph, rows } = graphOf(bits);
+    const { graph, plain } = graphOf(bits);
     const tokenIds = Int32Array.of(49, 0, 7, 7, 23);
     const got = await rowsOf(graph, stepOf(5, { tokenIds }));
-    expect([...got]).toEqual([...tokenIds].flatMap((token) => rows[token] ?? []));
+    expect([...got]).toEqual(
+      [...tokenIds].flatMap((token) => [...plain.subarray(token * hidden, (token + 1) * hidden)]),
+    );
   });
 
   it('refuses a token beyond the vocabulary', async () => {
@@ -184,9 +189,68 @@ describe('EmbeddingNBits', () => {
   it('refuses weights whose shape does not fit its attributes', async () => {
     const { graph } = graphOf(8);
     const initializers = [
-      bytes('codes', [vocab, 2, 48], new Uint8Array(vocab * hidden)),
+      bytes('values', [4, 2, 768], new Uint8Array(4 * 2 * 768)),
       ...(graph.initializers ?? []).slice(1),
     ];
+    await expect(rowsOf({ ...graph, initializers }, stepOf(1))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});
+
+describe('LinearNBits', () => {
+  const vocab = 64;
+  const inner = 64;
+  const rows = 40;
+
+  /** Tokens look up f32 rows, which the layer multiplies. */
+  function graphOf(bits: 4 | 8, table: Float32Array, bias: Float32Array | null) {
+    const { initializers, plain, attributes } = packedMatrix(bits, rows, inner);
+    const inputs = ['x', 'values', 'scales', ...(bias ? ['bias'] : [])];
+    const graph: TestGraph = {
+      nodes: [
+        node('Gather', ['table', 'input_ids'], 'x', { axis: { i: 0 } }, ''),
+        node('LinearNBits', inputs, 'logits', attributes),
+      ],
+      initializers: [
+        ...initializers,
+        floats('table', [vocab, inner], table),
+        ...(bias ? [floats('bias', [rows], bias)] : []),
+      ],
+      width: rows,
+    };
+    return { graph, plain };
+  }
+
+  it.each([
+    [8, 1],
+    [8, 5],
+    [8, 64],
+    [4, 1],
+    [4, 64],
+  ] as const)('%i-bit weights times %i tokens are within the error of int8 activations', async (bits, tokens) => {
+    const table = randomFloats(3, vocab * inner);
+    const bias = randomFloats(4, rows);
+    const { graph, plain } = graphOf(bits, table, bias);
+    const tokenIds = Int32Array.from({ length: tokens }, (_, i) => (i * 7) % vocab);
+    const got = await rowsOf(graph, stepOf(tokens, { tokenIds }));
+    tokenIds.forEach((token, t) => {
+      for (let row = 0; row < rows; row++) {
+        let exact = bias[row] ?? 0;
+        let size = 0;
+        for (let k = 0; k < inner; k++) {
+          const product = (plain[row * inner + k] ?? 0) * (table[token * inner + k] ?? 0);
+          exact += product;
+          size += product ** 2;
+        }
+        expect(Math.abs((got[t * rows + row] ?? Number.NaN) - exact)).toBeLessThan(0.05 * Math.sqrt(size) + 1e-4);
+      }
+    });
+  });
+
+  it('refuses an input whose width is not its own', async () => {
+    const { graph } = graphOf(8, randomFloats(3, vocab * 32), null);
+    const initializers = (graph.initializers ?? []).map((tensor) =>
+      tensor.name === 'table' ? floats('table', [vocab, 32], randomFloats(3, vocab * 32)) : tensor,
+    );
     await expect(rowsOf({ ...graph, initializers }, stepOf(1))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });

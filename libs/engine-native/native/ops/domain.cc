@@ -1,6 +1,5 @@
 #include "domain.h"
 
-#include "embedding_nbits.h"
 #include "embedding_packed.h"
 #include "gated_activation.h"
 #include "linear_nbits.h"
@@ -22,7 +21,7 @@ ort::CustomOpDomain* make_domain() {
 }  // namespace
 
 ort::CustomOpDomain* domain() {
-  static ort::CustomOpDomain* instance = make_domain<PagedAttention, RopeTable, GatedActivation, EmbeddingNBits, EmbeddingPacked, LinearNBits>();
+  static ort::CustomOpDomain* instance = make_domain<PagedAttention, RopeTable, GatedActivation, EmbeddingPacked, LinearNBits>();
   return instance;
 }
 

@@ -43,6 +43,10 @@ export function bytes(name: string, dims: readonly number[], values: Uint8Array)
   return { name, type: ElementType.uint8, dims, data: { kind: 'inline', bytes: values } };
 }
 
+export function halves(name: string, dims: readonly number[], values: Float16Array): Initializer {
+  return { name, type: ElementType.float16, dims, data: { kind: 'inline', bytes: bytesOf(values) } };
+}
+
 export function integers(name: string, values: readonly number[]): Initializer {
   const data = BigInt64Array.from(values, BigInt);
   return { name, type: ElementType.int64, dims: [values.length], data: { kind: 'inline', bytes: bytesOf(data) } };
