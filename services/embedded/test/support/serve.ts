@@ -15,9 +15,9 @@ export interface Served {
 /** Serves a package the way `main.ts` does, with a pool as small as the test allows and without a word in the log. */
 export async function serve(
   packageDir: string,
-  options: { kvTokens: number; flags?: readonly string[] },
+  options: { kvTokens: number; port?: string; flags?: readonly string[] },
 ): Promise<Served> {
-  const argv = ['--model', packageDir, '--port', '0', '--log-level', 'silent'];
+  const argv = ['--model', packageDir, '--port', options.port ?? '0', '--log-level', 'silent'];
   const pool = ['--kv-cache-tokens', String(options.kvTokens)];
   const config = loadConfig(embeddedSettings, { argv: [...argv, ...pool, ...(options.flags ?? [])], env: {} });
   const server = await createEmbeddedServer(config);
