@@ -13,7 +13,7 @@ namespace attention {
 namespace {
 
 /** Below this much work (pages x dimensions x rows; about 20 us) threads cost more than they bring. */
-constexpr double kSerialCost = 60'000.0;
+constexpr double kSerialCost = 20'000.0;
 /** Likewise for appending, in floats of qkv. */
 constexpr size_t kSerialAppendFloats = 65'536;
 

@@ -23,6 +23,13 @@
 namespace longhaul::bench {
 namespace {
 
+/** Waits without giving the core away: threads that yield end up sharing one. */
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
 /** Threads that wait spinning, as a compute pool does inside a step. */
 class SpinPool {
  public:
@@ -45,7 +52,7 @@ class SpinPool {
     pool.busy_.store(static_cast<int>(pool.workers_.size()));
     pool.generation_.fetch_add(1);
     pool.drain();
-    while (pool.busy_.load() > 0) std::this_thread::yield();
+    while (pool.busy_.load() > 0) pause();
   }
   void drain() {
     for (size_t i = next_.fetch_add(1); i < n_; i = next_.fetch_add(1)) fn_(user_, i);
@@ -54,7 +61,7 @@ class SpinPool {
     int seen = 0;
     while (!stop_.load()) {
       if (generation_.load() == seen) {
-        std::this_thread::yield();
+        pause();
         continue;
       }
       ++seen;
