@@ -1,7 +1,13 @@
 export { fixturePath, NEEDLE_3M } from './fixtures.js';
+export { mixedRequests } from './mixed-requests.js';
+export type { CompletionBody } from './mixed-requests.js';
 export { needleDocument, passKeyQuestion, seededRandom } from './needle-corpus.js';
 export type { NeedleDocument, PassKey } from './needle-corpus.js';
 export { indexOfLargest, PackageRunner } from './package-runner.js';
 export type { RunnablePackage, RunnerChunk, RunnerOptions, RunnerSequence } from './package-runner.js';
 export { SCRIPTED_MODEL, scriptedText, scriptedToken, ScriptedBackend } from './scripted-backend.js';
 export type { Script } from './scripted-backend.js';
+export { streamCompletion } from './stream-completion.js';
+export type { StreamedChoice, StreamOptions } from './stream-completion.js';
+export { runAlone, runTraffic } from './traffic.js';
+export type { KnownRequest, TrafficOptions, TrafficReport } from './traffic.js';
