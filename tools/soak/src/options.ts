@@ -1,0 +1,44 @@
+import { parseArgs } from 'node:util';
+import type { WeightScheme } from '@longhaul/model';
+
+export interface SoakOptions {
+  minutes: number;
+  streams: number;
+  weights: WeightScheme;
+  kvCacheDtype: string;
+  kvCacheTokens: number;
+  seed: number;
+}
+
+const SCHEMES: readonly WeightScheme[] = ['f32', 'int8', 'int4'];
+
+/** @throws Error naming the flag at fault. */
+export function parseOptions(args: readonly string[]): SoakOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: 'string', default: '10' },
+      streams: { type: 'string', default: '32' },
+      weights: { type: 'string', default: 'f32' },
+      'kv-cache-dtype': { type: 'string', default: 'f32' },
+      'kv-cache-tokens': { type: 'string', default: '4096' },
+      seed: { type: 'string', default: '1' },
+    },
+  });
+  const weights = SCHEMES.find((scheme) => scheme === values.weights);
+  if (!weights) throw new Error(`--weights must be one of ${SCHEMES.join(', ')}`);
+  return {
+    minutes: inRange('--minutes', values.minutes, [0.1, 10_000]),
+    streams: inRange('--streams', values.streams, [1, 256]),
+    weights,
+    kvCacheDtype: values['kv-cache-dtype'],
+    kvCacheTokens: inRange('--kv-cache-tokens', values['kv-cache-tokens'], [2048, 2 ** 24]),
+    seed: inRange('--seed', values.seed, [0, 2 ** 20]),
+  };
+}
+
+function inRange(name: string, text: string, [min, max]: readonly [number, number]): number {
+  const value = Number(text);
+  if (text === '' || !(value >= min && value <= max)) throw new Error(`${name} must be from ${min} to ${max}`);
+  return value;
+}
