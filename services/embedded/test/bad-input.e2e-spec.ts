@@ -42,7 +42,7 @@ describe('a request that cannot be served', () => {
         type: 'invalid_request_error',
         code: 'kv_capacity_exceeded',
         param: 'max_tokens',
-        message: expect.stringContaining(`the pool holds ${KV_TOKENS}`) as string,
+        message: expect.stringContaining(`the pool holds ${KV_TOKENS}`),
         details: { capacityTokens: KV_TOKENS },
       },
     });
@@ -99,7 +99,7 @@ describe('a server that cannot start', () => {
     const child = await startService('embedded', ['--model', needle, '--kv-cache-tokens', '512', '--port', port]);
     expect(child).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/^longhaul: Port \d+ .*in use/) as string,
+      stderr: expect.stringMatching(/^longhaul: Port \d+ .*in use/),
     });
   });
 
