@@ -25,13 +25,15 @@ const char* kernel_level_name(KernelLevel level);
 
 /**
  * One layer of attention for one step: T new tokens of B sequences, flattened in the order of the sequences. Sequence b
- * owns rows [cu_seqlens[b], cu_seqlens[b+1]), which follow past_lens[b] tokens already in the pool. Prefill chunks, decode
- * tokens and verification runs are the same thing. All arrays row-major, borrowed for the call.
+ * owns rows [cu_seqlens[b], cu_seqlens[b+1]), which follow past_lens[b] tokens already in the pool. Prefill chunks,
+ * decode tokens and verification runs are the same thing. All arrays row-major, borrowed for the call.
  */
 struct AttentionProblem {
   /** [T, (heads + 2 kv_heads) head_dim], q | k | v of each token before norm and rotation. */
   const float* qkv = nullptr;
-  /** [T, rope_dim], first half cosines, second half sines; pairs dimension i with i + rope_dim / 2. Null: no rotation. */
+  /**
+   * [T, rope_dim], first half cosines, second half sines; pairs dimension i with i + rope_dim / 2. Null: no rotation.
+   */
   const float* rope = nullptr;
   /** Even, at most head_dim; dimensions from rope_dim on are left alone. */
   int rope_dim = 0;
@@ -72,18 +74,18 @@ struct AttentionProblem {
 };
 
 /**
- * First fault of a problem, as a short English phrase that names the field, or null. O(B * width). attend() itself trusts
- * its argument: call this where the values come from outside.
+ * First fault of a problem, as a short English phrase that names the field, or null. O(B * width). attend() itself
+ * trusts its argument: call this where the values come from outside.
  */
 const char* find_fault(const AttentionProblem& problem);
 
 /**
  * Appends the new keys and values to the pool, then writes the attention of the new tokens to `out`.
  *
- * What a token gets depends on its own sequence alone, bit for bit, not on its neighbours in the batch nor on the number of
- * threads. Another cut of a prompt into chunks changes results by rounding only. Slots of a page beyond the end of its
- * sequence may hold anything, NaN included, when the page is taken into use: the first token of a page clears it.
- * Safe to call at the same time for different layers or pools; not twice for one sequence.
+ * What a token gets depends on its own sequence alone, bit for bit, not on its neighbours in the batch nor on the
+ * number of threads. Another cut of a prompt into chunks changes results by rounding only. Slots of a page beyond the
+ * end of its sequence may hold anything, NaN included, when the page is taken into use: the first token of a page
+ * clears it. Safe to call at the same time for different layers or pools; not twice for one sequence.
  */
 void attend(const AttentionProblem& problem, const ParallelFor& parallel_for);
 

@@ -1,7 +1,8 @@
 // What the orchestration (attend.cc) asks of a kernel level. Internal to this folder.
 //
 // Executors take a list of pages per (sequence, KV head, block of queries) and return normalised partials (O, lse);
-// disjoint lists merge exactly. Dense attention is the full list. This is the only place where a softmax over values happens.
+// disjoint lists merge exactly. Dense attention is the full list. This is the only place where a softmax over values
+// happens.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +25,10 @@ struct AppendRun {
   int slot;
 };
 
-/** Ascending logical pages of one sequence: entries [begin, end) of `logical`, or the numbers themselves when it is null. */
+/**
+ * Ascending logical pages of one sequence: entries [begin, end) of `logical`, or the numbers themselves when it is
+ * null.
+ */
 struct PageList {
   const int32_t* logical = nullptr;
   int begin = 0;

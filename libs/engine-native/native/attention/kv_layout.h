@@ -19,7 +19,9 @@ constexpr int kHeadDimStep = 16;
 constexpr int kMinHeadDim = 32;
 constexpr int kMaxHeadDim = 256;
 
-/** Element type of the pool. Narrower types (with row scales inside the slice) only need a new slice_bytes and kernels. */
+/**
+ * Element type of the pool. Narrower types (with row scales inside the slice) only need a new slice_bytes and kernels.
+ */
 enum class KvDtype : uint8_t { kBf16, kF32 };
 
 /** Bytes of the K tile alone; the V tile follows it. A multiple of 64. */

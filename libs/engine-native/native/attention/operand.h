@@ -1,6 +1,7 @@
-// How a step of the inner product is done. One step takes one dword of every pool column (a pair of bf16, or one f32) and
-// kPerStep dwords of the left operand per row, and adds to NR x NV accumulators. QK and PV are the same product over the
-// same geometry: columns are tokens (K tile) or dimensions (V tile), steps run over dimension pairs or token pairs.
+// How a step of the inner product is done. One step takes one dword of every pool column (a pair of bf16, or one f32)
+// and kPerStep dwords of the left operand per row, and adds to NR x NV accumulators. QK and PV are the same product
+// over the same geometry: columns are tokens (K tile) or dimensions (V tile), steps run over dimension pairs or token
+// pairs.
 #pragma once
 
 #include "kernels.h"

@@ -1,4 +1,5 @@
-// How a kernel asks its host for threads: a type-erased parallel loop, so that kernels know neither ORT nor std::thread.
+// How a kernel asks its host for threads: a type-erased parallel loop, so that kernels know neither ORT nor
+// std::thread.
 #pragma once
 
 #include <cstddef>

@@ -6,8 +6,8 @@ namespace longhaul::attention {
 namespace {
 
 /**
- * Pages of one split in decode. Fixed, and cut at its multiples, so that a token's result does not depend on the batch or
- * on the number of threads. A multiple of every key block.
+ * Pages of one split in decode. Fixed, and cut at its multiples, so that a token's result does not depend on the batch
+ * or on the number of threads. A multiple of every key block.
  */
 constexpr int kSplitPages = 64;
 /** Query rows (tokens x group) of a prefill tile, about: enough that converting and fetching keys costs little. */

@@ -20,8 +20,8 @@ constexpr int block_pages(int head_dim, int tokens) {
 }
 
 /**
- * One tile: `tokens` queries of one KV-head group against `pages`. A tile whose keys are split belongs to a merge, and its
- * result goes into partials[partial].
+ * One tile: `tokens` queries of one KV-head group against `pages`. A tile whose keys are split belongs to a merge, and
+ * its result goes into partials[partial].
  */
 struct Unit {
   int sequence;
@@ -41,7 +41,9 @@ struct Merge {
   int partials;
 };
 
-/** Storage of one split's result: `rows` x head_dim floats at values + offset, rows floats of lse at lse + lse_offset. */
+/**
+ * Storage of one split's result: `rows` x head_dim floats at values + offset, rows floats of lse at lse + lse_offset.
+ */
 struct Partial {
   size_t offset;
   size_t lse_offset;

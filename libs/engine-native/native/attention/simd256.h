@@ -56,8 +56,9 @@ struct Vec256 {
           "m"(*reinterpret_cast<const __m256*>(kUpperHalves)));
   }
   /**
-   * A whole step of six rows and two vectors of bf16 pairs: 12 sums, 2 converted vectors and 1 broadcast fill the register
-   * file but for one, which GCC's allocator does not manage without spills. kRowBytes is between the rows of `a`.
+   * A whole step of six rows and two vectors of bf16 pairs: 12 sums, 2 converted vectors and 1 broadcast fill the
+   * register file but for one, which GCC's allocator does not manage without spills. kRowBytes is between the rows of
+   * `a`.
    */
   template <int kRowBytes>
   static LONGHAUL_INLINE void accumulate_six(F (&sum)[6][2], const float* a, const std::byte* b) {

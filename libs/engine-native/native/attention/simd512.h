@@ -1,7 +1,7 @@
 // Sixteen f32 lanes (AVX-512, and its bf16 dot product). Include it behind `#pragma GCC target`; internal linkage.
 //
-// LONGHAUL_EMULATE_AVX512 (tests only) replaces the intrinsics by plain loops, so that the AVX-512 kernels are tested on
-// processors without it.
+// LONGHAUL_EMULATE_AVX512 (tests only) replaces the intrinsics by plain loops, so that the AVX-512 kernels are tested
+// on processors without it.
 #pragma once
 
 #ifndef LONGHAUL_EMULATE_AVX512

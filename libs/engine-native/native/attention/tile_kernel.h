@@ -1,9 +1,10 @@
 // The tile executor: flash attention of a block of query rows over a list of pages, generic over how a product step is
-// done (operand.h). Rows are (token, head of the group) pairs, tokens outermost. They are cut into row blocks; keys into blocks of TileJob::block_pages that stay in L2 while all row blocks pass over them.
+// done (operand.h). Rows are (token, head of the group) pairs, tokens outermost. They are cut into row blocks; keys
+// into blocks of TileJob::block_pages that stay in L2 while all row blocks pass over them.
 //
-// A row's result depends only on its own logits and on where the list is cut into key blocks (fixed multiples of the block
-// length), never on the other rows: the order of additions is the same in every row block, and a masked key adds exact zeros.
-// Include it behind the level's `#pragma GCC target`.
+// A row's result depends only on its own logits and on where the list is cut into key blocks (fixed multiples of the
+// block length), never on the other rows: the order of additions is the same in every row block, and a masked key adds
+// exact zeros. Include it behind the level's `#pragma GCC target`.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,9 @@ constexpr int kLogitStride = kMaxBlockPages * kPageTokens + 16;
 /** Rows of a row block: up to Op::kShallowRows when one block then holds them all, else up to kDeepRows. */
 constexpr int kMaxRows = 8;
 constexpr int kDeepRows = 6;
-/** A logit no key has, and a running maximum below every logit but above it; finite, so that differences never are NaN. */
+/**
+ * A logit no key has, and a running maximum below every logit but above it; finite, so that differences never are NaN.
+ */
 constexpr float kMasked = -1e30f;
 constexpr float kNoMaximum = -1e20f;
 constexpr size_t kLine = 64;
@@ -274,7 +277,9 @@ struct TileKernel {
     }
   }
 
-  /** Turns a row of logits into probabilities relative to the running maximum; returns the decay of what came before. */
+  /**
+   * Turns a row of logits into probabilities relative to the running maximum; returns the decay of what came before.
+   */
   LONGHAUL_INLINE F soften_row(int row, int r, int begin, int end) {
     const float* from = logits + r * kLogitStride;
     A* to = probabilities_of(r);
@@ -284,8 +289,8 @@ struct TileKernel {
       top = V::max(top, V::load(from + i));
       if constexpr (V::kLanes == 8) top2 = V::max(top2, V::load(from + i + 8));
     }
-    // A whole number: scaling by a power of two is exact, so neither the decay nor the rounding of probabilities to bf16
-    // depends on where the list is cut into blocks.
+    // A whole number: scaling by a power of two is exact, so neither the decay nor the rounding of probabilities to
+    // bf16 depends on where the list is cut into blocks.
     const float maximum = __builtin_ceilf(V::reduce_max(V::max(top, top2)));
     const F shift = V::set1(maximum);
     const F decay = V::scale_exp2(V::set1(1.0f), V::set1(maxima[row] - maximum));

@@ -1,7 +1,7 @@
 // Speed of the attention kernels: GFLOP/s of prefill, GB/s of keys and values in decode. From this folder:
 //   g++ -std=gnu++20 -O3 -pthread ../*.cc attention_bench.cc -o attention_bench && ./attention_bench [threads] [level]
-// Pages are shuffled, and every call uses another layer of a pool larger than the caches. Figures are the best of several
-// calls, by wall clock; with one thread by that thread's own CPU time, so that a busy machine disturbs less.
+// Pages are shuffled, and every call uses another layer of a pool larger than the caches. Figures are the best of
+// several calls, by wall clock; with one thread by that thread's own CPU time, so that a busy machine disturbs less.
 #include <sys/mman.h>
 #include <time.h>
 

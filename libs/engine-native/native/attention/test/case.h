@@ -1,5 +1,5 @@
-// A random attention problem that owns its arrays: sequences with a past, new tokens, a shuffled block table over a pool
-// whose unused memory is NaN. Test support.
+// A random attention problem that owns its arrays: sequences with a past, new tokens, a shuffled block table over a
+// pool whose unused memory is NaN. Test support.
 #pragma once
 
 #include <algorithm>
