@@ -5,6 +5,7 @@
 #include "../linear/linear.h"
 #include "../ort/library.h"
 #include "arguments.h"
+#include "engine_thread.h"
 #include "errors.h"
 #include "kv_pool_object.h"
 #include "model_object.h"
@@ -57,7 +58,15 @@ Napi::Value set_level(const Napi::CallbackInfo& info) {
   });
 }
 
+// Every environment that loads the addon: the main one and those of workers.
+void stop_threads_at_exit(Napi::Env env) {
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto stop = Napi::Function::New(env, [](const Napi::CallbackInfo& info) { EngineThread::stop_all(info.Env()); });
+  process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), stop});
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  stop_threads_at_exit(env);
   exports.Set("load", Napi::Function::New(env, load, "load"));
   exports.Set("runtime", Napi::Function::New(env, runtime, "runtime"));
   exports.Set("setKernelLevel", Napi::Function::New(env, set_level, "setKernelLevel"));

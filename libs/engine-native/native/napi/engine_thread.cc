@@ -1,11 +1,17 @@
 #include "engine_thread.h"
 
 #include <chrono>
+#include <set>
+#include <vector>
 
 namespace longhaul::napi {
 namespace {
 
 constexpr auto kSpinTime = std::chrono::microseconds(100);
+
+// Threads of all environments that have not been stopped.
+std::mutex live_mutex;
+std::set<EngineThread*> live;
 
 }  // namespace
 
@@ -17,6 +23,8 @@ EngineThread::EngineThread(Napi::Env env, Options options) : env_(env), options_
   // before that is closed; releasing a closed one, or calling it, would abort the process.
   napi_add_env_cleanup_hook(env, teardown, this);
   thread_ = std::thread([this] { loop(); });
+  std::lock_guard lock(live_mutex);
+  live.insert(this);
 }
 
 EngineThread::~EngineThread() { stop(); }
@@ -33,6 +41,10 @@ void EngineThread::post(Napi::Env env, Job job) {
 
 void EngineThread::stop() {
   if (!thread_.joinable()) return;
+  {
+    std::lock_guard lock(live_mutex);
+    live.erase(this);
+  }
   napi_remove_env_cleanup_hook(env_, teardown, this);
   {
     std::lock_guard lock(mutex_);
@@ -52,6 +64,16 @@ void EngineThread::teardown(void* self) {
   }
   thread->options_.interrupt();
   thread->stop();
+}
+
+void EngineThread::stop_all(Napi::Env env) {
+  std::vector<EngineThread*> threads;
+  {
+    std::lock_guard lock(live_mutex);
+    for (EngineThread* thread : live)
+      if (thread->env_ == static_cast<napi_env>(env)) threads.push_back(thread);
+  }
+  for (EngineThread* thread : threads) teardown(thread);
 }
 
 void EngineThread::wait_for_job(std::unique_lock<std::mutex>& lock) {

@@ -35,6 +35,10 @@ class EngineThread {
   // Ends the thread after the jobs that wait. Idempotent.
   void stop();
 
+  // Ends the threads of an environment, for its `exit` event: process.exit() runs no cleanup hooks before the libraries'
+  // static objects are destroyed, and a thread that still works with those would crash.
+  static void stop_all(Napi::Env env);
+
  private:
   static void teardown(void* self);
   void loop();
