@@ -3,7 +3,18 @@ import tseslint from 'typescript-eslint';
 
 const FRAMEWORKS = ['@nestjs/*', 'rxjs', '@grpc/*', 'kafkajs', '@opentelemetry/*', 'fastify', 'pino'];
 /** A core decides; it never reads a file, opens a socket or starts a process. */
-const NODE_IO = ['fs', 'fs/promises', 'net', 'http', 'http2', 'https', 'child_process', 'worker_threads', 'dgram', 'tls'];
+const NODE_IO = [
+  'fs',
+  'fs/promises',
+  'net',
+  'http',
+  'http2',
+  'https',
+  'child_process',
+  'worker_threads',
+  'dgram',
+  'tls',
+];
 const nodeIoPatterns = NODE_IO.flatMap((name) => [name, `node:${name}`]);
 
 const mayDependOn = (sourceTag, ...tags) => ({ sourceTag, onlyDependOnLibsWithTags: tags });
@@ -16,7 +27,10 @@ const boundaries = {
     mayDependOn('type:contracts', 'type:kernel'),
     { ...mayDependOn('type:core', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
     { ...mayDependOn('type:native', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
-    { ...mayDependOn('type:adapter', 'type:kernel', 'type:contracts', 'type:core', 'type:testing'), bannedExternalImports: FRAMEWORKS },
+    {
+      ...mayDependOn('type:adapter', 'type:kernel', 'type:contracts', 'type:core', 'type:testing'),
+      bannedExternalImports: FRAMEWORKS,
+    },
     mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform'),
     mayDependOn('type:testing', 'type:kernel', 'type:contracts', 'type:core', 'type:native'),
     mayDependOn(
@@ -46,7 +60,10 @@ export default tseslint.config(
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
+      '@typescript-eslint/consistent-type-imports': [
+        'error',
+        { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false },
+      ],
       'max-lines': ['error', { max: 400, skipBlankLines: false, skipComments: false }],
       'max-lines-per-function': ['error', { max: 80, skipComments: true }],
       'no-console': 'error',
@@ -64,7 +81,14 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ group: ['**/adapters/**', ...FRAMEWORKS, ...nodeIoPatterns], message: 'A core has no I/O and no framework.' }] },
+        {
+          patterns: [
+            {
+              group: ['**/adapters/**', ...FRAMEWORKS, ...nodeIoPatterns],
+              message: 'A core has no I/O and no framework.',
+            },
+          ],
+        },
       ],
     },
   },
