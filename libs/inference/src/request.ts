@@ -19,7 +19,7 @@ export interface SamplingParams {
   frequencyPenalty: number;
   /** Added to the raw logit, [-100, 100] each; at most 1,024 entries. */
   logitBias: ReadonlyMap<number, number>;
-  /** Key of the sampling noise. The same seed gives the same tokens whatever else is in the batch. */
+  /** Key of the sampling noise, which does not depend on what else is in the batch. */
   seed: bigint;
 }
 
