@@ -5,7 +5,7 @@
 
 namespace longhaul::ops {
 
-// Attributes and inputs that LinearNBits and EmbeddingNBits share: rows (N), cols (K), bits; values u8[panels, blocks,
+// Attributes and inputs that LinearNBits and EmbeddingPacked share: rows (N), cols (K), bits; values u8[panels, blocks,
 // tile bytes] and scales f16[panels, blocks, 16] in the order of linear/packed_weights.h.
 struct PackedShape {
   int rows, cols, bits;
