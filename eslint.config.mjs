@@ -32,14 +32,33 @@ const boundaries = {
       bannedExternalImports: FRAMEWORKS,
     },
     mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform'),
+    mayDependOn('type:client', 'type:kernel', 'type:contracts', 'type:core', 'type:platform', 'type:testing'),
     mayDependOn('type:testing', 'type:kernel', 'type:contracts', 'type:core', 'type:native'),
     mayDependOn(
       'type:service',
-      ...['type:kernel', 'type:contracts', 'type:core', 'type:native', 'type:adapter', 'type:platform', 'type:testing'],
+      ...[
+        'type:kernel',
+        'type:contracts',
+        'type:core',
+        'type:native',
+        'type:adapter',
+        'type:platform',
+        'type:client',
+        'type:testing',
+      ],
     ),
     mayDependOn(
       'type:composition',
-      ...['type:kernel', 'type:contracts', 'type:core', 'type:native', 'type:adapter', 'type:platform', 'type:testing'],
+      ...[
+        'type:kernel',
+        'type:contracts',
+        'type:core',
+        'type:native',
+        'type:adapter',
+        'type:platform',
+        'type:client',
+        'type:testing',
+      ],
       'type:service',
     ),
     mayDependOn('type:tool', '*'),
@@ -76,7 +95,7 @@ export default tseslint.config(
   },
   { files: ['tools/**/*.ts'], rules: { 'no-console': 'off' } },
   {
-    files: ['services/*/src/core/**/*.ts', 'libs/{kernel,onnx,inference,tokenizer,engine}/src/**/*.ts'],
+    files: ['services/*/src/core/**/*.ts', 'libs/{kernel,onnx,inference,tokenizer,engine,kv-core}/src/**/*.ts'],
     ignores: ['**/*.spec.ts'],
     rules: {
       'no-restricted-imports': [
