@@ -5,9 +5,17 @@ export { needleDocument, passKeyQuestion, seededRandom } from './needle-corpus.j
 export type { NeedleDocument, PassKey } from './needle-corpus.js';
 export { indexOfLargest, PackageRunner } from './package-runner.js';
 export type { RunnablePackage, RunnerChunk, RunnerOptions, RunnerSequence } from './package-runner.js';
+export { s3Available } from './s3/s3-available.js';
+export type { S3Availability } from './s3/s3-available.js';
+export { startS3 } from './s3/start-s3.js';
+export type { S3Server } from './s3/start-s3.js';
 export { SCRIPTED_MODEL, scriptedText, scriptedToken, ScriptedBackend } from './scripted-backend.js';
 export type { Script } from './scripted-backend.js';
 export { streamCompletion } from './stream-completion.js';
 export type { StreamedChoice, StreamOptions } from './stream-completion.js';
 export { runAlone, runTraffic } from './traffic.js';
 export type { KnownRequest, TrafficOptions, TrafficReport } from './traffic.js';
+export { startKafka } from './kafka/start-kafka.js';
+export type { KafkaBroker } from './kafka/start-kafka.js';
+export { kafkaAvailable, kafkaOrSkip } from './kafka/tools.js';
+export type { KafkaAvailability } from './kafka/tools.js';
