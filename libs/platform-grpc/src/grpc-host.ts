@@ -3,14 +3,26 @@ import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { fileDescriptorSet } from '@longhaul/contracts';
 import { AppError } from '@longhaul/kernel';
+import type { HealthModel } from '@longhaul/platform-health';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CallTracker } from './call-tracker.js';
 
 export interface GrpcHostOptions {
   /** Largest message accepted, in bytes. Larger ones end with RESOURCE_EXHAUSTED before they are decoded. */
   maxMessageBytes: number;
   /** HTTP/2 flow-control window in bytes; unset is the library's default, right for token streams. */
   flowControlWindowBytes?: number;
+  /** What gRPC health tells; without it the owner calls `setServing`. */
+  health?: HealthModel;
+  /** TLS or mutual TLS; without it the host listens in plain text. */
+  credentials?: ServerCredentials;
 }
+
+/** How long calls that were ended at the drain timeout get to send their last word. */
+const LAST_WORD_MS = 1000;
+/** How long connections may stay open when only health watchers and reflection use them. */
+const IDLE_CLOSE_MS = 100;
 
 /**
  * A gRPC server with health (`grpc.health.v1`) and reflection. It hands out raw calls, because the framework's own
@@ -24,8 +36,10 @@ export class GrpcHost {
     readiness: 'NOT_SERVING',
   });
   private readonly services: string[] = [];
+  private readonly calls = new CallTracker();
+  private readonly unfollow: () => void;
 
-  constructor(options: GrpcHostOptions) {
+  constructor(private readonly options: GrpcHostOptions) {
     this.server = new Server({
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': options.maxMessageBytes,
@@ -37,24 +51,36 @@ export class GrpcHost {
       ...loadSync(healthProtoPath),
     };
     new ReflectionService(known).addToServer(this.server);
+    this.unfollow =
+      options.health?.follow(({ live, ready }) => {
+        this.health.setStatus('liveness', live ? 'SERVING' : 'NOT_SERVING');
+        this.setServing(ready);
+      }) ?? (() => undefined);
+  }
+
+  /** Calls of our own services in flight. */
+  get runningCalls(): number {
+    return this.calls.size;
   }
 
   /** Adds a service under its full name, as health and reflection spell it. */
   addService(name: string, definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
-    this.server.addService(definition, implementation);
+    this.server.addService(definition, this.calls.track(implementation));
     this.services.push(name);
-    this.health.setStatus(name, 'NOT_SERVING');
+    const ready = this.options.health?.report().ready === true;
+    this.health.setStatus(name, ready ? 'SERVING' : 'NOT_SERVING');
   }
 
   /**
-   * Listens without TLS and returns the port.
+   * Listens and returns the port.
    *
    * @throws AppError `ADDRESS_IN_USE` or `LISTEN_FAILED`.
    */
   listen(host: string, port: number): Promise<number> {
     const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     return new Promise((resolve, reject) => {
-      this.server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => {
+      const credentials = this.options.credentials ?? ServerCredentials.createInsecure();
+      this.server.bindAsync(target, credentials, (error, bound) => {
         if (error) reject(listenFailed(target, error));
         else resolve(bound);
       });
@@ -67,12 +93,25 @@ export class GrpcHost {
     for (const name of ['', 'readiness', ...this.services]) this.health.setStatus(name, status);
   }
 
-  /** Refuses new calls, waits for running ones up to `graceMs`, then ends what is left. */
+  /**
+   * Refuses new calls and waits for running ones up to `graceMs`. What runs then ends with `SHUTTING_DOWN`. Streams
+   * without an end of their own are ended at once.
+   */
   async close(graceMs: number): Promise<void> {
+    this.unfollow();
     this.setServing(false);
-    const timer = setTimeout(() => this.server.forceShutdown(), graceMs);
-    await new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
-    clearTimeout(timer);
+    const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
+    this.calls.drain();
+    const timer = new AbortController();
+    const pause = (ms: number) => sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined);
+    const idle = this.calls.whenIdle();
+    await Promise.race([closed, idle, pause(graceMs)]);
+    this.calls.abortAll();
+    await Promise.race([closed, idle, pause(LAST_WORD_MS)]);
+    await Promise.race([closed, pause(IDLE_CLOSE_MS)]);
+    timer.abort();
+    this.server.forceShutdown();
+    await closed;
   }
 }
 

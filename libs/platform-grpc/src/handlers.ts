@@ -5,6 +5,7 @@ import {
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { AppError } from '@longhaul/kernel';
+import { controlCall } from './call-tracker.js';
 import { toStatus } from './status.js';
 
 /** What a handler may know about its call. */
@@ -22,6 +23,8 @@ export interface CallContext {
 export interface StreamOptions {
   /** A client that accepts no message for this long loses its stream. */
   stallTimeoutMs: number;
+  /** The stream has no end of its own: it ends with `SHUTTING_DOWN` as soon as the server drains. */
+  endless?: boolean;
 }
 
 interface ServerCall {
@@ -37,10 +40,10 @@ export function unary<Req, Res>(
   handle: (request: Req, context: CallContext) => Promise<Res>,
 ): handleUnaryCall<Req, Res> {
   return (call, callback) => {
-    const { context } = openContext(call);
+    const { context } = openContext(call, false);
     handle(call.request, context).then(
       (response) => callback(null, response),
-      (error: unknown) => callback({ ...toStatus(AppError.from(error)) }),
+      (error: unknown) => callback({ ...toStatus(failureOf(context.signal, error)) }),
     );
   };
 }
@@ -54,7 +57,7 @@ export function serverStream<Req, Res>(
   options: StreamOptions,
 ): handleServerStreamingCall<Req, Res> {
   return (call) => {
-    const { context, abort } = openContext(call);
+    const { context, abort } = openContext(call, options.endless === true);
     const stalled = () => {
       const error = new AppError({
         code: 'ABORTED',
@@ -70,7 +73,7 @@ export function serverStream<Req, Res>(
       timeoutMs: options.stallTimeoutMs,
     }).then(
       () => call.end(),
-      (error: unknown) => call.emit('error', toStatus(AppError.from(error))),
+      (error: unknown) => call.emit('error', toStatus(failureOf(context.signal, error))),
     );
   };
 }
@@ -90,6 +93,8 @@ async function pump<Req, Res>(
     if (control.signal.aborted) throw AppError.from(control.signal.reason);
     if (!call.write(message)) await drained(call, control);
   }
+  // A source may end quietly when it is told to; the client must not take that for a whole answer.
+  if (control.signal.aborted) throw AppError.from(control.signal.reason);
 }
 
 /** Resolves at `drain`; rejects when the call is cancelled or the client takes nothing in time. */
@@ -111,7 +116,12 @@ function drained<Req, Res>(call: ServerWritableStream<Req, Res>, control: PumpCo
   });
 }
 
-function openContext(call: ServerCall): { context: CallContext; abort: (reason: AppError) => void } {
+/** Why the call failed: the reason it was ended for, where it was ended from outside. */
+function failureOf(signal: AbortSignal, error: unknown): AppError {
+  return AppError.from(signal.aborted ? signal.reason : error);
+}
+
+function openContext(call: ServerCall, endless: boolean): { context: CallContext; abort: (reason: AppError) => void } {
   const controller = new AbortController();
   const deadline = Number(call.getDeadline());
   const deadlineMs = Number.isFinite(deadline) ? deadline : null;
@@ -131,7 +141,9 @@ function openContext(call: ServerCall): { context: CallContext; abort: (reason: 
       call.sendMetadata(metadata);
     },
   };
-  return { context, abort: (reason) => controller.abort(reason) };
+  const abort = (reason: AppError) => controller.abort(reason);
+  controlCall(call, { abort, endless });
+  return { context, abort };
 }
 
 function textHeaders(metadata: Metadata): Record<string, string> {

@@ -1,8 +1,12 @@
+export { shuttingDown } from './call-tracker.js';
 export { callServerStream, callUnary } from './client-calls.js';
 export type { ClientCallOptions } from './client-calls.js';
 export { GrpcHost } from './grpc-host.js';
 export type { GrpcHostOptions } from './grpc-host.js';
 export { serverStream, unary } from './handlers.js';
 export type { CallContext, StreamOptions } from './handlers.js';
+export { ERROR_TABLE, HTTP_STATUS_OF_REASON, httpStatusOf, retryDelayMs } from './error-table.js';
+export { fromHttpError, toHttpError } from './http-error.js';
+export type { HttpError, OpenAiErrorBody } from './http-error.js';
 export { fromStatus, toStatus } from './status.js';
 export type { StatusParts } from './status.js';

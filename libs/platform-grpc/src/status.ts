@@ -1,15 +1,13 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { AppError, type ErrorCode, type Retry } from '@longhaul/kernel';
+import { ERROR_TABLE, retryDelayMs } from './error-table.js';
+import { decodeStatusDetails, encodeStatusDetails, type StatusDetails } from './status-details.js';
 
-/** Trailers that carry what a bare gRPC status cannot: the parts of google.rpc.ErrorInfo, BadRequest and RetryInfo we use. */
-const TRAILER = {
-  reason: 'error-reason',
-  field: 'error-field',
-  details: 'error-details',
-  retry: 'error-retry',
-  pushback: 'grpc-retry-pushback-ms',
-} as const;
-const PUSHBACK_MS = 1000;
+/** A serialized google.rpc.Status with ErrorInfo, BadRequest and RetryInfo, as every gRPC library can read it. */
+const DETAILS_TRAILER = 'grpc-status-details-bin';
+const PUSHBACK_TRAILER = 'grpc-retry-pushback-ms';
+/** Key of ErrorInfo's metadata that says where asking again can help. */
+const RETRY_KEY = 'retry';
 
 export interface StatusParts {
   code: status;
@@ -17,30 +15,37 @@ export interface StatusParts {
   metadata: Metadata;
 }
 
-/** A status with trailers for an error. Causes stay behind: only code, reason, message, field and details travel. */
+/** A status with details for an error. Causes stay behind: only code, reason, message, field and facts travel. */
 export function toStatus(error: AppError): StatusParts {
+  const { grpc } = ERROR_TABLE[error.code];
+  const delayMs = retryDelayMs(error);
+  const texts = Object.entries(error.details).map(([key, value]) => [key, String(value)] as const);
+  const details: StatusDetails = {
+    reason: error.reason,
+    metadata: { ...Object.fromEntries(texts), [RETRY_KEY]: error.retry },
+    field: error.field ?? null,
+    retryDelayMs: delayMs,
+    facts: error.details,
+  };
   const metadata = new Metadata();
-  metadata.set(TRAILER.reason, error.reason);
-  metadata.set(TRAILER.retry, error.retry);
-  if (error.field !== undefined) metadata.set(TRAILER.field, ascii(error.field));
-  if (Object.keys(error.details).length > 0) metadata.set(TRAILER.details, ascii(JSON.stringify(error.details)));
-  if (error.retry === 'same') metadata.set(TRAILER.pushback, String(PUSHBACK_MS));
-  return { code: status[error.code], details: error.message, metadata };
+  metadata.set(DETAILS_TRAILER, Buffer.from(encodeStatusDetails(grpc, error.message, details)));
+  if (error.retry === 'same' && delayMs !== null) metadata.set(PUSHBACK_TRAILER, String(delayMs));
+  return { code: grpc, details: error.message, metadata };
 }
 
 /** The AppError that a peer sent, or one with the status name as its reason where the peer is not ours. */
 export function fromStatus(error: unknown): AppError {
   if (!isServiceError(error)) return AppError.from(error);
   const code = codeName(error.code);
-  const field = trailer(error.metadata, TRAILER.field);
+  const sent = sentDetails(error.metadata);
   return new AppError({
     code,
-    reason: trailer(error.metadata, TRAILER.reason) ?? code,
+    reason: sent?.reason || code,
     message: error.details,
-    retry: retryOf(trailer(error.metadata, TRAILER.retry), code),
-    details: parseDetails(trailer(error.metadata, TRAILER.details)),
+    retry: retryOf(sent?.metadata[RETRY_KEY], code),
+    details: factsOf(sent),
     cause: error,
-    ...(field === undefined ? {} : { field }),
+    ...(sent?.field ? { field: sent.field } : {}),
   });
 }
 
@@ -53,28 +58,19 @@ function codeName(code: status): ErrorCode {
   return name === undefined || name === 'OK' ? 'UNKNOWN' : (name as ErrorCode);
 }
 
-function trailer(metadata: Metadata | undefined, key: string): string | undefined {
-  const value = metadata?.get(key)[0];
-  return typeof value === 'string' ? value : undefined;
+function sentDetails(metadata: Metadata | undefined): StatusDetails | null {
+  const value = metadata?.get(DETAILS_TRAILER)[0];
+  return value instanceof Uint8Array ? decodeStatusDetails(value) : null;
+}
+
+/** Typed facts of ours; of a foreign peer what its ErrorInfo says, and how long to wait. */
+function factsOf(sent: StatusDetails | null): StatusDetails['facts'] {
+  if (sent === null) return {};
+  if (Object.keys(sent.facts).length > 0 || sent.metadata[RETRY_KEY] !== undefined) return sent.facts;
+  return { ...sent.metadata, ...(sent.retryDelayMs === null ? {} : { retryAfterS: sent.retryDelayMs / 1000 }) };
 }
 
 function retryOf(text: string | undefined, code: ErrorCode): Retry {
   if (text === 'same' || text === 'other' || text === 'never') return text;
   return code === 'UNAVAILABLE' ? 'other' : 'never';
-}
-
-function parseDetails(text: string | undefined): Record<string, string | number | boolean> {
-  try {
-    const parsed: unknown = JSON.parse(text ?? '{}');
-    if (typeof parsed !== 'object' || parsed === null) return {};
-    const facts = Object.entries(parsed).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value));
-    return Object.fromEntries(facts) as Record<string, string | number | boolean>;
-  } catch {
-    return {};
-  }
-}
-
-/** Metadata values are printable ASCII; other characters become JSON escapes. */
-function ascii(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
