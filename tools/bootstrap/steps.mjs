@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { buildAddon } from './build-addon.mjs';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
@@ -63,18 +64,24 @@ export async function ensureBuild() {
   await runStep('Compiling TypeScript', runtime(), [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
 }
 
-/** Compiles the native addon when its sources have changed. */
-export async function ensureAddon() {
-  const script = join(ROOT, 'libs', 'engine-native', 'scripts', 'build-addon.mjs');
-  const { buildAddon } = await import(pathToFileURL(script).href);
+const ADDONS = ['engine-native', 'kv-native'];
+
+/** Compiles the native addons whose sources have changed. */
+export async function ensureAddons() {
+  for (const name of ADDONS) await ensureAddon(join(ROOT, 'libs', name, 'scripts', 'build-addon.mjs'));
+}
+
+async function ensureAddon(script) {
+  const { addon } = await import(pathToFileURL(script).href);
+  const line = `Compiling the ${addon.title} ...`;
   const terminal = process.stderr.isTTY;
   let shown = false;
   try {
-    await buildAddon({
+    await buildAddon(addon, {
       onProgress(done, total) {
-        if (!shown && !terminal) process.stderr.write('Compiling the native engine ...\n');
+        if (!shown && !terminal) process.stderr.write(`${line}\n`);
         shown = true;
-        if (terminal) process.stderr.write(`\rCompiling the native engine ... ${done} of ${total}`);
+        if (terminal) process.stderr.write(`\r${line} ${done} of ${total}`);
       },
     });
   } catch (error) {
@@ -86,7 +93,7 @@ export async function ensureAddon() {
 export async function prepare() {
   checkMachine();
   await ensureDependencies();
-  await ensureAddon();
+  await ensureAddons();
   await ensureBuild();
 }
 

@@ -34,11 +34,16 @@ function fetchDefaultModel() {
 }
 
 function runNativeTests() {
-  const result = spawnSync('npm', ['run', '--silent', 'native:test', '-w', '@longhaul/engine-native'], {
-    cwd: ROOT,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  return result.status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  const total = { passed: 0, failed: 0 };
+  for (const name of ['@longhaul/engine-native', '@longhaul/kv-native']) {
+    const result = spawnSync('npm', ['run', '--silent', 'native:test', '-w', name], {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    if (result.status === 0) total.passed++;
+    else total.failed++;
+  }
+  return total;
 }
 
 async function runJest(reportPath) {
