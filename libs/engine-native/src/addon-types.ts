@@ -39,8 +39,24 @@ export interface NativeKvPool {
   copyPage(from: number, to: number): void;
   /** Fills pages with NaN; tests use it to prove that freed pages are never read. */
   poisonPages(pages: Int32Array): void;
+  /**
+   * Copies a run of tokens from the pool to the stored layout, on a thread of its own. The pages must be sealed, and
+   * held by the caller until the promise settles.
+   *
+   * @param pages the run's pages in order, PAGE_TOKENS tokens each.
+   * @param sections K and V of each layer of [layerBegin, layerEnd), in that order: `kvSectionBytes` bytes each,
+   * `[kvHead][token][dim]` in the pool's dtype. Neither read nor written by anybody else meanwhile.
+   */
+  exportBlock(pages: Int32Array, layerBegin: number, layerEnd: number, sections: readonly Uint8Array[]): Promise<void>;
+  /**
+   * The other way. The pages must be reserved and in no block table; a page of SKIPPED_PAGE leaves its 16 tokens out.
+   */
+  importBlock(pages: Int32Array, layerBegin: number, layerEnd: number, sections: readonly Uint8Array[]): Promise<void>;
   dispose(): void;
 }
+
+/** In `importBlock`: these tokens are not wanted. */
+export const SKIPPED_PAGE = -1;
 
 export interface NativeModelOptions {
   /** Path of the ONNX graph; external weights lie beside it. */

@@ -63,7 +63,25 @@ export class EngineKvPool implements NativeKvPool {
     callNative(() => this.#alive().poisonPages(pages));
   }
 
-  /** Idempotent. A step in flight keeps the memory until it ends. */
+  async exportBlock(
+    pages: Int32Array,
+    layerBegin: number,
+    layerEnd: number,
+    sections: readonly Uint8Array[],
+  ): Promise<void> {
+    await callNative(() => this.#alive().exportBlock(pages, layerBegin, layerEnd, sections));
+  }
+
+  async importBlock(
+    pages: Int32Array,
+    layerBegin: number,
+    layerEnd: number,
+    sections: readonly Uint8Array[],
+  ): Promise<void> {
+    await callNative(() => this.#alive().importBlock(pages, layerBegin, layerEnd, sections));
+  }
+
+  /** Idempotent. A step or a transfer in flight keeps the memory until it ends. */
   dispose(): void {
     this.#disposed = true;
     this.#native.dispose();

@@ -1,4 +1,4 @@
-export { PAGE_TOKENS } from './addon-types.js';
+export { PAGE_TOKENS, SKIPPED_PAGE } from './addon-types.js';
 export type {
   KernelLevel,
   KvDtype,
@@ -15,5 +15,5 @@ export type {
 } from './addon-types.js';
 export { KERNEL_LEVEL_VARIABLE, loadEngine } from './engine.js';
 export type { Engine } from './engine.js';
-export { kvPageBytes } from './kv-layout.js';
+export { kvPageBytes, kvSectionBytes } from './kv-layout.js';
 export type { KvShape } from './kv-layout.js';

@@ -8,3 +8,8 @@ export type KvShape = Omit<KvPoolOptions, 'pages'>;
 export function kvPageBytes(shape: KvShape): number {
   return 2 * PAGE_TOKENS * shape.headDim * ELEMENT_BYTES[shape.dtype] * shape.kvHeads * shape.layers;
 }
+
+/** Bytes of K, or of V, of one layer of so many pages: a section of the stored layout. */
+export function kvSectionBytes(shape: Omit<KvShape, 'layers'>, pages: number): number {
+  return PAGE_TOKENS * shape.headDim * ELEMENT_BYTES[shape.dtype] * shape.kvHeads * pages;
+}

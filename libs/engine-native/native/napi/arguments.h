@@ -17,6 +17,14 @@ template <>
 constexpr napi_typedarray_type array_type<int32_t>() { return napi_int32_array; }
 template <>
 constexpr napi_typedarray_type array_type<float>() { return napi_float32_array; }
+template <>
+constexpr napi_typedarray_type array_type<uint8_t>() { return napi_uint8_array; }
+
+template <class T>
+constexpr const char* array_name() {
+  if (array_type<T>() == napi_int32_array) return "must be an Int32Array";
+  return array_type<T>() == napi_uint8_array ? "must be a Uint8Array" : "must be a Float32Array";
+}
 
 Napi::Object object_argument(const Napi::CallbackInfo& info, size_t index, const char* name);
 int64_t int64_argument(const Napi::CallbackInfo& info, size_t index, const char* name);
@@ -33,8 +41,7 @@ Napi::Array array_field(const Napi::Object& object, const char* name);
 template <class T>
 std::span<const T> typed_view(const Napi::Value& value, const char* name) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != array_type<T>())
-    throw invalid(name, sizeof(T) == 4 && array_type<T>() == napi_int32_array ? "must be an Int32Array"
-                                                                              : "must be a Float32Array");
+    throw invalid(name, array_name<T>());
   napi_typedarray_type type;
   size_t length;
   void* data;

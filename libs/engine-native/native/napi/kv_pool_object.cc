@@ -2,6 +2,7 @@
 
 #include "arguments.h"
 #include "errors.h"
+#include "transfer_worker.h"
 
 namespace longhaul::napi {
 namespace {
@@ -24,6 +25,8 @@ Napi::Function KvPoolObject::define(Napi::Env env) {
                       InstanceAccessor<&KvPoolObject::get_huge_pages>("hugePages"),
                       InstanceMethod<&KvPoolObject::copy_page>("copyPage"),
                       InstanceMethod<&KvPoolObject::poison_pages>("poisonPages"),
+                      InstanceMethod<&KvPoolObject::export_block>("exportBlock"),
+                      InstanceMethod<&KvPoolObject::import_block>("importBlock"),
                       InstanceMethod<&KvPoolObject::dispose>("dispose")});
 }
 
@@ -69,6 +72,14 @@ void KvPoolObject::copy_page(const Napi::CallbackInfo& info) {
 
 void KvPoolObject::poison_pages(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] { pool()->poison(typed_view<int32_t>(info[0], "pages")); });
+}
+
+Napi::Value KvPoolObject::export_block(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return start_transfer(info, pool(), TransferDirection::kExport); });
+}
+
+Napi::Value KvPoolObject::import_block(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return start_transfer(info, pool(), TransferDirection::kImport); });
 }
 
 void KvPoolObject::dispose(const Napi::CallbackInfo&) { kv_registry::remove(handle_); }

@@ -25,6 +25,8 @@ class KvPoolObject : public Napi::ObjectWrap<KvPoolObject> {
   Napi::Value get_huge_pages(const Napi::CallbackInfo& info);
   void copy_page(const Napi::CallbackInfo& info);
   void poison_pages(const Napi::CallbackInfo& info);
+  Napi::Value export_block(const Napi::CallbackInfo& info);
+  Napi::Value import_block(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
   int64_t handle_ = 0;
