@@ -1,8 +1,42 @@
 export { equalBytes, toHex } from './bytes.js';
 export type { Checksum } from './checksum.js';
+export { crc32cCombine, crc32cShift } from './crc32c-combine.js';
 export { crc32cTable } from './crc32c-table.js';
 export { kvErrors } from './errors.js';
 export type { BlockFault } from './errors.js';
+export { allocateBlock } from './format/allocate-block.js';
+export type { BlockSpec, BlockWriter, SealOptions } from './format/allocate-block.js';
+export type { BlockHead, BlockHeader, BlockSection } from './format/block-header.js';
+export { headBytesOf, rawObjectBytes } from './format/block-plan.js';
+export {
+  ALL_LAYERS,
+  AttentionKind,
+  BlockCodec,
+  BlockDtype,
+  BlockLayout,
+  FORMAT_MAJOR,
+  FORMAT_MINOR,
+  HEADER_BYTES,
+  HeaderFlag,
+  RopeMode,
+  SECTION_ALIGNMENT,
+  SectionKind,
+} from './format/constants.js';
+export { requireImportable } from './format/raw-geometry.js';
+export type { RawDtype, RawGeometry } from './format/raw-geometry.js';
+export { readHead } from './format/read-head.js';
+export type { ExpectedBlock } from './format/read-head.js';
+export { readHeader } from './format/read-header.js';
+export { compareTokens, findSection, sectionsOfLayers } from './format/sections.js';
+export {
+  sectionBytes,
+  verifyBlock,
+  verifyDigest,
+  verifyMac,
+  verifySection,
+  verifySubChecksums,
+} from './format/verify-block.js';
+export type { VerifyOptions } from './format/verify-block.js';
 export { canonicalJson } from './fingerprint/canonical-json.js';
 export type { JsonValue } from './fingerprint/canonical-json.js';
 export { modelFingerprint } from './fingerprint/model-fingerprint.js';
