@@ -37,9 +37,14 @@ export const edgeSettings = {
     description: 'A client that reads nothing for this long loses its stream.',
     unit: 'ms',
   },
+  requestTimeoutMs: {
+    schema: values.integer(10).default(4 * 3_600_000),
+    description: 'Longest time from the end of a request to the end of its answer; more gets 504 (DEADLINE_EXCEEDED).',
+    unit: 'ms',
+  },
   drainTimeoutMs: {
     schema: values.integer(0).default(30_000),
-    description: 'How long running requests may go on after a stop signal.',
+    description: 'How long running requests may go on after a stop signal; then they end with SHUTTING_DOWN.',
     unit: 'ms',
   },
   logLevel: {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppError } from '@longhaul/kernel';
-import { GrpcHost } from '@longhaul/platform-grpc';
+import { GrpcHost, shuttingDown } from '@longhaul/platform-grpc';
 import { observe } from '@longhaul/platform-otel';
 import { addInferenceService } from './adapters/grpc/inference.service.js';
 import { addEdgeHooks, createHttpAdapter } from './adapters/http/edge.js';
@@ -28,6 +28,9 @@ export interface RouterServer {
 }
 
 const HELD_POLL_MS = 20;
+const HEALTH_POLL_MS = 100;
+/** How long requests that were ended at the drain timeout get to hear so. */
+const LAST_WORD_MS = 1000;
 
 /**
  * Starts the router: HTTP, and gRPC where a port is configured.
@@ -49,7 +52,8 @@ export async function createRouterServer(
     throw error;
   }
   const unobserve = observeGauges(parts);
-  const watcher = new ModelWatcher(parts.models, dependencies.log, (ready) => grpc?.setServing(ready));
+  const watcher = new ModelWatcher(parts.models, dependencies.log, () => parts.health.refresh());
+  const unpoll = parts.health.poll(HEALTH_POLL_MS);
   const httpPort = (app.getHttpServer().address() as { port: number }).port;
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${httpPort}`,
@@ -58,11 +62,18 @@ export async function createRouterServer(
     whenReady: () => watcher.whenReady(),
     held: () => parts.admission.snapshot(),
     async close() {
+      unpoll();
       parts.models.drain();
+      parts.health.drain();
       await watcher.close();
       const graceEnd = Date.now() + config.drainTimeoutMs;
       const grpcClosed = grpc?.close(config.drainTimeoutMs);
-      while (parts.admission.snapshot().requests > 0 && Date.now() < graceEnd) await sleep(HELD_POLL_MS);
+      const idleBy = async (endMs: number) => {
+        while (parts.admission.snapshot().requests > 0 && Date.now() < endMs) await sleep(HELD_POLL_MS);
+      };
+      await idleBy(graceEnd);
+      parts.shutdown.abort(shuttingDown());
+      await idleBy(Date.now() + LAST_WORD_MS);
       app.getHttpServer().closeAllConnections();
       await Promise.all([app.close(), grpcClosed]);
       for (const stop of unobserve) stop();
@@ -88,9 +99,9 @@ async function createApp(
 }
 
 function createGrpc(config: RouterConfig, dependencies: RouterDependencies, parts: RouterParts): GrpcHost {
-  const host = new GrpcHost({ maxMessageBytes: config.maxBodyBytes });
-  const { apiKey, stallTimeoutMs } = config;
-  addInferenceService(host, { ...parts, log: dependencies.log, apiKey, stallTimeoutMs });
+  const host = new GrpcHost({ maxMessageBytes: config.maxBodyBytes, health: parts.health });
+  const { apiKey, stallTimeoutMs, requestTimeoutMs } = config;
+  addInferenceService(host, { ...parts, log: dependencies.log, apiKey, stallTimeoutMs, requestTimeoutMs });
   return host;
 }
 

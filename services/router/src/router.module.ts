@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { InferenceBackend } from '@longhaul/inference';
+import { HealthController, HealthModel } from '@longhaul/platform-health';
 import type { EventLog, Telemetry } from '@longhaul/platform-otel';
 import { GenerationResponder } from './adapters/http/generation-responder.js';
 import { OpenAiController } from './adapters/http/openai.controller.js';
@@ -21,6 +22,8 @@ export interface RouterDependencies {
   telemetry: Telemetry;
   log: EventLog;
   version: string;
+  /** Shared with whatever else runs in this process; a router alone makes its own. */
+  health?: HealthModel;
 }
 
 /** The router's objects, wired. */
@@ -29,6 +32,9 @@ export interface RouterParts {
   models: ModelDirectory;
   generation: GenerationService;
   observer: RequestObserver;
+  health: HealthModel;
+  /** Aborted when running requests have used up their grace time. */
+  shutdown: AbortController;
 }
 
 const SEED_BYTES = 8;
@@ -51,7 +57,12 @@ export function composeRouter(config: RouterConfig, dependencies: RouterDependen
       seed: randomBytes(SEED_BYTES).readBigUInt64LE(),
     }),
   });
-  return { admission, models, generation, observer };
+  const health = dependencies.health ?? new HealthModel();
+  health.observe({ name: 'model', weight: 'readiness', dependency: true }, () => {
+    const up = models.ready();
+    return { up, reason: up ? '' : 'no model is served: it is being loaded, or its worker is not reachable' };
+  });
+  return { admission, models, generation, observer, health, shutdown: new AbortController() };
 }
 
 /** The HTTP side of the router as a Nest module. */
@@ -61,12 +72,15 @@ export class RouterModule {
     const responder = new GenerationResponder(parts.generation, parts.observer, dependencies.log, {
       pingMs: config.ssePingMs,
       stallTimeoutMs: config.stallTimeoutMs,
+      requestTimeoutMs: config.requestTimeoutMs,
+      shutdown: parts.shutdown.signal,
     });
     return {
       module: RouterModule,
-      controllers: [OpenAiController, TokenizeController, OperationsController],
+      controllers: [OpenAiController, TokenizeController, OperationsController, HealthController],
       providers: [
         { provide: ModelDirectory, useValue: parts.models },
+        { provide: HealthModel, useValue: parts.health },
         { provide: GenerationService, useValue: parts.generation },
         { provide: GenerationResponder, useValue: responder },
         { provide: TELEMETRY, useValue: dependencies.telemetry },

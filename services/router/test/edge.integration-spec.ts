@@ -166,6 +166,46 @@ describe('the edge', () => {
     expect(text).toContain('longhaul_router_worker_ready 1');
   });
 
+  it('ends a request at its deadline with 504, and a stream with an event that says so', async () => {
+    running = await startRouter({ requestTimeoutMs: 100 });
+    running.backend.script.tokenMs = 5;
+    const whole = await completion({ max_tokens: 4000 });
+    expect(whole.status).toBe(504);
+    expect(await whole.json()).toMatchObject({
+      error: { code: 'deadline_exceeded', type: 'timeout_error', details: { requestTimeoutMs: 100 } },
+    });
+    const streamed = await (await completion({ max_tokens: 4000, stream: true })).text();
+    expect(streamed).toContain('"code":"deadline_exceeded"');
+    expect(streamed).not.toContain('[DONE]');
+    await eventually(() => running.backend.running === 0 && running.server.held().requests === 0);
+    expect(running.backend.requests[0]?.deadlineMs).toBeGreaterThan(0);
+  });
+
+  it('says since when and why it is not ready', async () => {
+    running = await startRouter();
+    running.backend.script.ready = false;
+    const response = await fetch(`${running.server.url}/health`);
+    expect(await response.json()).toMatchObject({
+      status: 'not ready',
+      checks: { model: { up: false, dependency: true, reason: expect.any(String), since: expect.any(String) } },
+    });
+  });
+
+  it('ends what outlives the drain timeout with a clear error, whole and streamed', async () => {
+    running = await startRouter({ drainTimeoutMs: 50 });
+    running.backend.script.tokenMs = 20;
+    const whole = completion({ max_tokens: 4000 });
+    const stream = await completion({ max_tokens: 4000, stream: true });
+    await eventually(() => running.backend.running === 2);
+    const closing = running.server.close();
+    expect(await (await fetch(`${running.server.url}/ready`)).json()).toMatchObject({ status: 'draining' });
+    const answer = await whole;
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ error: { code: 'shutting_down' } });
+    expect(await stream.text()).toContain('"code":"shutting_down"');
+    await closing;
+  });
+
   it('lets running requests end when it closes, and refuses new ones meanwhile', async () => {
     running = await startRouter({ drainTimeoutMs: 5000 });
     running.backend.script.tokenMs = 20;

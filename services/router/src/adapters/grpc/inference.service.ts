@@ -18,6 +18,8 @@ export interface InferenceServiceParts {
   log: EventLog;
   apiKey: string | undefined;
   stallTimeoutMs: number;
+  /** Bound on the caller's deadline, and the deadline of callers without one. */
+  requestTimeoutMs: number;
 }
 
 const NAME = 'longhaul.inference.v1.InferenceService';
@@ -62,7 +64,8 @@ async function* generate(
   const span = openServerSpan(`${NAME}/Generate`, call.headers, { 'rpc.system': 'grpc', 'rpc.service': NAME });
   let outcome = 'OK';
   try {
-    const command = toCommand(request, { requestId, tenant, deadlineMs: call.deadlineMs });
+    const deadlineMs = Math.min(call.deadlineMs ?? Infinity, Date.now() + parts.requestTimeoutMs);
+    const command = toCommand(request, { requestId, tenant, deadlineMs });
     const started = await inSpan(span, () => parts.generation.start(command, call.signal));
     const promptTokens = started.request.promptTokenIds.length;
     for await (const event of started.events) yield toGenerateResponse(event, promptTokens);

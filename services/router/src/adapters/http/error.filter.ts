@@ -1,8 +1,8 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { AppError } from '@longhaul/kernel';
+import { toHttpError } from '@longhaul/platform-grpc';
 import type { EventLog } from '@longhaul/platform-otel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { toHttpError } from './error-body.js';
 import { requestIdOf } from './request-context.js';
 
 /** Every error of the HTTP edge passes here and leaves as an OpenAI error body. */

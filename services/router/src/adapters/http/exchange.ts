@@ -6,15 +6,34 @@ import { contextOf, type RequestContext } from './request-context.js';
 export interface Exchange {
   reply: FastifyReply;
   context: RequestContext;
-  /** Aborted when the client goes away. */
+  /** Unix milliseconds. */
+  deadlineMs: number;
+  /** Aborted when the client goes away, the deadline passes, or the server gives up waiting for it at shutdown. */
   signal: AbortSignal;
   abort(error: AppError): void;
 }
 
-/** Ties a request's life to its connection. */
-export function openExchange(request: FastifyRequest, reply: FastifyReply): Exchange {
+export interface ExchangeOptions {
+  requestTimeoutMs: number;
+  /** Aborted at the end of the drain timeout, with the error that running requests end with. */
+  shutdown: AbortSignal;
+}
+
+/** Longest delay that a timer can have. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Ties a request's life to its connection, its deadline and the server's. */
+export function openExchange(request: FastifyRequest, reply: FastifyReply, options: ExchangeOptions): Exchange {
   const controller = new AbortController();
+  const { requestTimeoutMs, shutdown } = options;
+  const onShutdown = () => controller.abort(shutdown.reason);
+  shutdown.addEventListener('abort', onShutdown, { once: true });
+  if (shutdown.aborted) onShutdown();
+  const late = () => controller.abort(deadlineExceeded(requestTimeoutMs));
+  const timer = setTimeout(late, Math.min(requestTimeoutMs, MAX_TIMER_MS));
   const onClose = () => {
+    clearTimeout(timer);
+    shutdown.removeEventListener('abort', onShutdown);
     if (!reply.raw.writableFinished) controller.abort(disconnected());
   };
   reply.raw.once('close', onClose);
@@ -22,6 +41,7 @@ export function openExchange(request: FastifyRequest, reply: FastifyReply): Exch
   return {
     reply,
     context: contextOf(request),
+    deadlineMs: Date.now() + requestTimeoutMs,
     signal: controller.signal,
     abort: (error) => controller.abort(error),
   };
@@ -32,5 +52,14 @@ function disconnected(): AppError {
     code: 'CANCELLED',
     reason: 'CLIENT_DISCONNECTED',
     message: 'The client closed the connection.',
+  });
+}
+
+function deadlineExceeded(requestTimeoutMs: number): AppError {
+  return new AppError({
+    code: 'DEADLINE_EXCEEDED',
+    reason: 'DEADLINE_EXCEEDED',
+    message: `The request took longer than ${requestTimeoutMs} ms (--request-timeout-ms).`,
+    details: { requestTimeoutMs },
   });
 }

@@ -1,18 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenerationUsage } from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
+import { toHttpError } from '@longhaul/platform-grpc';
 import { inSpan, type EventLog } from '@longhaul/platform-otel';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GenerateCommand } from '../../core/command.js';
 import type { GenerationService, StartedGeneration } from '../../core/generation.js';
 import type { RequestObserver } from '../../core/ports.js';
 import { addUsage, collect, emptyCollected } from './collected.js';
-import { toHttpError } from './error-body.js';
-import type { Exchange } from './exchange.js';
+import { openExchange, type Exchange, type ExchangeOptions } from './exchange.js';
 import { mergeEvents, type SourcedEvent } from './merge-events.js';
 import type { ResponseFormat } from './response-format.js';
 import { SseStream } from './sse-stream.js';
+import { eachUntilAborted, untilAborted } from './until-aborted.js';
 
-export interface ResponderOptions {
+export interface ResponderOptions extends ExchangeOptions {
   pingMs: number;
   stallTimeoutMs: number;
 }
@@ -33,16 +35,23 @@ export class GenerationResponder {
     private readonly options: ResponderOptions,
   ) {}
 
+  /** The exchange of one request, under this server's limits. */
+  open(request: FastifyRequest, reply: FastifyReply): Exchange {
+    return openExchange(request, reply, this.options);
+  }
+
   /** Rejects while nothing has been sent; later failures become the stream's last event. */
   async respond(exchange: Exchange, job: GenerationJob): Promise<void> {
     const { requestId, span } = exchange.context;
     const startMs = performance.now();
     let outcome = 'OK';
     try {
-      const started = await inSpan(span, () =>
+      const starting = inSpan(span, () =>
         Promise.all(job.commands.map((command) => this.generation.start(command, exchange.signal))),
       );
-      const events = mergeEvents(started.map((generation) => generation.events));
+      const started = await untilAborted(starting, exchange.signal);
+      const merged = mergeEvents(started.map((generation) => generation.events));
+      const events = eachUntilAborted(merged, exchange.signal);
       const format = job.format(started);
       const usage = job.stream
         ? await this.stream(exchange, { events, format, job })
@@ -52,9 +61,10 @@ export class GenerationResponder {
         'gen_ai.usage.output_tokens': usage.completionTokens,
       });
     } catch (error) {
-      outcome = AppError.from(exchange.signal.aborted ? exchange.signal.reason : error).reason;
+      const known = failureOf(exchange, error);
+      outcome = known.reason;
       this.noteLoss(outcome);
-      if (!exchange.reply.raw.headersSent && !exchange.signal.aborted) throw error;
+      if (!exchange.reply.raw.headersSent && !exchange.reply.raw.destroyed) throw known;
       exchange.reply.hijack();
     } finally {
       span.end(outcome === 'OK' ? undefined : outcome);
@@ -95,8 +105,9 @@ export class GenerationResponder {
       if (run.job.includeUsage) await sse.send(run.format.usageChunk(addUsage(usages)));
       sse.end(true);
     } catch (error) {
-      this.failStream(sse, exchange, AppError.from(error));
-      throw error;
+      const known = failureOf(exchange, error);
+      this.failStream(sse, exchange, known);
+      throw known;
     } finally {
       await run.events.return();
     }
@@ -130,3 +141,8 @@ export class GenerationResponder {
 }
 
 const FIRST_EVENT_MS = 1000;
+
+/** Why the request failed: what it was ended for, where it was ended from outside. */
+function failureOf({ signal }: Exchange, error: unknown): AppError {
+  return AppError.from(signal.aborted ? signal.reason : error);
+}

@@ -9,6 +9,8 @@ import { isGiven, notSupported } from './parse-body.js';
 export interface RequestOrigin {
   requestId: string;
   tenant: string;
+  /** Unix milliseconds. */
+  deadlineMs: number;
 }
 
 const MAX_PROMPTS = 32;
@@ -77,7 +79,6 @@ function commonCommand(body: CommonRequest, origin: RequestOrigin): Omit<Generat
     includeSpecialTokens: body.skip_special_tokens === false,
     priority: body.priority ?? 0,
     cacheSalt: body.cache_salt ?? '',
-    deadlineMs: null,
   };
 }
 

@@ -4,9 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ModelDirectory } from '../../core/served-model.js';
 import { chatFormat } from './chat-format.js';
 import { completionFormat } from './completion-format.js';
-import { openExchange } from './exchange.js';
+import type { Exchange } from './exchange.js';
 import { GenerationResponder } from './generation-responder.js';
-import { chatCommand, completionCommands } from './openai-command.js';
+import { chatCommand, completionCommands, type RequestOrigin } from './openai-command.js';
 import { chatRequestSchema, completionRequestSchema, type CommonRequest } from './openai-schema.js';
 import { isGiven, parseBody } from './parse-body.js';
 
@@ -20,11 +20,11 @@ export class OpenAiController {
 
   @Post('chat/completions')
   async chat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const exchange = openExchange(request, reply);
+    const exchange = this.responder.open(request, reply);
     const body = parseBody(chatRequestSchema, request.body);
     const includeUsage = wantsUsage(body);
     await this.responder.respond(exchange, {
-      commands: [chatCommand(body, exchange.context)],
+      commands: [chatCommand(body, originOf(exchange))],
       format: (started) => chatFormat({ started, includeUsage, logprobs: body.logprobs === true }),
       stream: body.stream === true,
       includeUsage,
@@ -33,10 +33,10 @@ export class OpenAiController {
 
   @Post('completions')
   async completions(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const exchange = openExchange(request, reply);
+    const exchange = this.responder.open(request, reply);
     const body = parseBody(completionRequestSchema, request.body);
     const includeUsage = wantsUsage(body);
-    const commands = completionCommands(body, exchange.context);
+    const commands = completionCommands(body, originOf(exchange));
     await this.responder.respond(exchange, {
       commands,
       format: (started) => {
@@ -64,6 +64,10 @@ export class OpenAiController {
   getModel(@Req() request: FastifyRequest<{ Params: { '*': string } }>) {
     return modelBody(this.models.require(request.params['*']).info);
   }
+}
+
+function originOf({ context, deadlineMs }: Exchange): RequestOrigin {
+  return { requestId: context.requestId, tenant: context.tenant, deadlineMs };
 }
 
 function wantsUsage(body: CommonRequest): boolean {
