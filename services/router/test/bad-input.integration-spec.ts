@@ -49,6 +49,7 @@ const CHAT_FAULTS: [fault: object, param: string, code?: string][] = [
   [{ max_tokens: 0 }, 'max_tokens'],
   [{ max_tokens: 1, max_completion_tokens: 2 }, 'max_tokens'],
   [{ max_tokens: 5000 }, 'max_tokens', 'context_length_exceeded'],
+  [{ messages: [{ role: 'user', content: 'x'.repeat(5000) }] }, 'messages', 'context_length_exceeded'],
   [{ min_tokens: 2 }, 'min_tokens'],
   [{ stop: 5 }, 'stop'],
   [{ stop: [''] }, 'stop'],
@@ -73,6 +74,8 @@ const CHAT_FAULTS: [fault: object, param: string, code?: string][] = [
 const COMPLETION_FAULTS: [fault: object, param: string, code?: string][] = [
   [{ prompt: undefined }, 'prompt'],
   [{ prompt: '' }, 'prompt'],
+  [{ prompt: 'x'.repeat(5000) }, 'prompt', 'context_length_exceeded'],
+  [{ max_tokens: 0 }, 'max_tokens'],
   [{ prompt: [] }, 'prompt'],
   [{ prompt: ['a', 1] }, 'prompt'],
   [{ prompt: [1, 999] }, 'prompt'],

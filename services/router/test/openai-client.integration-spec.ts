@@ -201,6 +201,26 @@ describe('completions', () => {
   });
 });
 
+describe('completions with max_tokens 0', () => {
+  const ask = { model, prompt: 'abc', max_tokens: 0, echo: true, logprobs: 1 } as const;
+
+  it('score the prompt and generate nothing', async () => {
+    const answer = await client.completions.create(ask);
+    const choice = answer.choices[0];
+    expect(choice).toMatchObject({ text: 'abc', finish_reason: 'length' });
+    expect(choice?.logprobs?.token_logprobs).toEqual([null, -0.5, -0.5]);
+    expect(answer.usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 0, total_tokens: 3 });
+  });
+
+  it('do so in a stream, too', async () => {
+    let text = '';
+    for await (const chunk of await client.completions.create({ ...ask, stream: true })) {
+      for (const choice of chunk.choices) text += choice.text;
+    }
+    expect(text).toBe('abc');
+  });
+});
+
 describe('models', () => {
   it('are listed and found by id, slashes included', async () => {
     const list = await client.models.list();

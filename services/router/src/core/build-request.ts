@@ -25,7 +25,7 @@ export async function buildRequest(
 ): Promise<GenerationRequest> {
   checkCommand(command, info.vocabSize);
   const promptTokenIds = await encodePrompt(command.input, { info, codec }, identity.signal);
-  const maxTokens = fitContext(promptTokenIds.length, command.maxTokens, info.contextLength);
+  const maxTokens = fitContext(promptTokenIds.length, command, info.contextLength);
   const stop = completeStop(command.stop);
   if (stop.minTokens > maxTokens) {
     throw invalidArgument('min_tokens', `min_tokens (${stop.minTokens}) is more than max_tokens (${maxTokens}).`);
@@ -50,7 +50,7 @@ export async function buildRequest(
 export async function encodePrompt(input: PromptInput, model: ServedModel, signal?: AbortSignal): Promise<Int32Array> {
   const tokenIds = await encodeInput(input, model, signal);
   if (tokenIds.length === 0) {
-    const field = input.kind === 'chat' ? 'messages' : 'prompt';
+    const field = promptField(input);
     throw invalidArgument(field, `${field} has no tokens; at least one is needed.`);
   }
   return tokenIds;
@@ -72,7 +72,13 @@ async function encodeInput(
   }
 }
 
-function fitContext(promptTokens: number, asked: number | undefined, contextLength: number): number {
+/** The field that holds a prompt of this kind, as callers spell it. */
+function promptField(input: PromptInput): string {
+  return input.kind === 'chat' ? 'messages' : 'prompt';
+}
+
+function fitContext(promptTokens: number, command: GenerateCommand, contextLength: number): number {
+  const { maxTokens: asked, input } = command;
   const room = contextLength - promptTokens;
   if (room >= (asked ?? 1)) return asked ?? room;
   const wanted = asked === undefined ? 'at least 1' : String(asked);
@@ -82,7 +88,7 @@ function fitContext(promptTokens: number, asked: number | undefined, contextLeng
     message:
       `This model's context is ${contextLength} tokens; the prompt has ${promptTokens} and the answer asks for ` +
       `${wanted}. Shorten the prompt or lower max_tokens.`,
-    field: room < 1 ? 'messages' : 'max_tokens',
+    field: room < 1 ? promptField(input) : 'max_tokens',
     details: { contextLength, promptTokens, maxTokens: asked ?? 1 },
   });
 }

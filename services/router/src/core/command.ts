@@ -16,6 +16,8 @@ export interface GenerateCommand {
   n: number;
   /** Undefined takes what the context leaves. */
   maxTokens: number | undefined;
+  /** The prompt is scored and nothing is generated, as far as the caller sees; `maxTokens` is 1 then. */
+  scoreOnly: boolean;
   sampling: Partial<SamplingParams>;
   stop: Partial<StopParams>;
   logprobs: number | null;

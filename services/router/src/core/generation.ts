@@ -35,7 +35,8 @@ export class GenerationService {
     const startS = this.parts.nowS();
     const served = this.parts.models.require(command.model);
     const request = await buildRequest(command, served, { ...this.parts.identify(command), signal });
-    const events = this.parts.backend.generate(request, signal);
+    const generated = this.parts.backend.generate(request, signal);
+    const events = command.scoreOnly ? withoutOutput(generated) : generated;
     return { served, request, events: this.measured(events, { model: served.info.id, startS }) };
   }
 
@@ -79,5 +80,15 @@ export class GenerationService {
     } finally {
       if (!ended) observer.requestFailed(model, 'CANCELLED', nowS() - startS);
     }
+  }
+}
+
+/** The events as if nothing had been generated. */
+async function* withoutOutput(events: AsyncIterable<GenerationEvent>): AsyncGenerator<GenerationEvent, void> {
+  for await (const event of events) {
+    if (event.kind === 'delta') continue;
+    if (event.kind === 'finished') yield { ...event, reason: 'length', stopString: null };
+    else if (event.kind === 'done') yield { ...event, usage: { ...event.usage, completionTokens: 0 } };
+    else yield event;
   }
 }

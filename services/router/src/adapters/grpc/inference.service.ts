@@ -154,6 +154,7 @@ function toCommand(
     input: toInput(request.input),
     n: request.n === 0 ? 1 : request.n,
     maxTokens: request.maxTokens,
+    scoreOnly: false,
     sampling: fromSampling(request.sampling),
     stop: fromStop(request.stop),
     logprobs: request.logprobs ?? null,

@@ -43,10 +43,18 @@ export function completionCommands(body: CompletionRequest, origin: RequestOrigi
     throw invalidArgument('prompt', `prompt has more than ${MAX_PROMPTS} entries.`, { max: MAX_PROMPTS });
   const base = commonCommand(body, origin);
   const scoresPrompt = body.echo === true && isGiven(body.logprobs);
+  const scoreOnly = body.max_tokens === 0;
+  if (scoreOnly && body.echo !== true && !isGiven(body.prompt_logprobs)) {
+    throw invalidArgument(
+      'max_tokens',
+      'max_tokens must be at least 1 where neither echo nor prompt_logprobs is given.',
+    );
+  }
   return inputs.map((input) => ({
     ...base,
     input,
-    maxTokens: body.max_tokens ?? DEFAULT_COMPLETION_TOKENS,
+    maxTokens: scoreOnly ? 1 : (body.max_tokens ?? DEFAULT_COMPLETION_TOKENS),
+    scoreOnly,
     logprobs: body.logprobs ?? null,
     promptLogprobs: base.promptLogprobs ?? (scoresPrompt ? (body.logprobs ?? null) : null),
   }));
@@ -72,6 +80,7 @@ function commonCommand(body: CommonRequest, origin: RequestOrigin): Omit<Generat
     model: body.model ?? undefined,
     n: body.n ?? 1,
     maxTokens: undefined,
+    scoreOnly: false,
     sampling: sampling(body),
     stop: stopParams(body),
     logprobs: null,
