@@ -1,0 +1,93 @@
+import type { Checksum } from '@longhaul/kv-core';
+import { frameErrors } from './frame-errors.js';
+import { FRAME_HEADER_BYTES, FrameKind, type Frame } from './frame.js';
+
+export interface FrameParserOptions {
+  readonly checksum: Checksum;
+  /** Largest body accepted; checked before memory is taken for it. */
+  readonly maxBodyBytes: number;
+}
+
+const SCRATCH_BYTES = 64 * 1024;
+/** Shorter rests of a body are read together with what follows them. */
+const DIRECT_BYTES = 32 * 1024;
+
+/**
+ * Turns the bytes of a stream into frames. Bytes come either as chunks (`push`), or are read by the caller into
+ * `target()` and announced with `took`: the long part of a large frame is then read where it stays.
+ */
+export class FrameParser {
+  private readonly header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+  private headerFilled = 0;
+  private body: Buffer | null = null;
+  private bodyFilled = 0;
+  private scratch: Buffer | null = null;
+  private direct = false;
+
+  constructor(
+    private readonly options: FrameParserOptions,
+    private readonly emit: (frame: Frame) => void,
+  ) {}
+
+  /** @throws AppError `KV_CORRUPT`, `FRAME_TOO_LARGE` or `PROTOCOL_ERROR`; the stream cannot be read on after that. */
+  push(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length) at += this.body ? this.fillBody(bytes, at) : this.fillHeader(bytes, at);
+  }
+
+  target(): Uint8Array {
+    this.direct = this.body !== null && this.body.length - this.bodyFilled >= DIRECT_BYTES;
+    if (this.direct && this.body) return this.body.subarray(this.bodyFilled);
+    this.scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    return this.scratch;
+  }
+
+  /** So many bytes were read into the last `target()`. Throws as `push` does. */
+  took(count: number): void {
+    if (!this.direct) {
+      if (this.scratch) this.push(this.scratch.subarray(0, count));
+      return;
+    }
+    this.bodyFilled += count;
+    this.finishIfFull();
+  }
+
+  private fillHeader(bytes: Uint8Array, at: number): number {
+    const count = Math.min(FRAME_HEADER_BYTES - this.headerFilled, bytes.length - at);
+    this.header.set(bytes.subarray(at, at + count), this.headerFilled);
+    this.headerFilled += count;
+    if (this.headerFilled === FRAME_HEADER_BYTES) this.openBody();
+    return count;
+  }
+
+  private openBody(): void {
+    const bytes = this.header.readUInt32LE(0);
+    if (bytes > this.options.maxBodyBytes) throw frameErrors.tooLarge(bytes, this.options.maxBodyBytes);
+    if (this.header.readUInt32LE(12) > bytes) throw frameErrors.damaged('A frame names more payload than it has.');
+    this.body = bytes >= DIRECT_BYTES ? Buffer.allocUnsafeSlow(bytes) : Buffer.allocUnsafe(bytes);
+    this.bodyFilled = 0;
+    this.finishIfFull();
+  }
+
+  private fillBody(bytes: Uint8Array, at: number): number {
+    const body = this.body as Buffer;
+    const count = Math.min(body.length - this.bodyFilled, bytes.length - at);
+    body.set(bytes.subarray(at, at + count), this.bodyFilled);
+    this.bodyFilled += count;
+    this.finishIfFull();
+    return count;
+  }
+
+  private finishIfFull(): void {
+    const { body } = this;
+    if (!body || this.bodyFilled < body.length) return;
+    this.body = null;
+    this.headerFilled = 0;
+    const prefix = body.subarray(0, body.length - this.header.readUInt32LE(12));
+    const computed = this.options.checksum(prefix, this.options.checksum(this.header.subarray(0, 16)));
+    if (computed !== this.header.readUInt32LE(16)) throw frameErrors.damaged('A frame was damaged on its way.');
+    const kind = Object.values(FrameKind).find((known) => known === this.header.readUInt32LE(4));
+    if (kind === undefined) throw frameErrors.protocol('A frame is of no known kind.');
+    this.emit({ kind, operation: this.header.readUInt32LE(8), body });
+  }
+}
