@@ -32,8 +32,11 @@ export function readHeader(bytes: Uint8Array): BlockHeader {
   }
   const header = decodeHeader(bytes);
   checkSizes(header);
-  checkFlags(header, bytes.subarray(RESERVED_AT, TABLE_CRC_AT));
+  if ((header.flags & HeaderFlag.encrypted) !== 0) {
+    throw kvErrors.unsupported('encrypted', 'Encrypted blocks are not read.');
+  }
   checkFields(header);
+  checkFlags(header, bytes.subarray(RESERVED_AT, TABLE_CRC_AT));
   return header;
 }
 
@@ -58,7 +61,6 @@ function checkSizes(header: BlockHeader): void {
 function checkFlags(header: BlockHeader, reserved: Uint8Array): void {
   const { flags } = header;
   const has = (flag: number) => (flags & flag) !== 0;
-  if (has(HeaderFlag.encrypted)) throw kvErrors.unsupported('encrypted', 'Encrypted blocks are not read.');
   if (header.versionMinor === 0 && !isZero(reserved)) {
     throw kvErrors.corrupt('reserved_not_zero', 'Reserved bytes of the header are not zero.');
   }
