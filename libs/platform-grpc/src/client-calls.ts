@@ -15,7 +15,7 @@ export interface ClientCallOptions {
   headers?: Readonly<Record<string, string>>;
 }
 
-type Opener<Call> = (metadata: Metadata, options: Partial<CallOptions>) => Call;
+export type Opener<Call> = (metadata: Metadata, options: Partial<CallOptions>) => Call;
 type UnaryOpener<Res> = (
   metadata: Metadata,
   options: Partial<CallOptions>,
@@ -63,17 +63,17 @@ export async function* callServerStream<Res>(
   }
 }
 
-function metadataOf(options: ClientCallOptions): Metadata {
+export function metadataOf(options: ClientCallOptions): Metadata {
   const metadata = new Metadata();
   for (const [key, value] of Object.entries(options.headers ?? {})) metadata.set(key, value);
   return metadata;
 }
 
-function callOptionsOf(options: ClientCallOptions): Partial<CallOptions> {
+export function callOptionsOf(options: ClientCallOptions): Partial<CallOptions> {
   const deadline = options.deadlineMs ?? undefined;
   return deadline === undefined ? {} : { deadline };
 }
 
-function abortedError(): AppError {
+export function abortedError(): AppError {
   return new AppError({ code: 'CANCELLED', reason: 'CANCELLED', message: 'The request was cancelled.' });
 }

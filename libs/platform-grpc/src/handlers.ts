@@ -59,11 +59,7 @@ export function serverStream<Req, Res>(
   return (call) => {
     const { context, abort } = openContext(call, options.endless === true);
     const stalled = () => {
-      const error = new AppError({
-        code: 'ABORTED',
-        reason: 'CLIENT_STALLED',
-        message: `The client accepted no message for ${options.stallTimeoutMs} ms.`,
-      });
+      const error = clientStalled(options.stallTimeoutMs);
       abort(error);
       return error;
     };
@@ -117,11 +113,14 @@ function drained<Req, Res>(call: ServerWritableStream<Req, Res>, control: PumpCo
 }
 
 /** Why the call failed: the reason it was ended for, where it was ended from outside. */
-function failureOf(signal: AbortSignal, error: unknown): AppError {
+export function failureOf(signal: AbortSignal, error: unknown): AppError {
   return AppError.from(signal.aborted ? signal.reason : error);
 }
 
-function openContext(call: ServerCall, endless: boolean): { context: CallContext; abort: (reason: AppError) => void } {
+export function openContext(
+  call: ServerCall,
+  endless: boolean,
+): { context: CallContext; abort: (reason: AppError) => void } {
   const controller = new AbortController();
   const deadline = Number(call.getDeadline());
   const deadlineMs = Number.isFinite(deadline) ? deadline : null;
@@ -149,6 +148,15 @@ function openContext(call: ServerCall, endless: boolean): { context: CallContext
 function textHeaders(metadata: Metadata): Record<string, string> {
   const entries = Object.entries(metadata.getMap());
   return Object.fromEntries(entries.flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : [])));
+}
+
+/** What ends the stream of a client that does not read. */
+export function clientStalled(timeoutMs: number): AppError {
+  return new AppError({
+    code: 'ABORTED',
+    reason: 'CLIENT_STALLED',
+    message: `The client accepted no message for ${timeoutMs} ms.`,
+  });
 }
 
 function cancelled(): AppError {

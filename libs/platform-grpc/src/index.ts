@@ -1,6 +1,8 @@
 export { shuttingDown } from './call-tracker.js';
 export { callServerStream, callUnary } from './client-calls.js';
 export type { ClientCallOptions } from './client-calls.js';
+export { duplex, openDuplex } from './duplex.js';
+export type { OpenDuplex } from './duplex.js';
 export { GrpcHost } from './grpc-host.js';
 export type { GrpcHostOptions } from './grpc-host.js';
 export { serverStream, unary } from './handlers.js';
@@ -10,3 +12,6 @@ export { fromHttpError, toHttpError } from './http-error.js';
 export type { HttpError, OpenAiErrorBody } from './http-error.js';
 export { fromStatus, toStatus } from './status.js';
 export type { StatusParts } from './status.js';
+export { StreamLink } from './stream-link.js';
+export { clientCredentials, isLoopback, readTlsIdentity, serverCredentials } from './transport-security.js';
+export type { TlsFiles, TlsIdentity } from './transport-security.js';
