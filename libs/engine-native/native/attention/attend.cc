@@ -21,14 +21,14 @@ constexpr size_t kSerialAppendFloats = 65'536;
 struct Workspace {
   Plan plan;
   std::vector<float> values;
-  std::vector<float> lse;
+  std::vector<float> scalars;
   std::unique_ptr<std::atomic<int>[]> pending;
   size_t pending_capacity = 0;
 
   void prepare(const AttentionProblem& problem) {
     plan.build(problem);
     if (values.size() < plan.partial_floats) values.resize(plan.partial_floats);
-    if (lse.size() < plan.lse_floats) lse.resize(plan.lse_floats);
+    if (scalars.size() < plan.scalar_floats) scalars.resize(plan.scalar_floats);
     if (pending_capacity < plan.merges.size()) {
       pending_capacity = plan.merges.size() * 2;
       pending = std::make_unique<std::atomic<int>[]>(pending_capacity);
@@ -70,23 +70,18 @@ void apply_sinks(const Call& call, const Unit& unit, const float* lse) {
   }
 }
 
-/** Exact merge of one row: weights are the shares of the splits in the sum of exponentials. */
-float merge_row(const Call& call, const Merge& merge, size_t row, float* __restrict__ out) {
-  const int dim = call.problem.head_dim;
-  const Partial* parts = call.work.plan.partials.data() + merge.first_partial;
-  float top = -std::numeric_limits<float>::infinity();
-  for (int i = 0; i < merge.partials; ++i) top = std::fmax(top, call.work.lse[parts[i].lse_offset + row]);
-  for (int d = 0; d < dim; ++d) out[d] = 0.0f;
-  float total = 0.0f;
+/** Adds the splits of one row; returns its lse. */
+float merge_row(const Call& call, const Merge& merge, size_t row, float* out) {
+  const size_t dim = static_cast<size_t>(call.problem.head_dim);
+  const Partial* splits = call.work.plan.partials.data() + merge.first_partial;
+  const float* scalars = call.work.scalars.data();
+  thread_local std::vector<RowPart> parts;
+  parts.clear();
   for (int i = 0; i < merge.partials; ++i) {
-    const float weight = std::exp(call.work.lse[parts[i].lse_offset + row] - top);
-    const float* from = call.work.values.data() + parts[i].offset + row * static_cast<size_t>(dim);
-    total += weight;
-    for (int d = 0; d < dim; ++d) out[d] += weight * from[d];
+    parts.push_back({call.work.values.data() + splits[i].offset + row * dim, scalars[splits[i].maxima_offset + row],
+                     scalars[splits[i].sums_offset + row]});
   }
-  const float factor = 1.0f / total;
-  for (int d = 0; d < dim; ++d) out[d] *= factor;
-  return top + std::log(total);
+  return call.kernels.merge_row(parts.data(), merge.partials, call.problem.head_dim, out);
 }
 
 void merge_splits(const Call& call, const Unit& unit, std::vector<float>& lse) {
@@ -119,12 +114,15 @@ void run_unit(const Call& call, const Unit& unit) {
   job.lse = own_lse.data();
   job.block_row = p.block_table + static_cast<size_t>(unit.sequence) * p.block_table_width;
   job.pages = unit.pages;
-  job.block_pages = block_pages(p.head_dim, p.cu_seqlens[unit.sequence + 1] - p.cu_seqlens[unit.sequence]);
+  job.block_pages = block_pages(p.head_dim);
+  job.split_pages = kSplitPages;
   if (unit.merge >= 0) {
     const Partial& partial = call.work.plan.partials[static_cast<size_t>(unit.partial)];
     job.out = call.work.values.data() + partial.offset;
     job.out_stride = static_cast<size_t>(call.group()) * p.head_dim;
-    job.lse = call.work.lse.data() + partial.lse_offset;
+    job.lse = nullptr;
+    job.maxima = call.work.scalars.data() + partial.maxima_offset;
+    job.sums = call.work.scalars.data() + partial.sums_offset;
   }
   call.kernels.run_tile(job);
   if (unit.merge >= 0) {

@@ -57,18 +57,38 @@ struct TileJob {
   /** Where O goes, same shape as q; may be q itself. */
   float* out;
   size_t out_stride;
-  /** [tokens * group] natural logarithm of the sum of exponentials; -inf (and O = 0) where no key is visible. */
+  /**
+   * [tokens * group] natural logarithm of the sum of exponentials; -inf (and O = 0) where no key is visible. Null when
+   * the tile is one split of its keys: then O is left as a sum, and `maxima` and `sums` say relative to what.
+   */
   float* lse;
+  /** [tokens * group] of a split: the whole power of two that O and `sums` are relative to, and the exponentials' sum. */
+  float* maxima;
+  float* sums;
   /** Physical page of a logical page. */
   const int32_t* block_row;
   PageList pages;
   /** Entries of `pages` between two updates of the running softmax, 1 to kMaxBlockPages; cuts fall on its multiples. */
   int block_pages;
+  /**
+   * Entries of `pages` that are summed by themselves, a multiple of block_pages; cuts fall on its multiples. The splits
+   * are then added in order. Whoever runs them, one tile or one tile each, adds the same numbers in the same order.
+   */
+  int split_pages;
+};
+
+/** One row of one split: O and the sum of exponentials, both relative to 2^maximum. */
+struct RowPart {
+  const float* values;
+  float maximum;
+  float sum;
 };
 
 struct KernelTable {
   void (*append)(const AttentionProblem& problem, const AppendRun& run);
   void (*run_tile)(const TileJob& job);
+  /** Adds the splits of a row in the order given; writes the normalised row, returns its lse as TileJob has it. */
+  float (*merge_row)(const RowPart* parts, int count, int head_dim, float* out);
 };
 
 /** Null where this build has no such kernels. */

@@ -17,8 +17,8 @@
 
 namespace longhaul::attention {
 namespace {
-constexpr KernelTable kBf16Table{append_run, run_tile<PairFma<Vec256, 2>>};
-constexpr KernelTable kF32Table{append_run, run_tile<SingleFma<Vec256, 2>>};
+constexpr KernelTable kBf16Table{append_run, run_tile<PairFma<Vec256, 2>>, merge_parts<Vec256>};
+constexpr KernelTable kF32Table{append_run, run_tile<SingleFma<Vec256, 2>>, merge_parts<Vec256>};
 }  // namespace
 
 const KernelTable* avx2_kernels(KvDtype dtype) { return dtype == KvDtype::kBf16 ? &kBf16Table : &kF32Table; }

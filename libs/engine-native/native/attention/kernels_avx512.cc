@@ -21,8 +21,8 @@
 
 namespace longhaul::attention {
 namespace {
-constexpr KernelTable kBf16Table{append_run, run_tile<PairFma<Vec512, 2>>};
-constexpr KernelTable kF32Table{append_run, run_tile<SingleFma<Vec512, 4>>};
+constexpr KernelTable kBf16Table{append_run, run_tile<PairFma<Vec512, 2>>, merge_parts<Vec512>};
+constexpr KernelTable kF32Table{append_run, run_tile<SingleFma<Vec512, 4>>, merge_parts<Vec512>};
 }  // namespace
 
 const KernelTable* avx512_kernels(KvDtype dtype) { return dtype == KvDtype::kBf16 ? &kBf16Table : &kF32Table; }

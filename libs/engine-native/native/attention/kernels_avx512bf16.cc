@@ -22,7 +22,7 @@
 
 namespace longhaul::attention {
 namespace {
-constexpr KernelTable kBf16Table{append_run, run_tile<PairDot<Vec512>>};
+constexpr KernelTable kBf16Table{append_run, run_tile<PairDot<Vec512>>, merge_parts<Vec512>};
 }  // namespace
 
 const KernelTable* avx512bf16_kernels(KvDtype dtype) {

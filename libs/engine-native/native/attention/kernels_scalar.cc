@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "append_kernel.h"
 
@@ -61,9 +62,10 @@ struct RunningSoftmax {
   }
 };
 
-float attend_row(const TileJob& job, const float* q, int position, float* out) {
+/** A row's total over the entries [begin, end) of the list, as RowPart has it; returns maximum and sum. */
+RowPart attend_split(const TileJob& job, const float* q, int position, PageList pages, float* values) {
   RunningSoftmax softmax;
-  for (int entry = job.pages.begin; entry < job.pages.end; ++entry) {
+  for (int entry = pages.begin; entry < pages.end; ++entry) {
     const VisiblePage page = visible_page(job, entry, position);
     for (int slot = page.begin; slot < page.end; ++slot) {
       double logit = 0.0;
@@ -72,24 +74,73 @@ float attend_row(const TileJob& job, const float* q, int position, float* out) {
       softmax.add(logit, page.reader, slot);
     }
   }
-  const bool empty = softmax.denominator == 0.0;
-  for (int d = 0; d < job.pool.head_dim; ++d) {
-    out[d] = empty ? 0.0f : static_cast<float>(softmax.sum[d] / softmax.denominator);
-  }
-  if (empty) return -std::numeric_limits<float>::infinity();
-  return static_cast<float>((softmax.maximum + std::log2(softmax.denominator)) * static_cast<double>(kLn2));
+  if (softmax.denominator == 0.0) return {values, 0.0f, 0.0f};
+  const double maximum = std::ceil(softmax.maximum);
+  const double factor = std::exp2(softmax.maximum - maximum);
+  for (int d = 0; d < job.pool.head_dim; ++d) values[d] = static_cast<float>(softmax.sum[d] * factor);
+  return {values, static_cast<float>(maximum), static_cast<float>(softmax.denominator * factor)};
 }
 
+float merge_parts(const RowPart* parts, int count, int head_dim, float* out) {
+  double maximum = -std::numeric_limits<double>::infinity();
+  for (int i = 0; i < count; ++i) {
+    if (parts[i].sum > 0.0f) maximum = std::max(maximum, static_cast<double>(parts[i].maximum));
+  }
+  double total = 0.0;
+  double values[kMaxHeadDim] = {};
+  for (int i = 0; i < count; ++i) {
+    if (parts[i].sum == 0.0f) continue;
+    const double share = std::exp2(parts[i].maximum - maximum);
+    total += share * parts[i].sum;
+    for (int d = 0; d < head_dim; ++d) values[d] += share * parts[i].values[d];
+  }
+  const bool empty = total == 0.0;
+  for (int d = 0; d < head_dim; ++d) out[d] = empty ? 0.0f : static_cast<float>(values[d] / total);
+  return empty ? -std::numeric_limits<float>::infinity()
+               : static_cast<float>((maximum + std::log2(total)) * static_cast<double>(kLn2));
+}
+
+/** The splits of one row, each summed by itself. */
+struct RowSplits {
+  std::vector<float> values;
+  std::vector<RowPart> parts;
+
+  void run(const TileJob& job, const float* q, int position) {
+    const size_t dim = static_cast<size_t>(job.pool.head_dim);
+    const int first = job.pages.begin / job.split_pages;
+    const int count = job.pages.end > job.pages.begin ? (job.pages.end - 1) / job.split_pages + 1 - first : 0;
+    values.resize(static_cast<size_t>(count) * dim);
+    parts.clear();
+    for (int i = 0; i < count; ++i) {
+      PageList pages = job.pages;
+      pages.begin = std::max(pages.begin, (first + i) * job.split_pages);
+      pages.end = std::min(pages.end, (first + i + 1) * job.split_pages);
+      parts.push_back(attend_split(job, q, position, pages, values.data() + static_cast<size_t>(i) * dim));
+    }
+  }
+};
+
 void run_tile(const TileJob& job) {
+  RowSplits row_splits;
   for (int row = 0; row < job.tokens * job.group; ++row) {
     const size_t token = static_cast<size_t>(row / job.group);
     const size_t head = static_cast<size_t>(row % job.group) * job.pool.head_dim;
-    job.lse[row] = attend_row(job, job.q + token * job.q_stride + head, job.first_position + row / job.group,
-                              job.out + token * job.out_stride + head);
+    float* out = job.out + token * job.out_stride + head;
+    row_splits.run(job, job.q + token * job.q_stride + head, job.first_position + row / job.group);
+    const std::vector<RowPart>& parts = row_splits.parts;
+    if (job.lse != nullptr) {
+      job.lse[row] = merge_parts(parts.data(), static_cast<int>(parts.size()), job.pool.head_dim, out);
+      continue;
+    }
+    // A tile without lse is one split at most.
+    const RowPart part = parts.empty() ? RowPart{out, 0.0f, 0.0f} : parts.front();
+    for (int d = 0; d < job.pool.head_dim; ++d) out[d] = part.sum == 0.0f ? 0.0f : part.values[d];
+    job.maxima[row] = part.maximum;
+    job.sums[row] = part.sum;
   }
 }
 
-constexpr KernelTable kTable{append_run, run_tile};
+constexpr KernelTable kTable{append_run, run_tile, merge_parts};
 
 }  // namespace
 

@@ -5,11 +5,6 @@
 namespace longhaul::attention {
 namespace {
 
-/**
- * Pages of one split in decode. Fixed, and cut at its multiples, so that a token's result does not depend on the batch
- * or on the number of threads. A multiple of every key block.
- */
-constexpr int kSplitPages = 64;
 /** Query rows (tokens x group) of a prefill tile, about: enough that converting and fetching keys costs little. */
 constexpr int kTileRows = 192;
 /** Tokens of a prefill tile are a multiple of this, so that row blocks come out even for every group size. */
@@ -44,7 +39,7 @@ void Plan::build(const AttentionProblem& problem) {
   merges.clear();
   partials.clear();
   partial_floats = 0;
-  lse_floats = 0;
+  scalar_floats = 0;
   cost = 0.0;
   for (int sequence = 0; sequence < problem.batch; ++sequence) {
     const int tokens = span_of(problem, sequence).tokens;
@@ -102,9 +97,10 @@ void Plan::add_decode(const AttentionProblem& p, int sequence) {
       pages.begin = std::max(all.begin, (first_split + split) * kSplitPages);
       pages.end = std::min(all.end, (first_split + split + 1) * kSplitPages);
       const int partial = static_cast<int>(partials.size());
-      partials.push_back({partial_floats, lse_floats});
+      const size_t padded_rows = (rows + 15) / 16 * 16;
+      partials.push_back({partial_floats, scalar_floats, scalar_floats + padded_rows});
       partial_floats += rows * static_cast<size_t>(p.head_dim);
-      lse_floats += (rows + 15) / 16 * 16;
+      scalar_floats += 2 * padded_rows;
       add_unit(p, {sequence, head, span.first_token, span.tokens, pages, merge, partial, 0.0});
     }
   }

@@ -11,13 +11,16 @@ namespace longhaul::attention {
 constexpr int kDecodeTokens = 16;
 
 /**
- * Pages of a key block. Decode takes short ones, which stay in L1 between logits and values; prefill longer ones, which
- * spread the cost of rescaling over more keys while a block of K and V stays in L2.
+ * Pages of a key block: long enough that rescaling costs little, short enough that K and V stay in L2 while the row
+ * blocks of a prefill tile pass over them. The same for decode, so that both add in the same order.
  */
-constexpr int block_pages(int head_dim, int tokens) {
-  const int size = head_dim <= 64 ? 16 : head_dim <= 128 ? 8 : 4;
-  return tokens <= kDecodeTokens && size > 4 ? size / 2 : size;
-}
+constexpr int block_pages(int head_dim) { return head_dim <= 64 ? 16 : head_dim <= 128 ? 8 : 4; }
+
+/**
+ * Pages of one split. Fixed, and cut at its multiples, so that a token's result does not depend on the chunk it came
+ * in, on the batch or on the number of threads. A multiple of every key block.
+ */
+constexpr int kSplitPages = 128;
 
 /**
  * One tile: `tokens` queries of one KV-head group against `pages`. A tile whose keys are split belongs to a merge, and
@@ -42,11 +45,13 @@ struct Merge {
 };
 
 /**
- * Storage of one split's result: `rows` x head_dim floats at values + offset, rows floats of lse at lse + lse_offset.
+ * Storage of one split's result: `rows` x head_dim floats at values + offset, `rows` floats of maxima at
+ * scalars + maxima_offset and of sums at scalars + sums_offset.
  */
 struct Partial {
   size_t offset;
-  size_t lse_offset;
+  size_t maxima_offset;
+  size_t sums_offset;
 };
 
 struct Plan {
@@ -55,7 +60,7 @@ struct Plan {
   std::vector<Merge> merges;
   std::vector<Partial> partials;
   size_t partial_floats = 0;
-  size_t lse_floats = 0;
+  size_t scalar_floats = 0;
   double cost = 0.0;
 
   /** Replaces the plan; keeps the memory. */

@@ -2,9 +2,10 @@
 // done (operand.h). Rows are (token, head of the group) pairs, tokens outermost. They are cut into row blocks; keys
 // into blocks of TileJob::block_pages that stay in L2 while all row blocks pass over them.
 //
-// A row's result depends only on its own logits and on where the list is cut into key blocks (fixed multiples of the
-// block length), never on the other rows: the order of additions is the same in every row block, and a masked key adds
-// exact zeros. Include it behind the level's `#pragma GCC target`.
+// A row's result depends only on its own logits and on where the list is cut into key blocks and splits (multiples of
+// fixed lengths), never on the other rows: the order of additions is the same in every row block, and a masked key adds
+// exact zeros. A token therefore gets the same bits in a prefill chunk of any size and in decode. Include it behind the
+// level's `#pragma GCC target`.
 #pragma once
 
 #include <cstddef>
@@ -38,6 +39,56 @@ struct KeyBlock {
   bool prefetch;
 };
 
+/** What a row has summed up so far: O at `values`, the exponentials in `sum`, both relative to 2^maximum. */
+struct RowTotal {
+  float* values;
+  float& maximum;
+  float& sum;
+};
+
+/** Adds the next split to a total. The maxima are whole numbers, so both scalings are exact. */
+template <class V>
+LONGHAUL_INLINE void add_part(const RowTotal& total, const RowPart& part, int head_dim) {
+  if (part.sum == 0.0f) return;
+  if (total.sum == 0.0f) {
+    for (int d = 0; d < head_dim; d += V::kLanes) V::store(total.values + d, V::load(part.values + d));
+    total.maximum = part.maximum;
+    total.sum = part.sum;
+    return;
+  }
+  const float maximum = total.maximum > part.maximum ? total.maximum : part.maximum;
+  float factors[2 * V::kLanes];
+  const typename V::F one = V::set1(1.0f);
+  const typename V::F decay = V::scale_exp2(one, V::set1(total.maximum - maximum));
+  const typename V::F share = V::scale_exp2(one, V::set1(part.maximum - maximum));
+  V::store(factors, decay);
+  V::store(factors + V::kLanes, share);
+  for (int d = 0; d < head_dim; d += V::kLanes) {
+    const typename V::F scaled = V::mul(V::load(total.values + d), decay);
+    V::store(total.values + d, V::fma(V::load(part.values + d), share, scaled));
+  }
+  total.maximum = maximum;
+  total.sum = total.sum * factors[0] + part.sum * factors[V::kLanes];
+}
+
+/** Writes O over the sum of exponentials to `out`, which may be `values`; returns the natural logarithm of that sum. */
+template <class V>
+LONGHAUL_INLINE float normalise_row(const RowPart& row, int head_dim, float* out) {
+  const bool empty = row.sum == 0.0f;
+  const typename V::F factor = V::set1(empty ? 0.0f : 1.0f / row.sum);
+  for (int d = 0; d < head_dim; d += V::kLanes) V::store(out + d, V::mul(V::load(row.values + d), factor));
+  return empty ? -__builtin_inff() : (row.maximum + __builtin_log2f(row.sum)) * kLn2;
+}
+
+template <class V>
+float merge_parts(const RowPart* parts, int count, int head_dim, float* out) {
+  float values[kMaxHeadDim] = {};
+  float maximum = kNoMaximum;
+  float sum = 0.0f;
+  for (int i = 0; i < count; ++i) add_part<V>({values, maximum, sum}, parts[i], head_dim);
+  return normalise_row<V>({values, maximum, sum}, head_dim, out);
+}
+
 template <class Op>
 struct TileKernel {
   using V = typename Op::V;
@@ -58,6 +109,10 @@ struct TileKernel {
   float* outputs;
   float* maxima;
   float* sums;
+  /** The splits so far, as `outputs`, `maxima` and `sums` are of the split at hand. */
+  float* total_outputs;
+  float* total_maxima;
+  float* total_sums;
   float* logits;
   A* probabilities;
 
@@ -79,16 +134,37 @@ struct TileKernel {
     const size_t matrix = row_count * static_cast<size_t>(job.pool.head_dim) * 4;
     const size_t vector = (row_count * 4 + kLine - 1) / kLine * kLine;
     const size_t block = static_cast<size_t>(kMaxRows) * kLogitStride * 4;
-    std::byte* memory = thread_scratch(2 * matrix + 2 * vector + 2 * block);
+    std::byte* memory = thread_scratch(3 * matrix + 4 * vector + 2 * block);
     queries = reinterpret_cast<A*>(memory);
     outputs = reinterpret_cast<float*>(memory + matrix);
     maxima = reinterpret_cast<float*>(memory + 2 * matrix);
     sums = reinterpret_cast<float*>(memory + 2 * matrix + vector);
     logits = reinterpret_cast<float*>(memory + 2 * matrix + 2 * vector);
     probabilities = reinterpret_cast<A*>(memory + 2 * matrix + 2 * vector + block);
-    __builtin_memset(outputs, 0, matrix);
-    __builtin_memset(sums, 0, vector);
+    std::byte* totals = memory + 2 * matrix + 2 * vector + 2 * block;
+    total_outputs = reinterpret_cast<float*>(totals);
+    total_maxima = reinterpret_cast<float*>(totals + matrix);
+    total_sums = reinterpret_cast<float*>(totals + matrix + vector);
+    begin_split();
+    __builtin_memset(total_sums, 0, vector);
+  }
+
+  void begin_split() {
+    __builtin_memset(outputs, 0, static_cast<size_t>(rows) * static_cast<size_t>(job.pool.head_dim) * 4);
+    __builtin_memset(sums, 0, static_cast<size_t>(rows) * 4);
     for (int row = 0; row < rows; ++row) maxima[row] = kNoMaximum;
+  }
+
+  RowPart split_row(int row) const {
+    return {outputs + static_cast<size_t>(row) * job.pool.head_dim, maxima[row], sums[row]};
+  }
+
+  RowTotal total_row(int row) const {
+    return {total_outputs + static_cast<size_t>(row) * job.pool.head_dim, total_maxima[row], total_sums[row]};
+  }
+
+  void end_split() {
+    for (int row = 0; row < rows; ++row) add_part<V>(total_row(row), split_row(row), job.pool.head_dim);
   }
 
   int first_row_of(int block) const {
@@ -119,6 +195,7 @@ struct TileKernel {
   void run() {
     pack_queries();
     const int length = job.block_pages;
+    bool several = false;
     KeyBlock keys;
     for (int begin = job.pages.begin; begin < job.pages.end;) {
       const int cut = (begin / length + 1) * length;
@@ -129,8 +206,14 @@ struct TileKernel {
         dispatch_rows(keys, first, first_row_of(block + 1) - first, keys.prefetch && block == 0);
       }
       begin = end;
+      if (begin % job.split_pages == 0 && begin < job.pages.end) {
+        end_split();
+        begin_split();
+        several = true;
+      }
     }
-    for (int row = 0; row < rows; ++row) finish_row(row);
+    if (several) end_split();
+    for (int row = 0; row < rows; ++row) finish_row(row, several);
   }
 
   void gather(KeyBlock& keys, int begin, int end) const {
@@ -364,15 +447,19 @@ struct TileKernel {
     }
   }
 
-  void finish_row(int row) {
-    const float sum = sums[row];
-    const bool empty = sum == 0.0f;
-    const F factor = V::set1(empty ? 0.0f : 1.0f / sum);
-    const float* from = outputs + static_cast<size_t>(row) * job.pool.head_dim;
+  void finish_row(int row, bool several) {
     float* to = job.out + static_cast<size_t>(row / job.group) * job.out_stride +
                 static_cast<size_t>(row % job.group) * job.pool.head_dim;
-    for (int d = 0; d < job.pool.head_dim; d += V::kLanes) V::store(to + d, V::mul(V::load(from + d), factor));
-    job.lse[row] = empty ? -__builtin_inff() : (maxima[row] + __builtin_log2f(sum)) * kLn2;
+    if (job.lse == nullptr) {
+      const RowPart part = split_row(row);
+      for (int d = 0; d < job.pool.head_dim; d += V::kLanes) V::store(to + d, V::load(part.values + d));
+      job.maxima[row] = part.maximum;
+      job.sums[row] = part.sum;
+      return;
+    }
+    const RowTotal total = total_row(row);
+    const RowPart sum = several ? RowPart{total.values, total.maximum, total.sum} : split_row(row);
+    job.lse[row] = normalise_row<V>(sum, job.pool.head_dim, to);
   }
 };
 
