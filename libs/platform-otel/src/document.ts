@@ -1,4 +1,5 @@
-import { METRICS, type MetricDefinition } from './metric-catalogue.js';
+import { METRICS } from './metric-catalogue.js';
+import type { MetricDefinition } from './metric-definition.js';
 
 /** All metrics as a Markdown table, for docs/metrics.md. */
 export function metricsMarkdown(): string {

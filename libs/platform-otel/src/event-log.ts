@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { pino, type DestinationStream, type Logger } from 'pino';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -6,20 +7,25 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /**
- * JSON lines with a stable `event` name. It also stands behind Nest's logger, whose own messages become the event
+ * JSON lines with a stable `event` name, and `trace_id` and `span_id` where they are written inside a span. It also stands behind Nest's logger, whose own messages become the event
  * `framework`.
  */
 export class EventLog implements LoggerService {
   private readonly logger: Logger;
 
   constructor(service: string, level: LogLevel = 'info', destination?: DestinationStream) {
-    const options = { level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime };
+    const options = { level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime, mixin: traceIds };
     this.logger = destination ? pino(options, destination) : pino(options, pino.destination({ fd: 2, sync: true }));
   }
 
   /** Logs `event` (noun + past verb, kebab-case) with its ids. */
   info(event: string, fields: LogFields = {}): void {
     this.logger.info({ event, ...fields });
+  }
+
+  /** As `info`, for what comes again and again while all is well. */
+  detail(event: string, fields: LogFields = {}): void {
+    this.logger.debug({ event, ...fields });
   }
 
   warning(event: string, fields: LogFields = {}): void {
@@ -46,6 +52,12 @@ export class EventLog implements LoggerService {
   verbose(message: unknown, context?: unknown): void {
     this.logger.trace({ event: 'framework', context }, String(message));
   }
+}
+
+/** The ids by which log lines and traces are joined, as OpenTelemetry spells them. */
+function traceIds(): object {
+  const context = trace.getActiveSpan()?.spanContext();
+  return context && isSpanContextValid(context) ? { trace_id: context.traceId, span_id: context.spanId } : {};
 }
 
 function describeError(cause: unknown, depth = 0): unknown {

@@ -1,5 +1,6 @@
 import { metrics, type Attributes, type Counter, type Histogram, type ObservableGauge } from '@opentelemetry/api';
-import { METRICS, type MetricDefinition, type MetricKey } from './metric-catalogue.js';
+import { METRICS, type MetricKey } from './metric-catalogue.js';
+import type { MetricDefinition } from './metric-definition.js';
 
 type KeysOf<Kind extends MetricDefinition['kind']> = {
   [K in MetricKey]: (typeof METRICS)[K]['kind'] extends Kind ? K : never;

@@ -1,31 +1,8 @@
-/** How a number behaves over time. A gauge is read when it is scraped. */
-export type MetricKind = 'counter' | 'gauge' | 'histogram';
+import { KV_METRICS } from './kv-metrics.js';
+import { TOKENS, TOKEN_GAP_SECONDS, WAIT_SECONDS, type MetricDefinition } from './metric-definition.js';
 
-export interface MetricDefinition {
-  name: string;
-  kind: MetricKind;
-  /** UCUM unit; `1` for shares and counts. */
-  unit: string;
-  help: string;
-  /** What to do when it looks wrong. */
-  action: string;
-  labels: readonly string[];
-  /** The name that existing dashboards for vLLM read; the same samples appear under it. */
-  alias?: string;
-  buckets?: readonly number[];
-}
-
-/** Wide on purpose: a prompt of a million tokens may take the better part of an hour to first token. */
-const WAIT_SECONDS = [
-  0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560,
-];
-const TOKEN_GAP_SECONDS = [
-  0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2.5, 5, 10, 20, 40, 80,
-];
-const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576];
-
-/** Every metric of the suite. A name here is recorded somewhere; docs/metrics.md is generated from this table. */
-export const METRICS = {
+/** What requests, the engine and the router do. */
+const SERVING_METRICS = {
   requestsRunning: {
     name: 'longhaul_num_requests_running',
     alias: 'vllm:num_requests_running',
@@ -254,6 +231,35 @@ export const METRICS = {
     action: "0: look at the worker's /health and the worker-unreachable log lines.",
     labels: [],
   },
+  promptTokensCached: {
+    name: 'longhaul_prompt_tokens_cached_total',
+    alias: 'vllm:prompt_tokens_cached_total',
+    kind: 'counter',
+    unit: '{token}',
+    help: 'Prompt tokens that were not computed because their KV was there.',
+    action: 'Its share of prompt_tokens_total is what caching saves.',
+    labels: ['model_name'],
+  },
+  cacheConfig: {
+    name: 'longhaul_cache_config_info',
+    alias: 'vllm:cache_config_info',
+    kind: 'gauge',
+    unit: '1',
+    help: 'Always 1; the labels say how the KV pool is laid out.',
+    action: 'Compare workers that should be alike.',
+    labels: ['model_name', 'block_size', 'num_gpu_blocks', 'cache_dtype'],
+  },
+  stepAge: {
+    name: 'longhaul_step_age_seconds',
+    kind: 'gauge',
+    unit: 's',
+    help: 'How long the engine step has been running that runs now; 0 between steps.',
+    action: 'Past --step-timeout-ms the worker is not live and has to be restarted.',
+    labels: ['model_name'],
+  },
 } as const satisfies Record<string, MetricDefinition>;
+
+/** Every metric of the suite; docs/metrics.md is generated from this table. */
+export const METRICS = { ...SERVING_METRICS, ...KV_METRICS } as const;
 
 export type MetricKey = keyof typeof METRICS;

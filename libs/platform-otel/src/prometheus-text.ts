@@ -1,5 +1,6 @@
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
-import { METRICS, type MetricDefinition } from './metric-catalogue.js';
+import { METRICS } from './metric-catalogue.js';
+import type { MetricDefinition } from './metric-definition.js';
 
 type ResourceMetrics = Parameters<PrometheusSerializer['serialize']>[0];
 

@@ -1,5 +1,6 @@
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
+import { otlpMetricReader } from './otlp-metrics.js';
 import { prometheusText } from './prometheus-text.js';
 
 export interface TelemetryOptions {
@@ -21,7 +22,10 @@ let current: Telemetry | undefined;
 
 /**
  * Starts OpenTelemetry once per process; later calls return the first result. Spans leave the process only where
- * OTEL_EXPORTER_OTLP_ENDPOINT (or its traces form) is set; metrics wait to be scraped.
+ * OTEL_EXPORTER_OTLP_ENDPOINT (or its traces form) is set, metrics where it or its metrics form is; metrics can be
+ * scraped in any case.
+ *
+ * @throws AppError `CONFIG_INVALID` for an OTLP setting of metrics that is not supported.
  */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   current ??= createTelemetry(options);
@@ -32,11 +36,12 @@ function createTelemetry(options: TelemetryOptions): Telemetry {
   const env = options.env ?? process.env;
   const reader = new PrometheusExporter({ preventServerStart: true });
   const otlp = env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
+  const push = otlpMetricReader(env);
   const spanProcessors = options.spanProcessors ?? (otlp ? undefined : []);
   const sdk = new NodeSDK({
     serviceName: env['OTEL_SERVICE_NAME'] ?? options.serviceName,
     autoDetectResources: false,
-    metricReaders: [reader],
+    metricReaders: push ? [reader, push] : [reader],
     logRecordProcessors: [],
     ...(spanProcessors ? { spanProcessors } : {}),
   });
