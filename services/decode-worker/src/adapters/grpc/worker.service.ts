@@ -50,12 +50,13 @@ async function* generate(
   } catch (error) {
     const known = AppError.from(error);
     outcome = known.reason;
-    if (known.code === 'INTERNAL') parts.log.failure('request-failed', known.cause ?? known, { requestId });
+    if (known.code === 'INTERNAL')
+      inSpan(span, () => parts.log.failure('request-failed', known.cause ?? known, { requestId }));
     throw known;
   } finally {
     if (call.signal.aborted) outcome = AppError.from(call.signal.reason).reason;
     span.end(outcome === 'OK' ? undefined : outcome);
-    parts.log.info('request-finished', { requestId, traceId: span.traceId, outcome });
+    inSpan(span, () => parts.log.info('request-finished', { requestId, outcome }));
   }
 }
 

@@ -72,7 +72,8 @@ async function* generate(
   } catch (error) {
     const known = withWireField(AppError.from(error));
     outcome = known.reason;
-    if (known.code === 'INTERNAL') parts.log.failure('request-failed', known.cause ?? known, { requestId });
+    if (known.code === 'INTERNAL')
+      inSpan(span, () => parts.log.failure('request-failed', known.cause ?? known, { requestId }));
     throw known;
   } finally {
     lease.release();
@@ -80,7 +81,7 @@ async function* generate(
     if (outcome === 'CANCELLED') parts.observer.clientLost('DISCONNECTED');
     if (outcome === 'CLIENT_STALLED') parts.observer.clientLost('STALLED');
     span.end(outcome === 'OK' ? undefined : outcome);
-    parts.log.info('request-finished', { requestId, traceId: span.traceId, outcome, stream: true });
+    inSpan(span, () => parts.log.info('request-finished', { requestId, outcome, stream: true }));
   }
 }
 

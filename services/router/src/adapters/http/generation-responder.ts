@@ -41,15 +41,17 @@ export class GenerationResponder {
   }
 
   /** Rejects while nothing has been sent; later failures become the stream's last event. */
-  async respond(exchange: Exchange, job: GenerationJob): Promise<void> {
+  respond(exchange: Exchange, job: GenerationJob): Promise<void> {
+    return inSpan(exchange.context.span, () => this.answer(exchange, job));
+  }
+
+  private async answer(exchange: Exchange, job: GenerationJob): Promise<void> {
     const { requestId, span } = exchange.context;
     const startMs = performance.now();
     let outcome = 'OK';
     try {
-      const starting = inSpan(span, () =>
-        Promise.all(job.commands.map((command) => this.generation.start(command, exchange.signal))),
-      );
-      const started = await untilAborted(starting, exchange.signal);
+      const starting = job.commands.map((command) => this.generation.start(command, exchange.signal));
+      const started = await untilAborted(Promise.all(starting), exchange.signal);
       const merged = mergeEvents(started.map((generation) => generation.events));
       const events = eachUntilAborted(merged, exchange.signal);
       const format = job.format(started);
@@ -67,9 +69,9 @@ export class GenerationResponder {
       if (!exchange.reply.raw.headersSent && !exchange.reply.raw.destroyed) throw known;
       exchange.reply.hijack();
     } finally {
-      span.end(outcome === 'OK' ? undefined : outcome);
       const durationMs = Math.round(performance.now() - startMs);
-      this.log.info('request-finished', { requestId, traceId: span.traceId, outcome, durationMs, stream: job.stream });
+      this.log.info('request-finished', { requestId, outcome, durationMs, stream: job.stream });
+      span.end(outcome === 'OK' ? undefined : outcome);
     }
   }
 

@@ -10,6 +10,7 @@ export function meteredObserver(): RequestObserver {
     requestFinished(model, usage, totalS) {
       const labels = { model_name: model };
       count('promptTokens', usage.promptTokens, labels);
+      count('promptTokensCached', usage.cachedTokens, labels);
       count('generationTokens', usage.completionTokens, labels);
       record('requestPromptTokens', usage.promptTokens, labels);
       record('requestGenerationTokens', usage.completionTokens, labels);
