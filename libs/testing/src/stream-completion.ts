@@ -5,6 +5,8 @@ export interface StreamedChoice {
   text: string;
   /** Texts of the tokens, where the request asked for logprobs. */
   tokens: string[];
+  /** Their log-probabilities, to the last bit. */
+  logprobs: (number | null)[];
   finishReason: string | null;
 }
 
@@ -12,7 +14,7 @@ interface Chunk {
   choices: {
     index: number;
     text: string;
-    logprobs?: { tokens: string[] } | null;
+    logprobs?: { tokens: string[]; token_logprobs: (number | null)[] } | null;
     finish_reason: string | null;
   }[];
   error?: { message: string };
@@ -55,9 +57,10 @@ export async function streamCompletion(
 function addChunk(choices: StreamedChoice[], chunk: Chunk): void {
   if (chunk.error) throw new Error(chunk.error.message);
   for (const { index, text, logprobs, finish_reason } of chunk.choices) {
-    const choice = (choices[index] ??= { text: '', tokens: [], finishReason: null });
+    const choice = (choices[index] ??= { text: '', tokens: [], logprobs: [], finishReason: null });
     choice.text += text;
     choice.tokens.push(...(logprobs?.tokens ?? []));
+    choice.logprobs.push(...(logprobs?.token_logprobs ?? []));
     choice.finishReason = finish_reason ?? choice.finishReason;
   }
 }

@@ -19,8 +19,8 @@ export function parseOptions(args: readonly string[]): SoakOptions {
     options: {
       minutes: { type: 'string', default: '10' },
       streams: { type: 'string', default: '32' },
-      weights: { type: 'string', default: 'f32' },
-      'kv-cache-dtype': { type: 'string', default: 'f32' },
+      weights: { type: 'string', default: 'int8' },
+      'kv-cache-dtype': { type: 'string', default: 'bf16' },
       'kv-cache-tokens': { type: 'string', default: '4096' },
       seed: { type: 'string', default: '1' },
     },
