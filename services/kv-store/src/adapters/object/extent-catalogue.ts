@@ -6,6 +6,8 @@ export interface Extent {
   readonly name: string;
   readonly bytes: number;
   readonly createdUnixMs: number;
+  /** [begin, end) of the leads of all its objects. */
+  readonly leads: readonly [number, number];
   /** By key name. */
   readonly live: Map<string, Located>;
   /** Keys that are in it and no longer wanted, in the order of removal. */
@@ -17,13 +19,8 @@ export interface Extent {
 }
 
 /** Where one object is. */
-export interface Located {
-  readonly key: Uint8Array;
+export interface Located extends ExtentEntry {
   readonly extent: Extent;
-  readonly offset: number;
-  readonly length: number;
-  readonly storedUnixMs: number;
-  readonly crc32c: number;
 }
 
 /** A key as a map's key: one character a byte. */
@@ -69,7 +66,11 @@ export class ExtentCatalogue {
     const known = this.#extents.get(name);
     if (known) return known;
     const bytes = entries.reduce((sum, { length }) => sum + extentShare(length), FOOTER_BYTES);
-    const extent: Extent = { name, bytes, createdUnixMs, live: new Map(), removed: [], liveBytes: 0, readers: 0 };
+    const leads = leadsOf(entries);
+    const extent: Extent = {
+      ...{ name, bytes, createdUnixMs, leads },
+      ...{ live: new Map(), removed: [], liveBytes: 0, readers: 0 },
+    };
     this.#extents.set(name, extent);
     this.#bytes += bytes;
     for (const entry of entries) {
@@ -148,6 +149,14 @@ export class ExtentCatalogue {
 }
 
 function locate(entry: ExtentEntry, extent: Extent): Located {
-  const { key, offset, length, storedUnixMs, crc32c } = entry;
-  return { key, extent, offset, length, storedUnixMs, crc32c };
+  return { ...entry, extent };
+}
+
+function leadsOf(entries: readonly ExtentEntry[]): readonly [number, number] {
+  let [begin, end] = [Infinity, 0];
+  for (const { leadOffset, leadBytes } of entries) {
+    begin = Math.min(begin, leadOffset);
+    end = Math.max(end, leadOffset + leadBytes);
+  }
+  return [Math.min(begin, end), end];
 }

@@ -12,21 +12,22 @@ function objects(...lengths: number[]): ExtentObject[] {
 
 function decode(body: Uint8Array) {
   const footer = decodeFooter(body.subarray(-FOOTER_BYTES), body.length, crc32cTable);
-  const index = body.subarray(footer.indexOffset, footer.indexOffset + footer.indexBytes);
+  const index = body.subarray(footer.indexOffset, footer.indexOffset + footer.entries * 80);
   return { footer, entries: decodeIndex(index, footer, crc32cTable) };
 }
 
 describe('an extent', () => {
   it('says by its end what is where in it', () => {
-    const packed = objects(1, 64, 65, 1000, 0);
+    const packed = objects(1, 64, 65, 1000, 0, 100_000);
     const { body, entries } = encodeExtent(packed, 12_345, crc32cTable);
     const decoded = decode(body);
-    expect(decoded.footer).toMatchObject({ entries: 5, extentBytes: body.length, createdUnixMs: 12_345 });
+    expect(decoded.footer).toMatchObject({ entries: 6, extentBytes: body.length, createdUnixMs: 12_345 });
     expect(decoded.entries).toEqual(entries);
-    decoded.entries.forEach(({ offset, length, lead, key, storedUnixMs }, i) => {
+    decoded.entries.forEach(({ offset, length, leadOffset, leadBytes, key, storedUnixMs }, i) => {
       const { object } = packed[i] as ExtentObject;
       expect(body.subarray(offset, offset + length)).toEqual(object);
-      expect(lead).toEqual(object.subarray(0, 256));
+      expect(leadBytes).toBe(Math.min(8192, length >>> 3));
+      expect(body.subarray(leadOffset, leadOffset + leadBytes)).toEqual(object.subarray(0, leadBytes));
       expect(key).toEqual(packed[i]?.key);
       expect(storedUnixMs).toBe(2 ** 41 + i);
     });

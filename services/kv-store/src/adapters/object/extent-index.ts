@@ -1,10 +1,17 @@
 import type { Checksum } from '@longhaul/kv-core';
-import { decodeFooter, decodeIndex, FOOTER_BYTES, type ExtentEntry, type ExtentFooter } from './extent-format.js';
+import {
+  decodeFooter,
+  decodeIndex,
+  ENTRY_BYTES,
+  FOOTER_BYTES,
+  type ExtentEntry,
+  type ExtentFooter,
+} from './extent-format.js';
 import type { ObjectBucket } from './object-bucket.js';
 import { tierErrors } from './tier-errors.js';
 
-/** The end of an extent that is read at first; holds footer and index of some 200 objects. */
-const TAIL_BYTES = 64 * 1024;
+/** The end of an extent that is read at first; holds footer and index of 101 objects. */
+const TAIL_BYTES = 8 * 1024;
 
 export interface ExtentIndex {
   readonly footer: ExtentFooter;
@@ -30,7 +37,7 @@ export async function readExtentIndex(
   const footer = decodeFooter(tail.subarray(tail.length - FOOTER_BYTES), bytes, checksum);
   let index = tail.subarray(Math.max(0, footer.indexOffset - tailAt), tail.length - FOOTER_BYTES);
   if (footer.indexOffset < tailAt) {
-    index = new Uint8Array(footer.indexBytes);
+    index = new Uint8Array(footer.entries * ENTRY_BYTES);
     await bucket.read(name, footer.indexOffset, index);
   }
   return { footer, entries: decodeIndex(index, footer, checksum) };

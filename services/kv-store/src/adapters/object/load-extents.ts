@@ -1,7 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 import type { Checksum } from '@longhaul/kv-core';
 import { keyName, type ExtentCatalogue } from './extent-catalogue.js';
-import { readExtentIndex, type ExtentIndex } from './extent-index.js';
+import { readExtentIndex } from './extent-index.js';
 import { extentOfRemovals, kindOf } from './extent-name.js';
 import type { ListedObject, ObjectBucket } from './object-bucket.js';
 import { decodeRemovals, MAX_REMOVAL_LIST_BYTES } from './removal-list.js';
@@ -16,8 +16,6 @@ export interface LoadContext {
   readonly bucket: ObjectBucket;
   readonly catalogue: ExtentCatalogue;
   readonly checksum: Checksum;
-  /** Told of each extent that was read. */
-  readonly onIndex: (index: ExtentIndex) => void;
 }
 
 const PARALLEL = 8;
@@ -41,10 +39,9 @@ export async function loadExtents(context: LoadContext): Promise<LoadReport> {
   return report;
 }
 
-async function loadExtent({ bucket, catalogue, checksum, onIndex }: LoadContext, extent: ListedObject): Promise<void> {
-  const index = await readExtentIndex(bucket, extent, checksum);
-  catalogue.add(extent.name, index.footer.createdUnixMs, index.entries);
-  onIndex(index);
+async function loadExtent({ bucket, catalogue, checksum }: LoadContext, extent: ListedObject): Promise<void> {
+  const { footer, entries } = await readExtentIndex(bucket, extent, checksum);
+  catalogue.add(extent.name, footer.createdUnixMs, entries);
 }
 
 async function applyRemovals({ bucket, catalogue, checksum }: LoadContext, list: ListedObject): Promise<void> {

@@ -21,6 +21,8 @@ export interface ObjectTierOptions {
   readonly maxWaitingReads?: number;
   /** A longer read is split into parts of this size, which are fetched in parallel. */
   readonly partBytes?: number;
+  /** Most bytes of block heads that are kept in memory. */
+  readonly leadCacheBytes?: number;
   /** An extent with a smaller share of live bytes is rewritten. */
   readonly rewriteBelow?: number;
   /** The same once 90 % of the limit are in use: removing must then make room. */
@@ -41,6 +43,7 @@ export const DEFAULT_OBJECT_TIER = {
   reads: 16,
   maxWaitingReads: 1_024,
   partBytes: 4 * 2 ** 20,
+  leadCacheBytes: 16 * 2 ** 20,
   rewriteBelow: 0.25,
   rewriteBelowWhenFull: 0.75,
   probeMs: 5_000,
@@ -62,6 +65,7 @@ export interface ObjectTierStats {
   readonly uploadsRunning: number;
   readonly readsRunning: number;
   readonly readsWaiting: number;
+  readonly leadCacheBytes: number;
   /** Extents that are deleted once nobody reads them, or once the store can be written to. */
   readonly doomedBytes: number;
   /** Extents whose removed keys are only known in memory: they would come back with a restart now. */

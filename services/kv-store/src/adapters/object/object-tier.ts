@@ -32,7 +32,7 @@ export class ObjectTier implements BlockTier {
   readonly #bucket: ObjectBucket;
   readonly #health: TierHealth;
   readonly #catalogue = new ExtentCatalogue();
-  readonly #leads = new LeadCache();
+  readonly #leads: LeadCache;
   readonly #packer: ExtentPacker;
   readonly #retirer: ExtentRetirer;
   readonly #reads: Gate;
@@ -59,6 +59,7 @@ export class ObjectTier implements BlockTier {
     const store = (group: string, objects: readonly PendingObject[]) => this.#store(group, objects);
     this.#packer = new ExtentPacker({ ...all, store });
     this.#retirer = this.#createRetirer();
+    this.#leads = new LeadCache(all.leadCacheBytes, all.checksum, (...part) => this.#readPart(...part));
   }
 
   /**
@@ -111,9 +112,9 @@ export class ObjectTier implements BlockTier {
     if (!located) throw tierErrors.notFound('The block is not in the object tier.');
     if (offset < 0 || length < 0 || offset + length > located.length)
       throw invalidArgument('length', `Bytes ${offset} to ${offset + length} are not in a block of ${located.length}.`);
-    const lead = this.#leads.take(key, offset, length);
-    if (lead) return lead;
-    return length === located.length ? this.#readWhole(located) : this.#readRange(located, offset, length);
+    if (length === located.length) return this.#readWhole(located);
+    const lead = await this.#leads.read(located, offset, length);
+    return lead ?? this.#readPart(located.extent, located.offset + offset, length);
   }
 
   has(key: Uint8Array): boolean {
@@ -128,7 +129,6 @@ export class ObjectTier implements BlockTier {
     const touched = new Set<Extent>();
     for (const key of keys) {
       this.#packer.unwant(key);
-      this.#leads.drop(key);
       const extent = this.#catalogue.remove(key);
       if (extent) touched.add(extent);
     }
@@ -166,6 +166,7 @@ export class ObjectTier implements BlockTier {
       uploadsRunning: this.#packer.uploadsRunning,
       readsRunning: this.#reads.running,
       readsWaiting: this.#reads.waiting,
+      leadCacheBytes: this.#leads.bytes,
       doomedBytes: this.#retirer.doomedBytes,
       unsavedExtents: this.#retirer.unsavedExtents,
       damagedExtents: this.#damaged.damaged,
@@ -179,22 +180,20 @@ export class ObjectTier implements BlockTier {
   }
 
   async #readWhole(located: Located): Promise<Uint8Array> {
-    const bytes = await this.#readRange(located, 0, located.length);
+    const bytes = await this.#readPart(located.extent, located.offset, located.length);
     if (this.#options.checksum(bytes) === located.crc32c) return bytes;
     this.#corruptReads++;
     throw tierErrors.corrupt('A block in the object tier contradicts its checksum.');
   }
 
-  async #readRange(located: Located, offset: number, length: number): Promise<Uint8Array> {
-    const { extent } = located;
+  async #readPart(extent: Extent, offset: number, length: number): Promise<Uint8Array> {
     const { partBytes } = this.#options;
     const bytes = new Uint8Array(length);
     extent.readers++;
     try {
       const parts = Array.from({ length: Math.ceil(length / partBytes) }, (_, i) => {
         const into = bytes.subarray(i * partBytes, (i + 1) * partBytes);
-        const at = located.offset + offset + i * partBytes;
-        return this.#reads.run(() => this.#bucket.read(extent.name, at, into));
+        return this.#reads.run(() => this.#bucket.read(extent.name, offset + i * partBytes, into));
       });
       await Promise.all(parts);
       return bytes;
@@ -209,7 +208,7 @@ export class ObjectTier implements BlockTier {
   /** An extent that somebody else deleted (lifecycle rule, another store) is forgotten: a miss, not a fault. */
   #explain(extent: Extent, error: unknown): unknown {
     if (!AppError.isInstance(error)) return error;
-    if (error.reason === 'KV_NOT_FOUND') for (const key of this.#catalogue.forget(extent)) this.#leads.drop(key);
+    if (error.reason === 'KV_NOT_FOUND') this.#catalogue.forget(extent);
     if (error.reason === 'KV_CORRUPT') this.#corruptReads++;
     return error;
   }
@@ -252,8 +251,7 @@ export class ObjectTier implements BlockTier {
   async #load(): Promise<void> {
     if (this.#loaded) return;
     const { checksum, onFound } = this.#options;
-    const onIndex = ({ entries }: { entries: Parameters<LeadCache['keep']>[0] }) => this.#leads.keep(entries);
-    this.#damaged = await loadExtents({ bucket: this.#raw, catalogue: this.#catalogue, checksum, onIndex });
+    this.#damaged = await loadExtents({ bucket: this.#raw, catalogue: this.#catalogue, checksum });
     this.#loaded = true;
     if (this.#opened) onFound();
   }
