@@ -31,7 +31,7 @@ const boundaries = {
       ...mayDependOn('type:adapter', 'type:kernel', 'type:contracts', 'type:core', 'type:testing'),
       bannedExternalImports: FRAMEWORKS,
     },
-    mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform'),
+    mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform', 'type:testing'),
     mayDependOn('type:client', 'type:kernel', 'type:contracts', 'type:core', 'type:platform', 'type:testing'),
     mayDependOn('type:testing', 'type:kernel', 'type:contracts', 'type:core', 'type:native'),
     mayDependOn(
