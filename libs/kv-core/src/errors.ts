@@ -73,4 +73,26 @@ export const kvErrors = {
       message: `The block index holds ${limit} blocks, as many as it may. Evict first.`,
       details: { limit },
     }),
+  blockExists: (): AppError =>
+    new AppError({
+      code: 'ALREADY_EXISTS',
+      reason: 'KV_BLOCK_EXISTS',
+      message: 'The index holds a block of this key.',
+    }),
+  /** A block that something stands on cannot go. */
+  blockInUse: (): AppError =>
+    new AppError({
+      code: 'FAILED_PRECONDITION',
+      reason: 'KV_BLOCK_IN_USE',
+      retry: 'same',
+      message: 'The block has children or leases.',
+    }),
+  tooManyLeases: (limit: number): AppError =>
+    new AppError({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'KV_BUSY',
+      retry: 'same',
+      message: `The block has ${limit} leases, as many as it may.`,
+      details: { limit },
+    }),
 };
