@@ -1,0 +1,71 @@
+import type { AppError } from '@longhaul/kernel';
+import { clientErrors, meansGone } from './client-errors.js';
+import type { BreakerOptions } from './options.js';
+
+/** `closed`: calls go through. `open`: calls fail at once while probes look for the store. */
+export type BreakerState = 'closed' | 'open';
+
+/**
+ * Makes a dead store cost its users nothing: from the first refused connection, or a few missed deadlines in a row, calls
+ * fail at once. Probes in the background, at growing intervals, find out when it is back.
+ */
+export class Breaker {
+  private missed = 0;
+  private timer: NodeJS.Timeout | null = null;
+  private pauseMs: number;
+  private disposed = false;
+
+  constructor(
+    private readonly options: BreakerOptions,
+    private readonly probe: () => Promise<boolean>,
+  ) {
+    this.pauseMs = options.probeMs;
+  }
+
+  get state(): BreakerState {
+    return this.timer ? 'open' : 'closed';
+  }
+
+  /** @throws AppError `KV_STORE_UNAVAILABLE` while open. */
+  pass(): void {
+    if (this.timer) throw clientErrors.unavailable('The KV store does not answer; it is probed in the background.');
+  }
+
+  succeeded(): void {
+    this.missed = 0;
+  }
+
+  failed(error: AppError): void {
+    if (error.code === 'DEADLINE_EXCEEDED') this.missed++;
+    else if (!meansGone(error)) return;
+    if (meansGone(error) || this.missed >= this.options.failures) this.open();
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    if (this.timer) clearTimeout(this.timer);
+  }
+
+  private open(): void {
+    if (this.timer || this.disposed) return;
+    this.pauseMs = this.options.probeMs;
+    this.schedule();
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => void this.look(), this.pauseMs);
+    this.timer.unref();
+  }
+
+  private async look(): Promise<void> {
+    const back = await this.probe().catch(() => false);
+    if (this.disposed) return;
+    if (back) {
+      this.timer = null;
+      this.missed = 0;
+      return;
+    }
+    this.pauseMs = Math.min(this.pauseMs * 2, this.options.maxProbeMs);
+    this.schedule();
+  }
+}

@@ -1,0 +1,160 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { kvstoreV1 } from '@longhaul/contracts';
+import { AppError } from '@longhaul/kernel';
+import {
+  asBuffer,
+  decodeFailure,
+  decodeGet,
+  encodePut,
+  FRAME_SLACK_BYTES,
+  FrameKind,
+  FrameSocket,
+  type EncodedMessage,
+} from '@longhaul/kv-wire';
+import type { BulkCall, GetCall, PutCall } from './bulk-transport.js';
+import type { CallScope } from './call-scope.js';
+import { clientErrors } from './client-errors.js';
+import type { CompleteOptions } from './options.js';
+
+export interface ChannelAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly token: Uint8Array;
+}
+
+interface Codec<In, Out> {
+  readonly kind: FrameKind;
+  decode(body: Buffer): In;
+  encode(message: Out): EncodedMessage;
+}
+
+const NOTHING = new Uint8Array(0);
+const WINDOW_FRAMES = 4;
+
+const PUT: Codec<kvstoreV1.PutResponse, kvstoreV1.PutRequest> = {
+  kind: FrameKind.put,
+  decode: (body) => kvstoreV1.PutResponse.decode(body),
+  encode: encodePut,
+};
+const GET: Codec<kvstoreV1.GetResponse, kvstoreV1.GetRequest> = {
+  kind: FrameKind.get,
+  decode: decodeGet,
+  encode: (message) => ({ prefix: asBuffer(kvstoreV1.GetRequest.encode(message).finish()), payload: NOTHING }),
+};
+
+/** One connection to the store's data port, for one operation at a time. */
+export class ClientChannel {
+  private operation = 0;
+  private receiving = false;
+
+  private constructor(
+    private readonly frames: FrameSocket,
+    /** Given back by an operation that left the channel usable. */
+    private readonly onIdle: (channel: ClientChannel) => void,
+  ) {}
+
+  /** Connects and shows the token. @throws AppError `KV_STORE_UNAVAILABLE`, or what ended the scope. */
+  static async open(
+    address: ChannelAddress,
+    options: CompleteOptions,
+    onIdle: (channel: ClientChannel) => void,
+  ): Promise<ClientChannel> {
+    const window = options.limits.maxFrameBytes * WINDOW_FRAMES;
+    const frames = new FrameSocket({
+      checksum: options.checksum,
+      maxBodyBytes: options.limits.maxFrameBytes + FRAME_SLACK_BYTES,
+      receiveWindowBytes: window,
+      sendWindowBytes: window,
+    });
+    const timer = setTimeout(() => frames.destroy(clientErrors.deadline()), options.deadlines.controlMs);
+    try {
+      frames.attach(await connected(address, options, frames), options.tls !== undefined);
+      await frames.send({ kind: FrameKind.hello, operation: 0, prefix: address.token, payload: NOTHING });
+      const answer = await frames.receive();
+      if (answer?.kind === FrameKind.failure) throw decodeFailure(answer.body);
+      if (answer?.kind !== FrameKind.ready) throw clientErrors.unavailable('The data channel was refused.');
+      return new ClientChannel(frames, onIdle);
+    } catch (error) {
+      frames.destroy();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  get usable(): boolean {
+    return this.frames.closedBy === null && !this.receiving;
+  }
+
+  openPut(scope: CallScope): PutCall {
+    return this.start(PUT, scope);
+  }
+
+  openGet(scope: CallScope): GetCall {
+    return this.start(GET, scope);
+  }
+
+  destroy(error?: AppError): void {
+    this.frames.destroy(error);
+  }
+
+  private start<In, Out>(codec: Codec<In, Out>, scope: CallScope): BulkCall<In, Out> {
+    const operation = ++this.operation;
+    const abort = () => this.destroy(AppError.from(scope.signal.reason));
+    if (scope.signal.aborted) abort();
+    else scope.signal.addEventListener('abort', abort, { once: true });
+    const leave = () => {
+      scope.signal.removeEventListener('abort', abort);
+      this.onIdle(this);
+    };
+    return {
+      link: {
+        receive: () => this.next(codec, operation),
+        send: (message) => this.frames.send({ kind: codec.kind, operation, ...codec.encode(message) }),
+        flush: () => this.frames.flush(),
+      },
+      end: leave,
+      cancel: () => {
+        // A read under way cannot be taken back: the channel goes with it.
+        if (this.receiving) this.destroy(clientErrors.cancelled());
+        const parts = { kind: FrameKind.cancel, operation, prefix: NOTHING, payload: NOTHING };
+        this.frames.send(parts).catch(() => undefined);
+        leave();
+      },
+    };
+  }
+
+  private async next<In>(codec: Codec<In, never>, operation: number): Promise<In | null> {
+    this.receiving = true;
+    try {
+      for (;;) {
+        const frame = await this.frames.receive();
+        if (frame === null) return null;
+        // Of an operation that was given up.
+        if (frame.operation !== operation) continue;
+        if (frame.kind === FrameKind.failure) throw decodeFailure(frame.body);
+        if (frame.kind !== codec.kind) throw clientErrors.protocol('A frame belongs to another kind of operation.');
+        return codec.decode(frame.body);
+      }
+    } finally {
+      this.receiving = false;
+    }
+  }
+}
+
+function connected(address: ChannelAddress, options: CompleteOptions, frames: FrameSocket): Promise<Socket> {
+  const { host, port } = address;
+  const { tls } = options;
+  return new Promise((resolve, reject) => {
+    const socket = tls
+      ? connectTls({ host, port, ...tls, servername: /^[\d.:]+$/.test(host) ? '' : host })
+      : connect({ host, port, onread: frames.onread() });
+    socket.once('error', (cause) => reject(clientErrors.unavailable('The data channel cannot be opened.', cause)));
+    socket.once(tls ? 'secureConnect' : 'connect', () => resolve(socket));
+    setTimeout(
+      () => reject(clientErrors.unavailable('The data channel cannot be opened.')),
+      options.deadlines.controlMs,
+    ).unref();
+  });
+}
