@@ -62,3 +62,4 @@ export {
   toWatch,
 } from './requests.js';
 export type { GetFlow } from './requests.js';
+export { KV_STORE_DEFINITION, KV_STORE_SERVICE } from './service-definition.js';
