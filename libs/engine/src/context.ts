@@ -1,5 +1,6 @@
 import type { EngineLimits } from './limits.js';
 import type { EngineObserver } from './observer.js';
+import type { PrefixStoreOptions } from './store/store-options.js';
 import type { Clock, Detokenize, ModelFacts, ModelRunner, OpenStopMatcher, RopeTables } from './ports.js';
 
 /** Everything the engine works with; given once, never swapped. */
@@ -12,6 +13,8 @@ export interface EngineOptions {
   limits: EngineLimits;
   clock?: Clock;
   observer?: EngineObserver;
+  /** Keeps KV beyond the engine's life; null or absent: none. Needs prefix caching. */
+  store?: PrefixStoreOptions | null;
 }
 
 /** The options with their defaults filled in. */

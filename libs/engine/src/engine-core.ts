@@ -18,10 +18,17 @@ import { Scheduler } from './scheduler/scheduler.js';
 import { openRequest } from './sequence/open-request.js';
 import type { RequestState } from './sequence/request-state.js';
 import type { Sequence } from './sequence/sequence.js';
+import { StoredPrefixes, type StoreActivity } from './store/stored-prefixes.js';
+import { WakeUp } from './wake-up.js';
 import { takeSnapshot, type EngineSnapshot } from './snapshot.js';
 import { StepCommit } from './step/step-commit.js';
 import { StepTransaction } from './step/step-transaction.js';
 import { EventBuffer } from './stream/event-buffer.js';
+
+/** Longest time without a look at deadlines while nothing can be computed. */
+const IDLE_LOOK_MS = 50;
+/** Sealed blocks are written for so long after the last request. */
+const DEFAULT_FLUSH_MS = 10_000;
 
 type Mode = 'serving' | 'draining' | 'closed' | 'failed';
 
@@ -34,20 +41,30 @@ export class EngineCore implements Engine {
   readonly #requests = new Map<string, RequestState>();
   readonly #retryHint = new RetryHint();
   #mode: Mode = 'serving';
+  readonly #store: StoredPrefixes | null;
+  readonly #wake = new WakeUp();
   #failures = 0;
   #loop: Promise<void> | null = null;
 
   constructor(options: EngineOptions) {
     checkLimits(options.limits);
-    this.#context = { clock: systemClock, observer: {}, ...options };
+    this.#context = { clock: systemClock, observer: {}, store: null, ...options };
     const { runner, limits } = this.#context;
     this.#blocks = new BlockManager(runner, limits);
-    this.#scheduler = new Scheduler(limits, this.#blocks, {
-      admitted: (sequence, cachedTokens) => this.#onAdmitted(sequence, cachedTokens),
-      preempted: (sequence, lostTokens) => this.#onPreempted(sequence, lostTokens),
+    this.#store = this.#openStore();
+    this.#scheduler = new Scheduler(limits, {
+      blocks: this.#blocks,
+      loader: this.#store,
+      events: {
+        loading: ({ owner }) => (owner.admittedMs ??= this.#context.clock.monotonicMs()),
+        admitted: (sequence, cachedTokens) => this.#onAdmitted(sequence, cachedTokens),
+        preempted: (sequence, lostTokens) => this.#onPreempted(sequence, lostTokens),
+      },
     });
     const parts = { blocks: this.#blocks, scheduler: this.#scheduler };
     const lifecycle = {
+      published: (sequence: Sequence) => this.#store?.offer(sequence),
+      distrusted: (sequence: Sequence) => this.#store?.distrust(sequence),
       finish: (request: RequestState, reasons: readonly FinishReason[]) => this.#finish(request, reasons),
       fail: (request: RequestState, error: AppError) => this.#fail(request, error),
     };
@@ -76,10 +93,14 @@ export class EngineCore implements Engine {
     const { total, active } = this.#blocks.pool.counts();
     return {
       ready: this.#mode === 'serving',
-      running: this.#scheduler.running.length,
+      running: this.#scheduler.running.length + this.#scheduler.loading.size,
       waiting: this.#scheduler.waiting.size,
       kvUsage: active / total,
     };
+  }
+
+  storeActivity(): StoreActivity | null {
+    return this.#store?.activity() ?? null;
   }
 
   snapshot(): EngineSnapshot {
@@ -93,10 +114,19 @@ export class EngineCore implements Engine {
     await this.#loop;
   }
 
-  async close(): Promise<void> {
+  async close(flushTimeoutMs = DEFAULT_FLUSH_MS): Promise<void> {
     if (this.#mode !== 'failed') this.#mode = 'closed';
     this.#failAll(() => engineErrors.closed());
     await this.#loop;
+    await this.#store?.close(flushTimeoutMs);
+  }
+
+  #openStore(): StoredPrefixes | null {
+    const { store, limits, clock, observer } = this.#context;
+    if (store === null || !limits.prefixCaching) return null;
+    const wake = (): void => this.#wake.notify();
+    const defect = (cause: unknown): void => this.#break(cause);
+    return new StoredPrefixes(store, { clock, observer, blocks: this.#blocks, wake, defect });
   }
 
   #assertAcceptable(request: GenerationRequest, signal: AbortSignal | undefined): void {
@@ -137,6 +167,7 @@ export class EngineCore implements Engine {
     for (const sequence of state.sequences) this.#scheduler.waiting.add(sequence);
     const waiting = this.#scheduler.waiting.size;
     notify(() => this.#context.observer.queued?.({ requestId, promptTokens: promptTokenIds.length, waiting }));
+    this.#wake.notify();
     this.#loop ??= this.#runLoop();
   }
 
@@ -156,13 +187,15 @@ export class EngineCore implements Engine {
   async #step(): Promise<void> {
     this.#expire();
     if (this.#requests.size === 0) return;
+    this.#wake.reset();
     const outcome = await this.#transaction.run();
     if (outcome.kind === 'idle') {
-      if (this.#requests.size > 0) throw new Error('requests are waiting but none can be planned');
+      await this.#awaitTransfers();
       return;
     }
     if (outcome.kind === 'committed') {
       this.#failures = 0;
+      this.#store?.observeStep(outcome.stats);
       notify(() => this.#context.observer.step?.(outcome));
       return;
     }
@@ -170,6 +203,16 @@ export class EngineCore implements Engine {
     notify(() => this.#context.observer.step?.({ kind: 'failed', error, sequences, gaveUp: gaveUp.length }));
     for (const sequence of gaveUp) this.#fail(sequence.owner, engineErrors.stepFailed(error));
     if (++this.#failures >= this.#context.limits.maxConsecutiveFailures) this.#break(error);
+  }
+
+  /** There is nothing to compute until a load has ended. Deadlines and new requests are looked at meanwhile. */
+  async #awaitTransfers(): Promise<void> {
+    if (this.#requests.size === 0) return;
+    if (!this.#scheduler.awaitsTransfers) {
+      if (this.#wake.notified) return;
+      throw new Error('requests are waiting but none can be planned');
+    }
+    await this.#wake.wait(IDLE_LOOK_MS);
   }
 
   /** Ends what is past its deadline and what nobody reads. */
@@ -228,6 +271,7 @@ export class EngineCore implements Engine {
   #forget(state: RequestState): void {
     state.ended = true;
     state.detach();
+    this.#wake.notify();
     this.#requests.delete(state.request.requestId);
     for (const sequence of state.sequences) {
       this.#transaction.abandon(sequence);
@@ -237,8 +281,11 @@ export class EngineCore implements Engine {
 
   #onAdmitted(sequence: Sequence, cachedTokens: number): void {
     const { owner } = sequence;
-    if (owner.admittedMs !== null) return;
-    owner.admittedMs = this.#context.clock.monotonicMs();
+    // What a waiting request finds in the pool may lack a write to the store.
+    this.#store?.offer(sequence);
+    if (owner.admissionReported) return;
+    owner.admissionReported = true;
+    owner.admittedMs ??= this.#context.clock.monotonicMs();
     owner.cachedTokens = cachedTokens;
     const queueMs = owner.admittedMs - owner.submittedMs;
     const { requestId, promptTokenIds } = owner.request;

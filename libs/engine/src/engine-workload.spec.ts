@@ -5,6 +5,9 @@ import { engineViolations } from './invariants.js';
 import type { EngineLimits } from './limits.js';
 import { collect, expectedTokens, harness, leaks, prompt, request } from './testing/fixtures.js';
 
+import { MemoryStore, unreachable } from './testing/memory-store.js';
+import { storeHarness } from './testing/store-fixtures.js';
+
 const LAST_SUBMIT = 20;
 
 const limits: fc.Arbitrary<Partial<EngineLimits>> = fc.record({
@@ -30,6 +33,8 @@ const asked = fc.record({
 const workload = fc.record({
   limits,
   requests: fc.array(asked, { minLength: 1, maxLength: 10 }),
+  /** Whether there is a store, and how it behaves. */
+  store: fc.constantFrom('none', 'sound', 'failing', 'damaged', 'slow'),
   failAt: fc.array(fc.nat(80), { maxLength: 2 }),
 });
 
@@ -37,7 +42,8 @@ type Workload = typeof workload extends fc.Arbitrary<infer T> ? T : never;
 
 /** Runs a workload; the invariants are checked in the middle of every step. Returns what went wrong. */
 async function run(load: Workload): Promise<string[]> {
-  const { engine, runner } = harness({ ...load.limits, maxConsecutiveFailures: 50 });
+  const limits = { ...load.limits, maxConsecutiveFailures: 50 };
+  const { engine, runner } = load.store === 'none' ? harness(limits) : storeHarness(storeOf(load.store), { limits });
   const faults: string[] = [];
   const results: Promise<unknown>[] = [];
   const pending = load.requests.map((spec) => ({ spec, controller: new AbortController() }));
@@ -70,7 +76,23 @@ async function run(load: Workload): Promise<string[]> {
     if (step === 0 || engine.load().running === 0) submitDue(step);
     await settled(results);
   }
+  await engine.close(1000);
   return [...faults, ...leaks(engine)];
+}
+
+/** A store that holds the beginnings of the workload's prompts as soon as they have been computed once. */
+function storeOf(kind: Exclude<Workload['store'], 'none'>): MemoryStore {
+  const store = new MemoryStore();
+  let calls = 0;
+  store.before = (what) => {
+    calls++;
+    if (kind === 'slow') return new Promise((resolve) => setTimeout(resolve, calls % 3));
+    if (kind === 'failing' && calls % 5 === 0) return Promise.reject(unreachable());
+    const [object] = store.objects.values();
+    if (kind === 'damaged' && what === 'get' && object !== undefined) object[calls % object.length]! ^= 1;
+    return undefined;
+  };
+  return store;
 }
 
 /** Waits for all promises, those added meanwhile included. */
@@ -98,7 +120,7 @@ describe('any workload', () => {
       fc.asyncProperty(workload, async (load) => {
         expect(await run(load)).toEqual([]);
       }),
-      { numRuns: 40, seed: 20 },
+      { numRuns: 60, seed: 20 },
     );
   });
 });

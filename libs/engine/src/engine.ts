@@ -1,6 +1,7 @@
 import type { BackendLoad, GenerationEvent, GenerationRequest } from '@longhaul/inference';
 import type { EngineOptions } from './context.js';
 import { EngineCore } from './engine-core.js';
+import type { StoreActivity } from './store/stored-prefixes.js';
 import type { EngineSnapshot } from './snapshot.js';
 
 /** Serves one model: many requests at once over one runner and one pool of KV pages. */
@@ -15,12 +16,19 @@ export interface Engine {
    */
   submit(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent>;
   load(): BackendLoad;
+  /** What it does with its store; null without one. */
+  storeActivity(): StoreActivity | null;
   /** The whole state, for invariants and diagnosis; copies everything. */
   snapshot(): EngineSnapshot;
-  /** Takes no more requests; resolves when the last one has ended. */
+  /** Takes no more requests; resolves when the last one has ended. What waits for the store is still being written. */
   drain(): Promise<void>;
-  /** Ends all requests with UNAVAILABLE and resolves when no step is in flight. The runner stays the caller's. */
-  close(): Promise<void>;
+  /**
+   * Ends all requests with UNAVAILABLE and resolves when no step and no transfer is in flight. Runner and store stay
+   * the caller's.
+   *
+   * @param flushTimeoutMs how long sealed blocks may still be written to the store.
+   */
+  close(flushTimeoutMs?: number): Promise<void>;
 }
 
 /** Throws INVALID_ARGUMENT naming the limit that makes no sense. */

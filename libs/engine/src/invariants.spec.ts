@@ -13,7 +13,9 @@ const sound: EngineSnapshot = {
   limits: { ...defaultLimits, pages: 4 },
   pages: { references: [1, 1, 0, 0], cached: [1, 0, 1, 0], free: [3], idle: 1 },
   running: [sequence()],
+  loading: [],
   waiting: [],
+  transfers: [],
   cache: [
     { page: 0, parentPage: null, children: 1 },
     { page: 2, parentPage: 0, children: 0 },
@@ -36,6 +38,9 @@ describe('the invariants', () => {
     ['waits but holds pages', { running: [], waiting: [sequence({ state: 'waiting' })] }],
     ['slots in use', { limits: { ...sound.limits, maxSequences: 0 } }],
     ['miscounts its child blocks', { cache: [...sound.cache].map((node) => ({ ...node, children: 0 })) }],
+    ['2 references, 1 holders', { pages: { ...sound.pages, references: [1, 2, 0, 0] }, transfers: [[0]] }],
+    ['neither sealed nor set aside', { transfers: [[1]] }],
+    ['0 references, 1 holders', { loading: [sequence({ state: 'loading', tokens: 40, computed: 16, pages: [2] })] }],
     ['marked cached', { cache: sound.cache.slice(0, 1).map((node) => ({ ...node, children: 0 })) }],
     [
       'its parent block 2 is idle',

@@ -9,18 +9,18 @@ import type { EngineSnapshot, SequenceSnapshot } from './snapshot.js';
 export function engineViolations(snapshot: EngineSnapshot): string[] {
   return [
     ...pageViolations(snapshot),
-    ...snapshot.running.flatMap(sequenceViolations),
+    ...[...snapshot.running, ...snapshot.loading].flatMap(sequenceViolations),
+    ...transferViolations(snapshot),
     ...snapshot.waiting.filter(({ pages }) => pages.length > 0).map((s) => `${name(s)} waits but holds pages`),
     ...slotViolations(snapshot),
     ...cacheViolations(snapshot),
   ];
 }
 
-function pageViolations({ pages, running, waiting }: EngineSnapshot): string[] {
+function pageViolations({ pages, running, loading, waiting, transfers }: EngineSnapshot): string[] {
   const holders = pages.references.map(() => 0);
-  for (const sequence of [...running, ...waiting]) {
-    for (const page of [...sequence.pages, ...sequence.reserved]) holders[page] = (holders[page] ?? 0) + 1;
-  }
+  const held = [...running, ...loading, ...waiting].map((sequence) => [...sequence.pages, ...sequence.reserved]);
+  for (const page of [...held, ...transfers].flat()) holders[page] = (holders[page] ?? 0) + 1;
   const free = new Set(pages.free);
   const faults: string[] = [];
   if (free.size !== pages.free.length) faults.push('a page is twice in the free list');
@@ -45,8 +45,17 @@ function sequenceViolations(sequence: SequenceSnapshot): string[] {
   return faults;
 }
 
-function slotViolations({ running, limits }: EngineSnapshot): string[] {
-  const slots = running.reduce((sum, sequence) => sum + sequence.slots, 0);
+/** What is being written by a load is nobody else's; what is being read is sealed. */
+function transferViolations({ pages, running, loading, transfers }: EngineSnapshot): string[] {
+  const used = new Set([...running, ...loading].flatMap((s) => [...s.pages, ...s.reserved]));
+  return transfers
+    .flat()
+    .filter((page) => pages.cached[page] !== 1 && (used.has(page) || (pages.references[page] ?? 0) > 1))
+    .map((page) => `page ${page} is being transferred but neither sealed nor set aside`);
+}
+
+function slotViolations({ running, loading, limits }: EngineSnapshot): string[] {
+  const slots = [...running, ...loading].reduce((sum, sequence) => sum + sequence.slots, 0);
   return slots <= limits.maxSequences ? [] : [`${slots} slots in use of ${limits.maxSequences}`];
 }
 

@@ -1,4 +1,6 @@
 import type { AppError } from '@longhaul/kernel';
+import type { LoadOutcome } from './store/prefix-load.js';
+import type { DropReason } from './store/write-behind.js';
 import type { FinishReason, GenerationTimings, GenerationUsage } from '@longhaul/inference';
 
 /** How one attempt at a step ended. */
@@ -13,6 +15,8 @@ export interface StepStats {
   sequences: number;
   prefillTokens: number;
   decodeTokens: number;
+  /** Sum over the prompt tokens of the tokens before each: what attention had to look at. */
+  prefillPairs: number;
   /** Planning, reserving and building the batch. */
   planMs: number;
   /** In the model and in sampling, as the runner measured. */
@@ -39,6 +43,12 @@ export interface EngineObserver {
   interToken?(token: { requestId: string; itlMs: number }): void;
   finished?(request: FinishedRequest): void;
   failed?(request: { requestId: string; error: AppError }): void;
+  /** A sealed block is in the store. `bytes` is 0 when it was there already. */
+  blockStored?(block: { bytes: number; ms: number; alreadyPresent: boolean }): void;
+  /** Blocks that were not written: gone from the pool, given up at the end, or failed (with the error). */
+  blocksDropped?(dropped: { reason: DropReason; error: AppError | null; blocks: number }): void;
+  /** The store was asked for a prefix; see {@link LoadOutcome}. `tokens` need not be computed because of it. */
+  prefixLoaded?(load: { requestId: string; tokens: number } & LoadOutcome): void;
 }
 
 export interface FinishedRequest {

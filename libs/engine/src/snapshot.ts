@@ -20,7 +20,10 @@ export interface EngineSnapshot {
   limits: EngineLimits;
   pages: { references: readonly number[]; cached: readonly number[]; free: readonly number[]; idle: number };
   running: readonly SequenceSnapshot[];
+  loading: readonly SequenceSnapshot[];
   waiting: readonly SequenceSnapshot[];
+  /** Pages that transfers hold, one entry per transfer. */
+  transfers: readonly (readonly number[])[];
   cache: readonly { page: number; parentPage: number | null; children: number }[];
 }
 
@@ -49,7 +52,9 @@ export function takeSnapshot(parts: {
     limits: parts.limits,
     pages: { ...blocks.pool.snapshot(), idle: blocks.pool.counts().idle },
     running: scheduler.running.map(describe),
+    loading: [...scheduler.loading.keys()].map(describe),
     waiting: scheduler.waiting.all().map(describe),
+    transfers: Array.from(blocks.holds(), ({ pages }) => [...pages]),
     cache: Array.from(blocks.cache.nodes(), ({ page, parent, children }) => ({
       page,
       parentPage: parent === null || !parent.live ? null : parent.page,

@@ -12,12 +12,20 @@ export interface Reservation {
   readonly replaced: { index: number; page: number } | null;
 }
 
+/** Pages that a transfer uses: it holds one reference to each. */
+export interface PageHold {
+  readonly pages: readonly number[];
+  /** The transfer was told to stop: the pages come back as soon as it has let go of them. */
+  ending: boolean;
+}
+
 /** Block tables of all sequences over one pool: reserve, commit, release, share, and the prefix cache. */
 export class BlockManager {
   readonly pool: PagePool;
   readonly cache: PrefixCache;
   readonly #runner: ModelRunner;
   readonly #caching: boolean;
+  readonly #holds = new Set<PageHold>();
   #freed: number[] = [];
 
   constructor(runner: ModelRunner, options: { pages: number; prefixCaching: boolean }) {
@@ -108,6 +116,53 @@ export class BlockManager {
     sequence.hitNodes = nodes.length;
     sequence.computed = nodes.length * PAGE_TOKENS;
     return sequence.computed;
+  }
+
+  /** Keeps sealed pages from being reused while they are copied. */
+  hold(pages: readonly number[]): PageHold {
+    for (const page of pages) this.pool.retain(page);
+    return this.#addHold(pages, true);
+  }
+
+  /** Sets fresh pages aside for a load. Null, and nothing taken, when the pool is short. */
+  holdFresh(count: number): PageHold | null {
+    if (count > this.pool.available) return null;
+    return this.#addHold(
+      Array.from({ length: count }, () => this.#take()),
+      false,
+    );
+  }
+
+  releaseHold(hold: PageHold): void {
+    if (!this.#holds.delete(hold)) return;
+    for (const page of hold.pages) this.pool.release(page);
+  }
+
+  holds(): Iterable<PageHold> {
+    return this.#holds;
+  }
+
+  /** Whether pages will come back without anybody's doing. */
+  get pagesComeBack(): boolean {
+    for (const hold of this.#holds) if (hold.ending) return true;
+    return false;
+  }
+
+  /** Gives a sequence the first pages of a hold, which now have the KV of its next tokens; the others are freed. */
+  adoptLoaded(sequence: Sequence, hold: PageHold, count: number): void {
+    this.#holds.delete(hold);
+    hold.pages.forEach((page, i) => {
+      if (i < count) sequence.pages.push(page);
+      else this.pool.release(page);
+    });
+    sequence.computed += count * PAGE_TOKENS;
+    this.publish(sequence);
+  }
+
+  #addHold(pages: readonly number[], ending: boolean): PageHold {
+    const hold = { pages, ending };
+    this.#holds.add(hold);
+    return hold;
   }
 
   /** Lets `fork` share everything that `parent` has computed. */

@@ -13,7 +13,22 @@ export interface PlannedItem {
   readonly reservation: Reservation;
 }
 
+/** A load that the scheduler may give up. */
+export interface LoadHandle {
+  /** Pages it has set aside. */
+  readonly reserved: number;
+  abort(): void;
+}
+
+/** Loads prefixes from a store; what the scheduler needs of it. */
+export interface PrefixLoader {
+  /** @param done called once, later, unless aborted. @returns null when there is nothing to load. */
+  load(sequence: Sequence, done: (loadedTokens: number) => void): LoadHandle | null;
+}
+
 export interface SchedulerEvents {
+  /** The sequence has its slot, and its cached prefix; more of it is being loaded. */
+  loading(sequence: Sequence): void;
   admitted(sequence: Sequence, cachedTokens: number): void;
   preempted(sequence: Sequence, lostTokens: number): void;
 }
@@ -27,27 +42,41 @@ export class Scheduler {
   readonly fairShare = new FairShare();
   /** In the order of admission. */
   readonly running: Sequence[] = [];
+  /** In the order of admission. They hold slots and pages but are in no step. */
+  readonly loading = new Map<Sequence, LoadHandle>();
   /** Sequences of a failed step; each runs alone once, so that a faulty one is found. */
   readonly suspects = new Set<Sequence>();
   readonly #limits: EngineLimits;
   readonly #blocks: BlockManager;
   readonly #events: SchedulerEvents;
+  readonly #loader: PrefixLoader | null;
+  /** Sequences that lost a load to a shortage of pages; they are not loaded for again. */
+  readonly #notLoaded = new WeakSet<Sequence>();
   #admissions = 0;
   /** Head of the queue that did not fit; looked at again when a sequence has given up pages. */
   #refused: Sequence | null = null;
 
-  constructor(limits: EngineLimits, blocks: BlockManager, events: SchedulerEvents) {
+  constructor(
+    limits: EngineLimits,
+    parts: { blocks: BlockManager; events: SchedulerEvents; loader: PrefixLoader | null },
+  ) {
     this.#limits = limits;
-    this.#blocks = blocks;
-    this.#events = events;
+    this.#blocks = parts.blocks;
+    this.#events = parts.events;
+    this.#loader = parts.loader;
     this.waiting = new WaitingQueue(this.fairShare);
   }
 
   get usedSlots(): number {
-    return this.running.reduce((sum, sequence) => sum + sequence.slots, 0);
+    return [...this.running, ...this.loading.keys()].reduce((sum, sequence) => sum + sequence.slots, 0);
   }
 
-  /** Chooses the step's sequences and reserves their pages. Empty only when there is nothing to do. */
+  /** An empty plan is no fault then: loads will end, or transfers give pages back. */
+  get awaitsTransfers(): boolean {
+    return this.loading.size > 0 || this.#blocks.pagesComeBack;
+  }
+
+  /** Chooses the step's sequences and reserves their pages. Empty when there is nothing to do, or only transfers. */
   plan(): PlannedItem[] {
     for (;;) {
       const items: PlannedItem[] = [];
@@ -60,7 +89,9 @@ export class Scheduler {
         this.#placePrefills(items);
       }
       if (items.length > 0 || this.running.length === 0) return items;
-      // Nobody could advance: prompts in parts hold all pages between them.
+      // Nobody could advance: prompts in parts hold all pages between them, or loads do.
+      if (this.#giveUpLatestLoad()) continue;
+      if (this.#blocks.pagesComeBack) return items;
       const latest = this.running.findLast((sequence) => sequence !== suspect);
       if (latest === undefined || this.running.length === 1)
         throw new Error('a sequence alone does not fit the page pool');
@@ -71,7 +102,7 @@ export class Scheduler {
   /** Puts a sequence behind all running ones. */
   start(sequence: Sequence): void {
     sequence.state = 'running';
-    if (sequence.admission < 0) sequence.admission = this.#admissions++;
+    this.#number(sequence);
     const index = this.running.findLastIndex((other) => other.admission < sequence.admission);
     this.running.splice(index + 1, 0, sequence);
   }
@@ -79,6 +110,7 @@ export class Scheduler {
   /** Forgets a sequence and frees its pages. */
   end(sequence: Sequence): void {
     if (sequence.state === 'running') this.running.splice(this.running.indexOf(sequence), 1);
+    else if (sequence.state === 'loading') this.#stopLoading(sequence);
     else this.waiting.remove(sequence);
     this.suspects.delete(sequence);
     sequence.state = 'ended';
@@ -104,10 +136,13 @@ export class Scheduler {
           items.push({ sequence, tokens: 1, reservation });
           break;
         }
+        preempted = true;
+        if (this.#giveUpLatestLoad()) continue;
+        // Left out of this step: its page is on the way.
+        if (this.#blocks.pagesComeBack) break;
         // The latest admitted is this one or comes after it, so it is not in the plan yet.
         const victim = this.running.at(-1) as Sequence;
         this.#preempt(victim);
-        preempted = true;
       }
     }
     return preempted;
@@ -116,7 +151,7 @@ export class Scheduler {
   #admit(): void {
     for (let head = this.waiting.head(); head !== undefined; head = this.waiting.head()) {
       if (this.usedSlots + head.slots > this.#limits.maxSequences) return;
-      if (head === this.#refused && this.running.length > 0) return;
+      if (head === this.#refused && this.running.length + this.loading.size > 0) return;
       const cachedTokens = head.owner.promptLogprobs === null ? this.#blocks.adoptPrefix(head) : 0;
       if (!this.#hasRoomFor(head)) {
         this.#blocks.drop(head);
@@ -124,19 +159,65 @@ export class Scheduler {
         return;
       }
       this.waiting.remove(head);
-      // What a preempted sequence computes again is not the client's doing.
-      if (head.admission < 0) this.fairShare.chargePrompt(clientOf(head), head.remaining);
-      this.start(head);
-      this.#events.admitted(head, cachedTokens);
+      this.#begin(head, cachedTokens);
     }
+  }
+
+  /** Loads what the store has of the rest first, if that is worth it. */
+  #begin(sequence: Sequence, cachedTokens: number): void {
+    const first = this.#number(sequence);
+    const run = (loadedTokens: number): void => {
+      this.loading.delete(sequence);
+      this.#refused = null;
+      // What a preempted sequence computes again is not the client's doing.
+      if (first) this.fairShare.chargePrompt(clientOf(sequence), sequence.remaining);
+      this.start(sequence);
+      this.#events.admitted(sequence, cachedTokens + loadedTokens);
+    };
+    const mayLoad = sequence.owner.promptLogprobs === null && !this.#notLoaded.has(sequence);
+    const load = mayLoad ? (this.#loader?.load(sequence, run) ?? null) : null;
+    if (load === null) {
+      run(0);
+      return;
+    }
+    sequence.state = 'loading';
+    this.loading.set(sequence, load);
+    this.#events.loading(sequence);
+  }
+
+  /** Its place in the order of admission, once. @returns whether it had none. */
+  #number(sequence: Sequence): boolean {
+    if (sequence.admission >= 0) return false;
+    sequence.admission = this.#admissions++;
+    return true;
+  }
+
+  #stopLoading(sequence: Sequence): void {
+    this.loading.get(sequence)?.abort();
+    this.loading.delete(sequence);
+  }
+
+  /** Pages are short: the sequence that has got least so far computes its prefix instead. */
+  #giveUpLatestLoad(): boolean {
+    const latest = [...this.loading.keys()].at(-1);
+    if (latest === undefined) return false;
+    this.#stopLoading(latest);
+    this.#notLoaded.add(latest);
+    this.#blocks.drop(latest);
+    latest.state = 'waiting';
+    this.waiting.addPreempted(latest);
+    this.#refused = null;
+    return true;
   }
 
   /** Room for the whole prompt, for what admitted prompts still need, and a page for each running sequence to grow. */
   #hasRoomFor(sequence: Sequence): boolean {
-    if (this.running.length === 0) return true;
-    const own = pagesFor(sequence.tokens.length) - sequence.pages.length;
-    const others = this.running.reduce((sum, r) => sum + pagesFor(r.tokens.length) - r.pages.length, 0);
-    return own + others + this.running.length <= this.#blocks.pool.available;
+    const others = this.running.length + this.loading.size;
+    if (others === 0) return true;
+    let needed = pagesFor(sequence.tokens.length) - sequence.pages.length + others;
+    for (const r of this.running) needed += pagesFor(r.tokens.length) - r.pages.length;
+    for (const [l, load] of this.loading) needed += pagesFor(l.tokens.length) - l.pages.length - load.reserved;
+    return needed <= this.#blocks.pool.available;
   }
 
   #placePrefills(items: PlannedItem[]): void {

@@ -35,6 +35,7 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
     ended: false,
     submittedMs: clock.monotonicMs(),
     admittedMs: null,
+    admissionReported: false,
     firstTokenMs: null,
     detach: () => undefined,
   };

@@ -26,6 +26,8 @@ export interface RequestState {
   ended: boolean;
   readonly submittedMs: number;
   admittedMs: number | null;
+  /** Its admission has been reported, what was cached or loaded included. */
+  admissionReported: boolean;
   firstTokenMs: number | null;
   /** Releases the abort listener. */
   detach: () => void;

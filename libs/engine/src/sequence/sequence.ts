@@ -6,8 +6,11 @@ import { IntList } from './int-list.js';
 import type { RequestState } from './request-state.js';
 import type { TokenStatistics } from './token-statistics.js';
 
-/** waiting: holds no pages. running: holds the pages of its computed tokens. ended: holds nothing any more. */
-export type SequenceState = 'waiting' | 'running' | 'ended';
+/**
+ * waiting: holds no pages. loading: holds its cached prefix while what follows comes from the store. running: holds the
+ * pages of its computed tokens. ended: holds nothing any more.
+ */
+export type SequenceState = 'waiting' | 'loading' | 'running' | 'ended';
 
 /** One choice of a request: its tokens, and how many of them have their KV in the pool. */
 export class Sequence {

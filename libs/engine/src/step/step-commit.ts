@@ -13,6 +13,10 @@ import type { ItemResults } from './build-step.js';
 
 /** What a commit may do to requests; the engine's lifecycle. */
 export interface CommitLifecycle {
+  /** The sequence's full blocks are in the prefix cache. */
+  published(sequence: Sequence): void;
+  /** What the sequence has computed cannot be trusted. Called before its blocks are withdrawn. */
+  distrusted(sequence: Sequence): void;
   /** All choices have finished. */
   finish(request: RequestState, reasons: readonly FinishReason[]): void;
   fail(request: RequestState, error: AppError): void;
@@ -50,9 +54,11 @@ export class StepCommit {
       const complete = scores.length === results.scores && samples.length === results.samples;
       if (!complete || [...scores, ...samples].some((result) => result.token < 0)) throw invalidOutput();
       this.#blocks.publish(sequence);
+      this.#lifecycle.published(sequence);
       for (const score of scores) owner.promptLogprobs?.push(logprobOf(score));
       if (samples.length > 0) this.#applySamples(sequence, samples);
     } catch (error) {
+      this.#lifecycle.distrusted(sequence);
       this.#blocks.distrust(sequence);
       this.#lifecycle.fail(owner, AppError.from(error));
     }

@@ -104,6 +104,7 @@ function describe(items: readonly PlannedItem[]): StepStats {
     sequences: items.length,
     prefillTokens: total - decodes.length,
     decodeTokens: decodes.length,
+    prefillPairs: items.reduce((sum, { sequence, tokens }) => sum + tokens * (sequence.computed + tokens / 2), 0),
     ...{ planMs: 0, runMs: 0, sampleMs: 0, waitMs: 0, commitMs: 0 },
   };
 }

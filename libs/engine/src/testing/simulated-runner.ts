@@ -1,5 +1,6 @@
 import { PAGE_TOKENS } from '../limits.js';
 import type { ModelRunner, RopeTables, RunnerResult, RunnerStep } from '../ports.js';
+import type { PageTransfer } from '../store/page-transfer.js';
 import { sampleReference, scoreReference } from '../sampling/sampler.js';
 
 const { imul } = Math;
@@ -30,12 +31,14 @@ export function logitsOf(state: number): Float32Array {
  * A model whose next token is a hash of all visible tokens, read through the block table from a simulated page store:
  * a wrong page, stale contents, a wrong position or a page that was freed too early changes the output or throws.
  */
-export class SimulatedRunner implements ModelRunner {
+export class SimulatedRunner implements ModelRunner, PageTransfer {
   readonly #store: Float64Array;
   /** Every step taken, for assertions about batches. */
   readonly steps: RunnerStep[] = [];
   /** Called before a step is computed; may wait or throw. */
   beforeStep: (request: RunnerStep, index: number) => Promise<void> | void = () => undefined;
+  /** Called before a transfer moves anything; may wait or throw. */
+  beforeTransfer: (direction: 'export' | 'import') => Promise<void> | void = () => undefined;
   /** Rows for which the model returns NaN logits, by last token. */
   nanAfterToken: number | null = null;
 
@@ -63,6 +66,33 @@ export class SimulatedRunner implements ModelRunner {
 
   poison(pages: Int32Array): void {
     for (const page of pages) this.#store.fill(POISON, page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS);
+  }
+
+  /** Stored values as K, their complement as V: one layer, one head, two 32-bit dimensions. */
+  async exportBlock(pages: Int32Array, _begin: number, _end: number, sections: readonly Uint8Array[]): Promise<void> {
+    await this.beforeTransfer('export');
+    pages.forEach((page, i) => {
+      if (this.#store[page * PAGE_TOKENS] === POISON) throw new Error(`page ${page} is exported after it was freed`);
+      const values = Uint8Array.from(new Uint8Array(this.#store.buffer, 8 * page * PAGE_TOKENS, 8 * PAGE_TOKENS));
+      sections[0]?.set(values, 8 * PAGE_TOKENS * i);
+      sections[1]?.set(
+        values.map((byte) => 255 - byte),
+        8 * PAGE_TOKENS * i,
+      );
+    });
+  }
+
+  async importBlock(pages: Int32Array, _begin: number, _end: number, sections: readonly Uint8Array[]): Promise<void> {
+    await this.beforeTransfer('import');
+    pages.forEach((page, i) => {
+      if (page < 0) return;
+      const range = [8 * PAGE_TOKENS * i, 8 * PAGE_TOKENS * (i + 1)] as const;
+      const values = sections[0]?.subarray(...range) ?? new Uint8Array();
+      if (sections[1]?.subarray(...range).some((byte, at) => byte !== 255 - (values[at] ?? 0)) ?? true) {
+        throw new Error('K and V were mixed up');
+      }
+      new Uint8Array(this.#store.buffer, 8 * page * PAGE_TOKENS, 8 * PAGE_TOKENS).set(values);
+    });
   }
 
   /** [R] rows of logits. */

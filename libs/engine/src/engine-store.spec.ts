@@ -1,0 +1,239 @@
+import { describe, expect, it } from '@jest/globals';
+import type { GenerationRequest } from '@longhaul/inference';
+import type { EngineObserver } from './observer.js';
+import { collect, expectedTokens, leaks, prompt, request, type Harness } from './testing/fixtures.js';
+import { MemoryStore, never, unreachable } from './testing/memory-store.js';
+import { storeHarness, type StoreHarnessOptions } from './testing/store-fixtures.js';
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Runs one request; the tokens must be those of the oracle. @returns tokens that were not computed. */
+async function ask({ engine }: Harness, asked: GenerationRequest): Promise<number> {
+  const { choices, done } = await collect(engine.submit(asked));
+  choices.forEach(({ tokens }, choice) => expect(tokens).toEqual(expectedTokens(asked, choice)));
+  return done?.usage.cachedTokens ?? -1;
+}
+
+const long = (overrides: Partial<GenerationRequest> = {}) =>
+  request({ promptTokenIds: prompt(200, 1), maxTokens: 8, ...overrides });
+
+/** A store that another engine has filled with the prompt of `long`. */
+async function filled(parts: StoreHarnessOptions = {}): Promise<MemoryStore> {
+  const store = new MemoryStore();
+  const first = storeHarness(store, parts);
+  expect(await ask(first, long())).toBe(0);
+  await first.engine.close();
+  expect(leaks(first.engine)).toEqual([]);
+  return store;
+}
+
+describe('a new engine over a store', () => {
+  it('finds what another one has computed, to the last full block, and says the same', async () => {
+    const store = await filled();
+    expect(store.objects.size).toBe(3);
+    const second = storeHarness(store);
+    expect(await ask(second, long())).toBe(192);
+    expect(second.runner.steps[0]?.tokenIds.length).toBe(8);
+    expect(leaks(second.engine)).toEqual([]);
+  });
+
+  it('finds generated tokens as well', async () => {
+    const store = new MemoryStore();
+    const asked = request({ promptTokenIds: prompt(60, 1), maxTokens: 80 });
+    const first = storeHarness(store);
+    await ask(first, asked);
+    await first.engine.close();
+    const promptTokenIds = Int32Array.from([...asked.promptTokenIds, ...expectedTokens(asked)]);
+    expect(await ask(storeHarness(store), request({ promptTokenIds }))).toBe(128);
+  });
+
+  it('computes the last token of a prompt that is stored as a whole', async () => {
+    const store = await filled();
+    const asked = request({ promptTokenIds: prompt(200, 1).slice(0, 192), maxTokens: 4 });
+    expect(await ask(storeHarness(store), asked)).toBe(176);
+  });
+
+  it('loads only what the pool does not have', async () => {
+    const store = await filled();
+    const second = storeHarness(store);
+    await ask(second, request({ promptTokenIds: prompt(200, 1).slice(0, 90), maxTokens: 2, cacheSalt: 'tenant' }));
+    expect(await ask(second, long())).toBe(192);
+    expect(await ask(second, long())).toBe(192);
+    expect(leaks(second.engine)).toEqual([]);
+  });
+
+  it.each([
+    ['another tenant', { cacheSalt: 'other:' }],
+    ['another salt', { cacheSalt: 'tenant:x' }],
+    ['another rotation', { maxTokens: 300 }],
+  ])('finds nothing for %s', async (_, overrides) => {
+    const store = await filled();
+    expect(await ask(storeHarness(store), long(overrides))).toBe(0);
+  });
+
+  it('gives all choices of a request the loaded prefix', async () => {
+    const store = await filled();
+    const second = storeHarness(store);
+    expect(await ask(second, long({ n: 3 }))).toBe(192);
+    expect(leaks(second.engine)).toEqual([]);
+  });
+
+  it('only stores when told never to load', async () => {
+    const store = await filled({ store: { loadPolicy: 'never' } });
+    expect(await ask(storeHarness(store, { store: { loadPolicy: 'never' } }), long())).toBe(0);
+    expect(store.lookups).toBe(0);
+  });
+});
+
+describe('a damaged block', () => {
+  it('is never used: a bit flipped anywhere costs at most the blocks from there on', async () => {
+    const sound = await filled();
+    const [name, object] = [...sound.objects][1]!;
+    for (let at = 3; at < object.length; at += Math.ceil(object.length / 61)) {
+      const store = new MemoryStore();
+      for (const [key, bytes] of sound.objects) store.objects.set(key, bytes);
+      const damaged = Uint8Array.from(object);
+      damaged[at]! ^= 1 << (at % 8);
+      store.objects.set(name, damaged);
+      const harness = storeHarness(store);
+      // A flip in the padding changes nothing that is served.
+      expect([64, 192, 0]).toContain(await ask(harness, long()));
+      expect(leaks(harness.engine)).toEqual([]);
+    }
+  });
+
+  it('with another tenant’s content under the right key is refused', async () => {
+    const store = await filled();
+    const foreign = storeHarness(store);
+    await ask(foreign, long({ cacheSalt: 'b:' }));
+    await foreign.engine.close();
+    const names = [...store.objects.keys()];
+    names.slice(0, 3).forEach((name, i) => store.objects.set(name, store.objects.get(names[3 + i]!)!));
+    expect(await ask(storeHarness(store), long())).toBe(0);
+  });
+
+  it('that is gone between lookup and get is computed', async () => {
+    const store = await filled();
+    store.before = (what) => {
+      if (what === 'get') store.objects.delete([...store.objects.keys()][1]!);
+    };
+    const harness = storeHarness(store);
+    expect(await ask(harness, long())).toBe(64);
+    expect(leaks(harness.engine)).toEqual([]);
+  });
+});
+
+describe('a store that fails', () => {
+  it.each<[string, MemoryStore['before']]>([
+    ['at once', () => Promise.reject(unreachable())],
+    ['never answering', () => never()],
+    ['in lookups', (what) => (what === 'lookup' ? never() : undefined)],
+    ['in gets', (what) => (what === 'get' ? Promise.reject(unreachable()) : undefined)],
+    ['in the middle of a get', (what) => (what === 'frame' ? never() : undefined)],
+  ])('%s delays a request, and no more', async (_, before) => {
+    const store = await filled();
+    store.before = before;
+    const times = {
+      lookupTimeoutMs: 20,
+      loadTimeoutMs: 60,
+      exportTimeoutMs: 20,
+      retryAfterMs: 5000,
+      maxRetryAfterMs: 5000,
+    };
+    const harness = storeHarness(store, { store: times });
+    expect(await ask(harness, long())).toBe(0);
+    expect(await ask(harness, long())).toBe(192);
+    await harness.engine.close(1);
+    expect(leaks(harness.engine)).toEqual([]);
+  });
+
+  it('in writing is left alone for a while, then gets what is hit again', async () => {
+    const store = new MemoryStore();
+    const dropped: string[] = [];
+    const observer: EngineObserver = { blocksDropped: ({ reason }) => void dropped.push(reason) };
+    const harness = storeHarness(store, { options: { observer } });
+    store.before = () => Promise.reject(unreachable());
+    await ask(harness, long());
+    while (dropped.length < 3) await new Promise((resolve) => setTimeout(resolve, 2));
+    expect(store.objects.size).toBe(0);
+    store.before = () => undefined;
+    expect(await ask(harness, long())).toBe(192);
+    await harness.engine.close();
+    expect(store.objects.size).toBe(3);
+    expect(dropped).toEqual(['failed', 'failed', 'failed']);
+  });
+});
+
+describe('loading', () => {
+  it('holds up nobody: others are computed meanwhile', async () => {
+    const store = await filled();
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    store.before = (what) => (what === 'frame' ? opened : undefined);
+    const harness = storeHarness(store);
+    const loading = ask(harness, long());
+    await ask(harness, request());
+    expect(harness.engine.snapshot().loading.map(({ state }) => state)).toEqual(['loading']);
+    expect(harness.engine.storeActivity()).toMatchObject({ loading: 1 });
+    open();
+    expect(await loading).toBe(192);
+    expect(leaks(harness.engine)).toEqual([]);
+  });
+
+  it('ends when its request does, and every page comes back', async () => {
+    const store = await filled();
+    const harness = storeHarness(store);
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    harness.runner.beforeTransfer = () => opened;
+    const controller = new AbortController();
+    const asked = collect(harness.engine.submit(long(), controller.signal));
+    while (harness.engine.snapshot().transfers.length === 0) await settle();
+    await settle();
+    controller.abort();
+    await expect(asked).rejects.toMatchObject({ reason: 'CANCELLED' });
+    expect(harness.engine.snapshot().transfers.map(({ length }) => length)).toEqual([12]);
+    open();
+    await harness.engine.close();
+    expect(leaks(harness.engine)).toEqual([]);
+  });
+
+  it('gives way when decodes need its pages', async () => {
+    const store = await filled();
+    store.before = (what) => (what === 'frame' ? new Promise((resolve) => setTimeout(resolve, 3)) : undefined);
+    const harness = storeHarness(store, { limits: { pages: 19 } });
+    const other = request({ promptTokenIds: prompt(16, 2), maxTokens: 100 });
+    const running = ask(harness, other);
+    await settle();
+    const [loaded] = await Promise.all([ask(harness, long()), running]);
+    expect([0, 192]).toContain(loaded);
+    expect(leaks(harness.engine)).toEqual([]);
+  });
+
+  it('is reported, and what it gave is in the usage', async () => {
+    const store = await filled();
+    const seen: unknown[] = [];
+    const observer: EngineObserver = {
+      prefixLoaded: ({ tokens, matchedBlocks, loadedBlocks, error }) =>
+        void seen.push({ tokens, matchedBlocks, loadedBlocks, error }),
+      admitted: ({ cachedTokens }) => void seen.push(cachedTokens),
+    };
+    await ask(storeHarness(store, { options: { observer } }), long());
+    expect(seen).toEqual([{ tokens: 192, matchedBlocks: 3, loadedBlocks: 3, error: null }, 192]);
+  });
+});
+
+describe('blocks of a request whose logits are not finite', () => {
+  it('are taken out of the store', async () => {
+    const store = new MemoryStore();
+    const harness = storeHarness(store, { limits: { maxPrefillTokens: 64 } });
+    harness.runner.nanAfterToken = 47;
+    const promptTokenIds = Int32Array.from([...prompt(150, 3).map((token) => Math.min(token, 46)), 47]);
+    harness.runner.beforeStep = () => new Promise((resolve) => setTimeout(resolve, 5));
+    const asked = collect(harness.engine.submit(request({ promptTokenIds })));
+    await expect(asked).rejects.toMatchObject({ reason: 'MODEL_OUTPUT_INVALID' });
+    await harness.engine.close();
+    expect(store.objects.size).toBe(0);
+    expect(leaks(harness.engine)).toEqual([]);
+  });
+});

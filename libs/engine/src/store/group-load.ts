@@ -1,0 +1,139 @@
+import { AppError } from '@longhaul/kernel';
+import type { GetFrame } from '@longhaul/kv-core';
+import type { BlockChain } from './block-chain.js';
+import { IncomingBlock } from './incoming-block.js';
+import type { PrefixStoreOptions } from './store-options.js';
+import { within } from './within.js';
+
+/** A run of blocks to load through one get stream. */
+export interface BlockGroup {
+  readonly chain: BlockChain;
+  readonly leaseId: Uint8Array;
+  /** Blocks [begin, end) of the chain. */
+  readonly begin: number;
+  readonly end: number;
+  /** Where block `begin + i` goes: entry i; SKIPPED_PAGE for what is not wanted. */
+  readonly pages: readonly Int32Array[];
+  readonly signal: AbortSignal;
+}
+
+export interface GroupOutcome {
+  /** Leading blocks that are in their pages as a whole, verified. */
+  readonly blocks: number;
+  readonly bytes: number;
+  /** Why not all of them; null when all are. */
+  readonly error: AppError | null;
+}
+
+/** Receives one group: frames in, verified layers into pages. Rejects never; no copy is under way when it resolves. */
+export class GroupLoad {
+  readonly #group: BlockGroup;
+  readonly #options: PrefixStoreOptions;
+  readonly #blocks: IncomingBlock[];
+  readonly #copies = new Set<Promise<void>>();
+  /** Blocks from this one on are lost. */
+  #limit: number;
+  readonly #sound: boolean[] = [];
+  #bytes = 0;
+  #error: AppError | null = null;
+
+  constructor(group: BlockGroup, options: PrefixStoreOptions) {
+    this.#group = group;
+    this.#options = options;
+    this.#limit = group.end - group.begin;
+    this.#blocks = Array.from(
+      { length: this.#limit },
+      (_, i) => new IncomingBlock(group.chain, group.begin + i, options),
+    );
+  }
+
+  async run(): Promise<GroupOutcome> {
+    const frames = this.#open();
+    try {
+      for (;;) {
+        const next = await within(this.#group.signal, frames.next());
+        if (next.done === true || (await this.#take(next.value))) break;
+      }
+    } catch (error) {
+      // What has ended was verified to its last byte, whatever happened to the stream after it.
+      this.#lose(this.#leading(), AppError.from(error));
+    } finally {
+      // Not awaited: a store that hangs may never answer.
+      frames.return?.().catch(() => undefined);
+      await Promise.allSettled(this.#copies);
+    }
+    return this.#outcome();
+  }
+
+  #open(): AsyncIterator<GetFrame> {
+    const { chain, leaseId, begin, end, signal } = this.#group;
+    const { store, geometry } = this.#options;
+    const keys = Array.from({ length: end - begin }, (_, i) => chain.key(begin + i));
+    const request = { namespace: chain.space.namespace, leaseId, keys, layerBegin: 0, layerEnd: geometry.layerEnd };
+    return store.get(request, { signal })[Symbol.asyncIterator]();
+  }
+
+  /** True when nothing more is of use. */
+  async #take(frame: GetFrame): Promise<boolean> {
+    if (frame.kind === 'done') return true;
+    const block = this.#blocks[frame.block];
+    if (block === undefined || frame.block >= this.#limit) return this.#limit === 0;
+    try {
+      if (frame.kind === 'head') block.takeHead(frame.bytes);
+      else if (frame.kind === 'end') this.#end(frame.block, block, frame.outcome);
+      else await this.#data(frame.block, block, frame);
+    } catch (error) {
+      this.#lose(frame.block, AppError.from(error));
+    }
+    return this.#limit === 0;
+  }
+
+  async #data(index: number, block: IncomingBlock, frame: Extract<GetFrame, { kind: 'data' }>): Promise<void> {
+    this.#bytes += frame.bytes.length;
+    const loaded = block.takeData(frame.section, frame.offset, frame.bytes);
+    if (loaded === null) return;
+    while (this.#copies.size >= this.#options.limits.maxConcurrentImports) await Promise.race(this.#copies);
+    if (this.#group.signal.aborted) throw AppError.from(this.#group.signal.reason);
+    const pages = this.#group.pages[index] as Int32Array;
+    const copy = this.#options.transfer
+      .importBlock(pages, loaded.layer, loaded.layer + 1, loaded.sections)
+      .catch((error: unknown) => this.#lose(index, AppError.from(error)))
+      .finally(() => this.#copies.delete(copy));
+    this.#copies.add(copy);
+  }
+
+  #end(index: number, block: IncomingBlock, outcome: string): void {
+    if (outcome !== 'ok' || !block.complete) {
+      this.#lose(index, lost(outcome === 'ok' ? 'incomplete' : outcome));
+      return;
+    }
+    this.#sound[index] = true;
+  }
+
+  /** Blocks from the first on that have ended well. */
+  #leading(): number {
+    let count = 0;
+    while (this.#sound[count] === true) count++;
+    return count;
+  }
+
+  #lose(index: number, error: AppError): void {
+    if (index >= this.#limit) return;
+    this.#limit = index;
+    this.#error = error;
+  }
+
+  #outcome(): GroupOutcome {
+    const blocks = Math.min(this.#leading(), this.#limit);
+    const error = blocks === this.#blocks.length ? null : (this.#error ?? lost('truncated'));
+    return { blocks, bytes: this.#bytes, error };
+  }
+}
+
+function lost(outcome: string): AppError {
+  return new AppError({
+    code: 'DATA_LOSS',
+    reason: `KV_BLOCK_${outcome.toUpperCase()}`,
+    message: `A stored block could not be loaded: ${outcome}.`,
+  });
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../ports.js';
+import type { StoreLimits } from './store-options.js';
+
+/** Leaves a store alone for a while after it has failed, so that it costs a dead one's requests almost nothing. */
+export class StoreHealth {
+  readonly #clock: Clock;
+  readonly #limits: StoreLimits;
+  #failures = 0;
+  #closedUntil = -Infinity;
+
+  constructor(clock: Clock, limits: StoreLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  /** Milliseconds until the store may be asked again; 0 now. */
+  get waitMs(): number {
+    return Math.max(0, this.#closedUntil - this.#clock.monotonicMs());
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+    this.#closedUntil = -Infinity;
+  }
+
+  failed(): void {
+    const { retryAfterMs, maxRetryAfterMs } = this.#limits;
+    const waitMs = Math.min(maxRetryAfterMs, retryAfterMs * 2 ** Math.min(20, this.#failures++));
+    this.#closedUntil = this.#clock.monotonicMs() + waitMs;
+  }
+}

@@ -1,0 +1,181 @@
+import { PAGE_TOKENS } from '../limits.js';
+import { notify, type EngineObserver, type StepStats } from '../observer.js';
+import type { BlockManager } from '../pages/block-manager.js';
+import type { Clock } from '../ports.js';
+import type { Sequence } from '../sequence/sequence.js';
+import { BlockChain } from './block-chain.js';
+import { PrefixLoad, type LoadContext, type LoadOutcome } from './prefix-load.js';
+import { LoadSpeed, PrefillSpeed } from './speed.js';
+import { StoreHealth } from './store-health.js';
+import { StoreNamespaces } from './store-namespaces.js';
+import { checkStoreOptions, type PrefixStoreOptions } from './store-options.js';
+import { WriteBehind } from './write-behind.js';
+
+/** What the engine does with its store at this moment, against its bounds. */
+export interface StoreActivity {
+  queuedBlocks: number;
+  maxQueuedBlocks: number;
+  /** Blocks being written, and the memory they take. */
+  writing: number;
+  writingBytes: number;
+  /** Sequences whose prefix is being loaded. */
+  loading: number;
+  /** False while the store is left alone after a failure. */
+  available: boolean;
+}
+
+export interface StoreParts {
+  clock: Clock;
+  blocks: BlockManager;
+  observer: EngineObserver;
+  /** Called when pages have come back or a load has ended. */
+  wake: () => void;
+  /** The engine's own accounting failed. */
+  defect: (cause: unknown) => void;
+}
+
+/** A step of fewer prompt tokens says too little about the speed of prefill. */
+const LEAST_OBSERVED_TOKENS = 32;
+const MICROS_PER_MS = 1000;
+
+/**
+ * The engine's side of a store of KV blocks: writes what has been sealed, loads what a new sequence can use. Without
+ * it the engine is as before; with a broken one as well, only slower by at most a lookup now and then.
+ */
+export class StoredPrefixes {
+  readonly #options: PrefixStoreOptions;
+  readonly #context: LoadContext;
+  readonly #writes: WriteBehind;
+  readonly #observer: EngineObserver;
+  readonly #wake: () => void;
+  readonly #defect: (cause: unknown) => void;
+  readonly #chains = new WeakMap<Sequence, BlockChain>();
+  readonly #loads = new Set<Promise<void>>();
+
+  constructor(options: PrefixStoreOptions, parts: StoreParts) {
+    checkStoreOptions(options);
+    const { clock, blocks, observer, wake } = parts;
+    this.#options = options;
+    this.#observer = observer;
+    this.#wake = wake;
+    this.#defect = parts.defect;
+    const namespaces = new StoreNamespaces(options);
+    const health = new StoreHealth(clock, options.limits);
+    const prefill = new PrefillSpeed();
+    this.#context = { options, clock, blocks, namespaces, health, prefill, speed: new LoadSpeed() };
+    this.#writes = new WriteBehind({
+      ...this.#context,
+      events: {
+        stored: (block) => notify(() => observer.blockStored?.(block)),
+        dropped: (block) => notify(() => observer.blocksDropped?.(block)),
+        released: wake,
+      },
+    });
+  }
+
+  activity(): StoreActivity {
+    return {
+      queuedBlocks: this.#writes.queue.size,
+      maxQueuedBlocks: this.#options.limits.maxQueuedBlocks,
+      writing: this.#writes.active,
+      writingBytes: this.#writes.active * this.#writes.objectBytes,
+      loading: this.#loads.size,
+      available: this.#context.health.waitMs === 0,
+    };
+  }
+
+  /** Sealed blocks of the sequence may be written from now on. */
+  offer(sequence: Sequence): void {
+    if (sequence.nodes.length * PAGE_TOKENS < this.#options.geometry.blockTokens) return;
+    this.#writes.offer(sequence, this.#chainOf(sequence));
+  }
+
+  /**
+   * Starts to load what follows the cached prefix of a sequence that has just been given it.
+   *
+   * @param done called once, unless the load is aborted: the sequence has got what could be loaded.
+   * @returns null when there is nothing to gain.
+   */
+  load(sequence: Sequence, done: (loadedTokens: number) => void): PrefixLoad | null {
+    const { geometry, limits } = this.#options;
+    const { blockTokens } = geometry;
+    const missing = Math.floor(sequence.tokens.length / blockTokens) * blockTokens - sequence.computed;
+    if (limits.loadPolicy === 'never' || missing < limits.minLoadTokens || this.#context.health.waitMs > 0) return null;
+    const load = new PrefixLoad(sequence, this.#chainOf(sequence), this.#context);
+    const settled = load
+      .run()
+      .then((outcome) => this.#settle({ sequence, load, outcome, done }))
+      .catch(this.#defect)
+      .finally(() => {
+        this.#loads.delete(settled);
+        this.#wake();
+      });
+    this.#loads.add(settled);
+    return load;
+  }
+
+  /** What the sequence itself has computed or loaded cannot be trusted: nobody shall find it again. */
+  distrust(sequence: Sequence): void {
+    const { blockTokens } = this.#options.geometry;
+    const first = Math.floor((sequence.hitNodes * PAGE_TOKENS) / blockTokens);
+    const last = Math.floor((sequence.nodes.length * PAGE_TOKENS) / blockTokens);
+    if (first >= last) return;
+    const chain = this.#chainOf(sequence);
+    const keys = Array.from({ length: last - first }, (_, i) => chain.key(first + i));
+    const { namespace } = chain.space;
+    this.#options.store.evict({ namespace, what: { kind: 'keys', keys } }).catch(() => undefined);
+  }
+
+  /** Learns from a step that computed prompts only. */
+  observeStep(stats: StepStats): void {
+    if (stats.decodeTokens > 0 || stats.prefillTokens < LEAST_OBSERVED_TOKENS) return;
+    const micros = stats.waitMs * MICROS_PER_MS;
+    this.#context.prefill.observe({ tokens: stats.prefillTokens, pairs: stats.prefillPairs, micros });
+  }
+
+  /** Writes what waits, within the time, and lets loads under way end. */
+  async close(flushTimeoutMs: number): Promise<void> {
+    await this.#writes.close(flushTimeoutMs);
+    await Promise.all(this.#loads);
+  }
+
+  #chainOf(sequence: Sequence): BlockChain {
+    const found = this.#chains.get(sequence);
+    if (found !== undefined) return found;
+    const { owner } = sequence;
+    const space = this.#context.namespaces.of(owner.request.cacheSalt);
+    const root = this.#context.namespaces.root(space, owner.rope.key);
+    const chain = new BlockChain(sequence, space, { root, blockTokens: this.#options.geometry.blockTokens });
+    this.#chains.set(sequence, chain);
+    return chain;
+  }
+
+  #settle(ended: {
+    sequence: Sequence;
+    load: PrefixLoad;
+    outcome: LoadOutcome;
+    done: (loadedTokens: number) => void;
+  }): void {
+    const { sequence, load, outcome, done } = ended;
+    const wanted = sequence.state === 'loading';
+    const tokens = wanted ? load.finish() : 0;
+    if (!wanted) load.discard();
+    const { requestId } = sequence.owner.request;
+    notify(() => this.#observer.prefixLoaded?.({ requestId, tokens, ...outcome }));
+    if (!wanted) return;
+    this.#remember(sequence, outcome);
+    done(tokens);
+  }
+
+  /** What was loaded needs no writing; what was not is offered again when it has been computed. */
+  #remember(sequence: Sequence, { loadedBlocks }: LoadOutcome): void {
+    const { blockTokens } = this.#options.geometry;
+    const chain = this.#chainOf(sequence);
+    const present = Math.floor(sequence.computed / blockTokens);
+    for (let block = Math.max(0, present - loadedBlocks); block < present; block++) {
+      this.#writes.queue.markStored(chain.key(block));
+    }
+    const full = Math.floor(sequence.tokens.length / blockTokens);
+    for (let block = present; block < full; block++) this.#writes.queue.markGone(chain.key(block));
+  }
+}
