@@ -1,1 +1,22 @@
-export {};
+export { createStoreCore } from './core/create-store-core.js';
+export { SILENT_OBSERVER } from './core/ports.js';
+export type {
+  EventSink,
+  Labels,
+  RandomBytes,
+  StoreClock,
+  StoreCounter,
+  StoreGauge,
+  StoreObserver,
+} from './core/ports.js';
+export { RamTier } from './core/ram-tier.js';
+export type { StoreCore } from './core/store-core.js';
+export { DEFAULT_LIMITS, UNLIMITED_TENANTS } from './core/store-options.js';
+export type {
+  LowerTier,
+  StoreCoreOptions,
+  StoreLimits,
+  TenantLimits,
+  TenantTable,
+  WriteMode,
+} from './core/store-options.js';

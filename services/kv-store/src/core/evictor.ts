@@ -1,0 +1,145 @@
+import type { BlockTable } from './block-table.js';
+import type { GuardedTier } from './guarded-tier.js';
+import type { LeaseTable } from './lease-table.js';
+import { type NamespaceRecord, type Namespaces, type Tenant, tenantLimit } from './namespaces.js';
+import type { Pins } from './pins.js';
+import type { StoreObserver } from './ports.js';
+import type { RamTier } from './ram-tier.js';
+import { RAM, type Residence, tierName } from './residence.js';
+import { storeErrors } from './store-errors.js';
+import type { StoreLimits } from './store-options.js';
+
+export interface EvictorParts {
+  readonly blocks: BlockTable;
+  readonly namespaces: Namespaces;
+  readonly leases: LeaseTable;
+  readonly pins: Pins;
+  readonly residence: Residence;
+  readonly ram: RamTier;
+  readonly guarded: readonly (GuardedTier | null)[];
+  readonly limits: StoreLimits;
+  readonly observer: StoreObserver;
+}
+
+/** Keeps tiers and tenants within their bytes: leaves first, cheapest to lose first, never what is leased or held. */
+export class Evictor {
+  /** Memory promised to objects that are being written or promoted. */
+  private reserved = 0;
+
+  constructor(private readonly parts: EvictorParts) {}
+
+  /**
+   * Promises memory for an object, evicting for it. Give it back with `releaseMemory`.
+   *
+   * @throws AppError `KV_QUOTA_EXCEEDED` when what the tenant, or the store, may let go is not enough.
+   */
+  reserveMemory(bytes: number, { tenant }: NamespaceRecord): void {
+    this.parts.leases.sweep();
+    const limit = this.parts.ram.limitBytes;
+    if (bytes > limit) {
+      throw storeErrors.quota(`The object has ${bytes} bytes; memory holds ${limit}.`, { tier: 'ram', limit });
+    }
+    void this.fitTenant(RAM, bytes, tenant);
+    void this.fitTier(RAM, bytes, limit);
+    if (this.memoryInUse() + bytes > limit) {
+      throw storeErrors.quota(`Memory holds its ${limit} bytes and none of them may go now.`, { tier: 'ram', limit });
+    }
+    this.reserved += bytes;
+    tenant.reservedBytes += bytes;
+  }
+
+  releaseMemory(bytes: number, { tenant }: NamespaceRecord): void {
+    this.reserved -= bytes;
+    tenant.reservedBytes -= bytes;
+  }
+
+  /**
+   * Makes room in a lower tier and waits until the bytes are gone.
+   *
+   * @throws AppError `KV_QUOTA_EXCEEDED`.
+   */
+  async makeRoom(tier: number, bytes: number, { tenant }: NamespaceRecord): Promise<void> {
+    this.parts.leases.sweep();
+    const limit = this.parts.guarded[tier]?.tier.limitBytes ?? 0;
+    const gone = [...this.fitTenant(tier, bytes, tenant), ...this.fitTier(tier, bytes, limit)];
+    await Promise.all(gone);
+    if ((this.parts.residence.bytes[tier] ?? 0) + bytes > limit) {
+      throw storeErrors.quota(`The ${tierName(tier)} tier holds its ${limit} bytes.`, { tier: tierName(tier), limit });
+    }
+  }
+
+  /** Frees the share that a round of eviction frees, and at least `bytes`: the tier said that it is full. */
+  async freeShare(tier: number, bytes: number): Promise<void> {
+    const limit = this.parts.guarded[tier]?.tier.limitBytes ?? 0;
+    const used = this.parts.residence.bytes[tier] ?? 0;
+    const target = used - Math.max(bytes, this.parts.limits.evictShare * limit);
+    await Promise.all(this.evictUntil(tier, () => (this.parts.residence.bytes[tier] ?? 0) <= target));
+  }
+
+  /** Lets go of one block altogether so that the index has a place again; false when none may go. */
+  freeSlot(): boolean {
+    this.parts.leases.sweep(true);
+    for (let tier = this.parts.guarded.length - 1; tier >= 0; tier--) {
+      const victim = this.victim(tier, null);
+      if (victim < 0) continue;
+      for (let t = 0; t < this.parts.guarded.length; t++) void this.drop(victim, t, 'index_full');
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes one copy away and counts it. */
+  drop(slot: number, tier: number, reason: string): Promise<void> {
+    if (!this.parts.blocks.inTier(slot, tier)) return Promise.resolve();
+    this.parts.observer.counted('evicted_blocks', 1, { tier: tierName(tier), reason });
+    return this.parts.residence.unpublish(slot, tier);
+  }
+
+  private memoryInUse(): number {
+    return this.parts.ram.usedBytes + this.reserved;
+  }
+
+  private fitTenant(tier: number, bytes: number, tenant: Tenant): Promise<void>[] {
+    const limit = tenantLimit(tenant, tier);
+    const used = () => (tenant.bytes[tier] ?? 0) + (tier === RAM ? tenant.reservedBytes : 0);
+    const gone = used() + bytes <= limit ? [] : this.evictUntil(tier, () => used() + bytes <= limit, tenant);
+    if (used() + bytes <= limit) return gone;
+    throw storeErrors.quota(`The tenant may have ${limit} bytes in the ${tierName(tier)} tier and uses ${used()}.`, {
+      tier: tierName(tier),
+      limit,
+      usedBytes: used(),
+    });
+  }
+
+  private fitTier(tier: number, bytes: number, limit: number): Promise<void>[] {
+    const { residence, limits } = this.parts;
+    const used = () => (tier === RAM ? this.memoryInUse() : (residence.bytes[tier] ?? 0));
+    if (used() + bytes <= limits.evictStart * limit) return [];
+    const target = Math.max((limits.evictStart - limits.evictShare) * limit, bytes);
+    return this.evictUntil(tier, () => used() + bytes <= target);
+  }
+
+  private evictUntil(tier: number, enough: () => boolean, tenant: Tenant | null = null): Promise<void>[] {
+    const gone: Promise<void>[] = [];
+    while (!enough()) {
+      const victim = this.victim(tier, tenant);
+      if (victim < 0) break;
+      gone.push(this.drop(victim, tier, tenant ? 'tenant_quota' : 'tier_bytes'));
+    }
+    return gone;
+  }
+
+  /** Softly pinned blocks only when there is nothing else. */
+  private victim(tier: number, tenant: Tenant | null): number {
+    const { blocks, pins, residence, namespaces } = this.parts;
+    const free = (slot: number) =>
+      blocks.leases[slot] === 0 &&
+      blocks.holds[slot] === 0 &&
+      !pins.isHard(slot) &&
+      (!tenant || namespaces.record(blocks.namespace[slot] ?? 0).tenant === tenant);
+    const queue = residence.queues[tier];
+    if (!queue) return -1;
+    const victim = queue.pop((slot) => free(slot) && !pins.isSoft(slot));
+    return victim >= 0 ? victim : queue.pop(free);
+  }
+}

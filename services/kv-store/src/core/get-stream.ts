@@ -1,0 +1,233 @@
+import {
+  ALL_LAYERS,
+  type BlockHead,
+  type BlockOutcome,
+  type BlockSection,
+  type GetFrame,
+  type GetRequest,
+  sectionsOfLayers,
+  verifySection,
+} from '@longhaul/kv-core';
+import type { CallGuard } from './call-guard.js';
+import { readChecked, type ReadResult } from './copy-reader.js';
+import { type HeadResult, readBlockHead } from './head-reader.js';
+import type { Lease } from './lease-table.js';
+import type { Promoter, Promotion } from './promoter.js';
+import { type Pace, type ReadBudget, readAhead, type ReadStep } from './read-ahead.js';
+import { RAM, tierName } from './residence.js';
+import { storeErrors } from './store-errors.js';
+import { fastestTier, type StoreParts } from './store-parts.js';
+
+/** Sections of one layer that lie side by side are one read, up to so many bytes and with so small gaps. */
+const MAX_READ_BYTES = 8 * 2 ** 20;
+const MAX_GAP_BYTES = 4096;
+
+export interface GetParts {
+  readonly parts: StoreParts;
+  readonly promoter: Promoter;
+  readonly budget: ReadBudget;
+}
+
+interface OpenBlock {
+  readonly index: number;
+  readonly slot: number;
+  head: BlockHead | null;
+  /** What is still to be sent, in order. */
+  sections: readonly BlockSection[];
+  next: number;
+  promotion: Promotion | null;
+  outcome: BlockOutcome | null;
+}
+
+interface Piece {
+  readonly block: OpenBlock;
+  readonly sections: readonly BlockSection[];
+  readonly result: ReadResult;
+}
+
+/** One get: all blocks' heads, all blocks' sections of no layer, all blocks' layer after layer. */
+export class GetStream {
+  private readonly blocks: OpenBlock[];
+  /** Blocks from here on are of no use: one before them failed. */
+  private cut: number;
+  private readonly lease: Lease;
+  private readonly guard: CallGuard;
+
+  constructor(
+    private readonly get: GetParts,
+    private readonly request: GetRequest,
+    { lease, guard }: { lease: Lease; guard: CallGuard },
+  ) {
+    this.lease = lease;
+    this.guard = guard;
+    const { blocks } = get.parts;
+    this.blocks = request.keys.map((key, index) => {
+      const found = blocks.find(key);
+      const slot = lease.slots.has(found) ? found : -1;
+      if (slot >= 0) get.parts.residence.hold(slot);
+      return { index, slot, head: null, sections: [], next: 0, promotion: null, outcome: null };
+    });
+    this.cut = this.blocks.length;
+  }
+
+  async *frames(): AsyncGenerator<GetFrame, void, undefined> {
+    try {
+      yield* this.heads();
+      yield* this.layer(ALL_LAYERS);
+      for (let layer = this.request.layerBegin; layer < this.request.layerEnd && this.cut > 0; layer++) {
+        yield* this.layer(layer);
+      }
+      for (const block of this.blocks) if (!block.outcome) yield this.end(block, 'ok');
+      yield { kind: 'done', blocksOk: this.cut };
+    } finally {
+      for (const { promotion, slot } of this.blocks) {
+        promotion?.end();
+        if (slot >= 0) this.get.parts.residence.unhold(slot);
+      }
+    }
+  }
+
+  private async *heads(): AsyncGenerator<GetFrame, void, undefined> {
+    const results = readAhead(this.headSteps(), this.pace());
+    for await (const { block, result } of results) {
+      if (block.index >= this.cut) continue;
+      yield* this.progress();
+      if (result.kind !== 'ok') {
+        yield* this.failFrom(block, result.kind);
+        continue;
+      }
+      this.open(block, result);
+      yield { kind: 'head', block: block.index, bytes: result.bytes };
+    }
+  }
+
+  private open(block: OpenBlock, { head, bytes }: Extract<HeadResult, { kind: 'ok' }>): void {
+    const { layerBegin, layerEnd } = this.request;
+    block.head = head;
+    block.sections = sectionsOfLayers(head, layerBegin, layerEnd);
+    if (block.sections.length !== head.sections.length) return;
+    block.promotion = this.get.promoter.begin(block.slot, bytes, head.sections.length);
+  }
+
+  private *headSteps(): Generator<ReadStep<{ block: OpenBlock; result: HeadResult }>> {
+    const { parts } = this.get;
+    for (const block of this.blocks) {
+      if (block.index >= this.cut) return;
+      const bytes = parts.blocks.inTier(block.slot, RAM) ? 0 : (parts.blocks.headBytes[block.slot] ?? 0);
+      yield { bytes, run: async () => ({ block, result: await this.readHead(block) }) };
+    }
+  }
+
+  private async readHead({ slot }: OpenBlock): Promise<HeadResult> {
+    if (slot < 0) return { kind: 'not_found' };
+    const { parts, promoter } = this.get;
+    const { namespace } = this.request;
+    if (tierName(fastestTier(parts, slot)) === 'object') await promoter.fetch(slot, namespace);
+    return readBlockHead(parts, slot, namespace);
+  }
+
+  private async *layer(layer: number): AsyncGenerator<GetFrame, void, undefined> {
+    for await (const { block, sections, result } of readAhead(this.layerSteps(layer), this.pace())) {
+      if (block.index >= this.cut) continue;
+      yield* this.progress();
+      if (result.kind !== 'ok') {
+        yield* this.failFrom(block, result.kind);
+        continue;
+      }
+      const from = sections[0]?.offset ?? 0;
+      for (const section of sections) {
+        const at = section.offset - from;
+        const bytes = result.bytes.subarray(at, at + section.storedBytes);
+        block.promotion?.section(section, bytes);
+        yield* this.send(block, section, bytes);
+      }
+    }
+  }
+
+  private *layerSteps(layer: number): Generator<ReadStep<Piece>> {
+    for (const block of this.blocks) {
+      for (;;) {
+        if (block.index >= this.cut) return;
+        const sections = takeRead(block, layer);
+        const first = sections[0];
+        const last = sections.at(-1);
+        if (!first || !last) break;
+        const length = last.offset + last.storedBytes - first.offset;
+        yield {
+          bytes: this.get.parts.blocks.inTier(block.slot, RAM) ? 0 : length,
+          run: () => this.readSections(block, sections, length),
+        };
+      }
+    }
+  }
+
+  private readSections(block: OpenBlock, sections: readonly BlockSection[], length: number): Piece | Promise<Piece> {
+    const { checksum } = this.get.parts;
+    const offset = sections[0]?.offset ?? 0;
+    const check = (bytes: Uint8Array) => {
+      for (const section of sections) {
+        const at = section.offset - offset;
+        verifySection(section, bytes.subarray(at, at + section.storedBytes), checksum);
+      }
+    };
+    const result = readChecked(this.get.parts, block.slot, { offset, length, check });
+    if (!(result instanceof Promise)) return { block, sections, result };
+    return result.then((read) => ({ block, sections, result: read }));
+  }
+
+  private async *send(block: OpenBlock, section: BlockSection, bytes: Uint8Array): AsyncGenerator<GetFrame> {
+    const { limits, observer } = this.get.parts;
+    for (let offset = 0; offset < bytes.length; offset += limits.maxFrameBytes) {
+      if (offset > 0) yield* this.progress();
+      const part = bytes.subarray(offset, offset + limits.maxFrameBytes);
+      observer.counted('get_bytes', part.length, {});
+      yield { kind: 'data', block: block.index, section: section.index, offset, bytes: part };
+    }
+  }
+
+  /** Between two frames: the caller may have left, and the lease must still hold what is being read. */
+  private *progress(): Generator<GetFrame> {
+    this.guard.check();
+    const { leases } = this.get.parts;
+    if (leases.alive(this.lease)) {
+      leases.extend(this.lease);
+      return;
+    }
+    for (const block of this.blocks) if (!block.outcome) yield this.end(block, 'lease_expired');
+    throw storeErrors.leaseExpired('The lease expired before everything was sent; use none of these blocks.');
+  }
+
+  /** Blocks after a hole are of no use: they end as cancelled, and nothing more is read for them. */
+  private *failFrom(block: OpenBlock, outcome: BlockOutcome): Generator<GetFrame> {
+    this.cut = block.index;
+    yield this.end(block, outcome);
+    for (const later of this.blocks.slice(block.index + 1)) if (!later.outcome) yield this.end(later, 'cancelled');
+  }
+
+  private end(block: OpenBlock, outcome: BlockOutcome): GetFrame {
+    block.outcome = outcome;
+    block.promotion?.end();
+    return { kind: 'end', block: block.index, outcome };
+  }
+
+  private pace(): Pace {
+    const { budget, parts } = this.get;
+    return { depth: parts.limits.readAheadSections, budget, wait: (work) => this.guard.wait(work) };
+  }
+}
+
+/** The block's next sections of the layer that one read can bring; none when the layer is through. */
+function takeRead(block: OpenBlock, layer: number): BlockSection[] {
+  const taken: BlockSection[] = [];
+  for (;;) {
+    const section = block.sections[block.next];
+    if (!section || section.layer !== layer) return taken;
+    const first = taken[0] ?? section;
+    const last = taken.at(-1) ?? section;
+    const gap = section.offset - (last.offset + last.storedBytes);
+    const length = section.offset + section.storedBytes - first.offset;
+    if (taken.length > 0 && (gap < 0 || gap >= MAX_GAP_BYTES || length > MAX_READ_BYTES)) return taken;
+    taken.push(section);
+    block.next += 1;
+  }
+}

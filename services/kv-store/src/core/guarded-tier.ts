@@ -1,0 +1,141 @@
+import type { BlockTier, Tier } from '@longhaul/kv-core';
+import { AppError } from '@longhaul/kernel';
+import type { StoreClock, StoreObserver } from './ports.js';
+import { isDamage, storeErrors } from './store-errors.js';
+import type { StoreLimits } from './store-options.js';
+
+export interface GuardParts {
+  readonly clock: StoreClock;
+  readonly observer: StoreObserver;
+  readonly limits: StoreLimits;
+}
+
+/** First guess of a tier's speed, bytes a microsecond; measured reads move it. */
+const FIRST_SPEED: Readonly<Record<Tier, number>> = { ram: 8000, disk: 1000, object: 100 };
+const SPEED_WEIGHT = 0.1;
+
+type Side = 'read' | 'write';
+
+/**
+ * A tier that cannot hang the store: every operation has a deadline, the number under way is bounded, and after some
+ * failures in a row the side that failed (reads or writes) is left alone for a while.
+ */
+export class GuardedTier {
+  private readonly failures = { read: 0, write: 0 };
+  private readonly pausedUntilMs = { read: 0, write: 0 };
+  private underWay = 0;
+  private speed: number;
+
+  constructor(
+    readonly tier: BlockTier,
+    private readonly parts: GuardParts,
+  ) {
+    this.speed = FIRST_SPEED[tier.name];
+  }
+
+  get readable(): boolean {
+    return this.tier.health.readable && !this.paused('read');
+  }
+
+  get writable(): boolean {
+    return this.tier.health.writable && !this.paused('write');
+  }
+
+  /** Expected time to read so many bytes, microseconds. */
+  loadMicros(bytes: number): number {
+    return Math.ceil(bytes / this.speed);
+  }
+
+  async read(key: Uint8Array, offset: number, length: number): Promise<Uint8Array> {
+    const startMs = this.parts.clock.nowMs();
+    const bytes = await this.run('read', () => this.tier.read(key, offset, length));
+    if (bytes.length !== length) throw storeErrors.incomplete('The tier returned fewer bytes than asked for.');
+    const micros = Math.max(1, (this.parts.clock.nowMs() - startMs) * 1000);
+    this.speed += SPEED_WEIGHT * (length / micros - this.speed);
+    return bytes;
+  }
+
+  /** @param late what to do when the write succeeds after its deadline: nobody waits for it any more. */
+  write(key: Uint8Array, object: Uint8Array, late: () => void): Promise<void> {
+    return this.run('write', () => this.tier.put(key, object), late);
+  }
+
+  remove(keys: readonly Uint8Array[]): Promise<void> {
+    return this.run('write', () => this.tier.remove(keys));
+  }
+
+  close(): Promise<void> {
+    return this.withDeadline(() => this.tier.close());
+  }
+
+  private async run<T>(side: Side, operation: () => Promise<T>, late?: () => void): Promise<T> {
+    const { limits } = this.parts;
+    if (this.paused(side)) throw storeErrors.unavailable(`The ${this.tier.name} tier failed and is left alone.`);
+    if (this.underWay >= limits.maxTierOperations) {
+      throw storeErrors.busy(`The ${this.tier.name} tier has ${limits.maxTierOperations} operations under way.`, {
+        limit: limits.maxTierOperations,
+      });
+    }
+    try {
+      const result = await this.withDeadline(operation, late);
+      this.failures[side] = 0;
+      return result;
+    } catch (cause) {
+      const error = AppError.from(cause);
+      this.judge(side, error);
+      throw error;
+    }
+  }
+
+  private withDeadline<T>(operation: () => Promise<T>, late?: () => void): Promise<T> {
+    const { clock, limits, observer } = this.parts;
+    this.count(1);
+    return new Promise<T>((resolve, reject) => {
+      let open = true;
+      const cancel = clock.after(limits.tierDeadlineMs, () => {
+        open = false;
+        observer.counted('tier_timeouts', 1, { tier: this.tier.name });
+        reject(
+          storeErrors.unavailable(`The ${this.tier.name} tier did not answer within ${limits.tierDeadlineMs} ms.`),
+        );
+      });
+      const settle = (then: () => void) => {
+        this.count(-1);
+        cancel();
+        if (open) then();
+      };
+      started(operation).then(
+        (value) => {
+          if (!open) late?.();
+          settle(() => resolve(value));
+        },
+        (error: unknown) => settle(() => reject(AppError.from(error))),
+      );
+    });
+  }
+
+  /** Missing, damaged or full is an answer; anything else is trouble. */
+  private judge(side: Side, error: AppError): void {
+    if (error.reason === 'KV_NOT_FOUND' || error.reason === 'KV_TIER_FULL' || isDamage(error)) return;
+    const { clock, limits, observer } = this.parts;
+    observer.counted('tier_errors', 1, { tier: this.tier.name, reason: error.reason });
+    this.failures[side] += 1;
+    if (this.failures[side] < limits.tierFailures) return;
+    this.failures[side] = 0;
+    this.pausedUntilMs[side] = clock.nowMs() + limits.tierPauseMs;
+  }
+
+  private paused(side: Side): boolean {
+    return this.parts.clock.nowMs() < this.pausedUntilMs[side];
+  }
+
+  private count(by: number): void {
+    this.underWay += by;
+    const { observer, limits } = this.parts;
+    observer.measured('tier_operations', this.underWay, limits.maxTierOperations, { tier: this.tier.name });
+  }
+}
+
+async function started<T>(operation: () => Promise<T>): Promise<T> {
+  return operation();
+}

@@ -1,0 +1,28 @@
+import { type BlockHead, type Namespace, readHead } from '@longhaul/kv-core';
+import { readChecked } from './copy-reader.js';
+import type { StoreParts } from './store-parts.js';
+
+export type HeadResult =
+  | { readonly kind: 'ok'; readonly head: BlockHead; readonly bytes: Uint8Array }
+  | { readonly kind: 'corrupt' | 'not_found' };
+
+/**
+ * Reads everything before the first section, checked against what was asked for and against the checksum taken when
+ * the block was stored: no bit of it can have changed, the signature and the padding included. Never rejects.
+ */
+export async function readBlockHead(parts: StoreParts, slot: number, namespace: Namespace): Promise<HeadResult> {
+  const { blocks, checksum } = parts;
+  const expected = { namespace, seqKey: Uint8Array.from(blocks.keyOf(slot)), objectBytes: blocks.bytes[slot] ?? 0 };
+  const heads: BlockHead[] = [];
+  const result = await readChecked(parts, slot, {
+    offset: 0,
+    length: blocks.headBytes[slot] ?? 0,
+    check: (bytes) => {
+      if (checksum(bytes) !== blocks.headCrc32c[slot]) throw new Error('The head of the block is damaged.');
+      heads.push(readHead(bytes, expected));
+    },
+  });
+  if (result.kind !== 'ok') return result;
+  const head = heads.at(-1);
+  return head ? { kind: 'ok', head, bytes: result.bytes } : { kind: 'not_found' };
+}

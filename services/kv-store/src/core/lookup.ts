@@ -1,0 +1,77 @@
+import { KEY_BYTES, type PrefixLookup, type PrefixMatch, type TierSpan } from '@longhaul/kv-core';
+import { invalidArgument } from '@longhaul/kernel';
+import { RAM, tierName } from './residence.js';
+import { fastestTier, isVisible, type StoreParts } from './store-parts.js';
+import type { WriteThrough } from './write-through.js';
+
+/** Memory's speed, bytes a microsecond: what checking the sums costs at least. */
+const RAM_SPEED = 8000;
+
+/** The longest run of visible, readable blocks from the first key on, leased in the same turn of the event loop. */
+export function lookupPrefix(
+  parts: StoreParts,
+  writeThrough: WriteThrough,
+  { request, storeEpoch }: { request: PrefixLookup; storeEpoch: bigint },
+): PrefixMatch {
+  const { blocks, namespaces, leases, observer, residence, limits } = parts;
+  const record = namespaces.require(request.namespace);
+  checkKeys(request.keys, limits.maxLookupKeys);
+  if (!(request.leaseMs >= 0)) throw invalidArgument('lease_ms', 'lease_ms must be 0 or more.');
+  const slots: number[] = [];
+  const tiers: number[] = [];
+  for (const key of request.keys) {
+    const slot = blocks.find(key);
+    if (!isVisible(parts, slot, record, request.namespace.deployEpoch)) break;
+    const previous = slots.at(-1);
+    if (previous !== undefined && blocks.parentOf(slot) !== previous) break;
+    const tier = fastestTier(parts, slot);
+    if (tier < 0 || (blocks.quality[slot] ?? 0) > request.minQuality) break;
+    slots.push(slot);
+    tiers.push(tier);
+  }
+  const lease = slots.length > 0 ? leases.grant(record.ordinal, new Set(slots), request.leaseMs) : null;
+  const missed = request.keys.length - slots.length;
+  record.counts.lookups += 1;
+  record.counts.hitBlocks += slots.length;
+  record.counts.missedBlocks += missed;
+  observer.counted('lookups', 1, {});
+  observer.counted('hit_blocks', slots.length, {});
+  observer.counted('missed_blocks', missed, {});
+  for (const slot of slots) {
+    residence.touch(slot);
+    void writeThrough.offer(slot, true);
+  }
+  return {
+    matchedBlocks: slots.length,
+    spans: spansOf(parts, slots, tiers),
+    leaseId: lease?.id ?? new Uint8Array(),
+    leaseExpiresUnixMs: lease?.expiresMs ?? 0,
+    storeEpoch,
+  };
+}
+
+/** @throws AppError `INVALID_ARGUMENT` naming the limit. */
+export function checkKeys(keys: readonly Uint8Array[], maxKeys: number): void {
+  if (keys.length < 1 || keys.length > maxKeys) {
+    throw invalidArgument('keys', `keys has ${keys.length} entries; it needs 1 to ${maxKeys}.`, { maxKeys });
+  }
+  if (keys.some((key) => key.length !== KEY_BYTES)) throw invalidArgument('keys', `A key has ${KEY_BYTES} bytes.`);
+}
+
+function spansOf({ blocks, guarded }: StoreParts, slots: readonly number[], tiers: readonly number[]): TierSpan[] {
+  const spans: { tier: number; first: number; count: number; storedBytes: number }[] = [];
+  slots.forEach((slot, i) => {
+    const tier = tiers[i] ?? RAM;
+    let span = spans.at(-1);
+    if (span?.tier !== tier) spans.push((span = { tier, first: i, count: 0, storedBytes: 0 }));
+    span.count += 1;
+    span.storedBytes += blocks.bytes[slot] ?? 0;
+  });
+  return spans.map(({ tier, first, count, storedBytes }) => ({
+    tier: tierName(tier),
+    first,
+    count,
+    storedBytes,
+    estimatedLoadMicros: guarded[tier]?.loadMicros(storedBytes) ?? Math.ceil(storedBytes / RAM_SPEED),
+  }));
+}

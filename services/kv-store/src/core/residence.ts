@@ -1,0 +1,203 @@
+import { QualityClass, TIERS, type Tier } from '@longhaul/kv-core';
+import type { BlockTable } from './block-table.js';
+import type { EventLog } from './event-log.js';
+import { EvictionQueue } from './eviction-queue.js';
+import type { GuardedTier } from './guarded-tier.js';
+import { keyName } from './key-name.js';
+import { charge, type Namespaces, tenantLimit } from './namespaces.js';
+import type { Pins } from './pins.js';
+import type { StoreObserver } from './ports.js';
+import type { RamTier } from './ram-tier.js';
+
+export const RAM = 0;
+
+export interface ResidenceParts {
+  readonly blocks: BlockTable;
+  readonly namespaces: Namespaces;
+  readonly pins: Pins;
+  readonly events: EventLog;
+  readonly observer: StoreObserver;
+  readonly ram: RamTier;
+  /** By tier number; absent tiers are null. */
+  readonly guarded: readonly (GuardedTier | null)[];
+}
+
+/**
+ * Which block is in which tier. The one place that makes a copy visible or invisible, and so the one that keeps
+ * accounts, the order of eviction and the events true. Visibility changes at once; bytes leave a medium in a second
+ * step, when nobody reads the block any more.
+ */
+export class Residence {
+  /** Bytes of visible copies, by tier. */
+  readonly bytes = [0, 0, 0];
+  readonly objects = [0, 0, 0];
+  readonly queues: readonly EvictionQueue[];
+  /** Deletions to come or under way, by tier and key: a new copy must wait for them. */
+  private readonly removals = new Map<string, Promise<void>>();
+  private readonly whenFree = new Map<number, (() => void)[]>();
+
+  constructor(private readonly parts: ResidenceParts) {
+    const { blocks } = parts;
+    this.queues = TIERS.map(
+      (_, tier) =>
+        new EvictionQueue(blocks.capacity, {
+          present: (slot) => blocks.inTier(slot, tier) && blocks.isLeaf(slot, tier),
+          worth: (slot) => this.worth(slot, tier),
+        }),
+    );
+  }
+
+  /** The copy in the tier is complete: lookups may find it. */
+  publish(slot: number, tier: number): void {
+    const { blocks, events } = this.parts;
+    if (blocks.inTier(slot, tier)) return;
+    blocks.setTier(slot, tier, true);
+    this.account(slot, tier, 1);
+    this.queues[tier]?.touch(slot);
+    const namespaceId = this.recordOf(slot).id;
+    if (!namespaceId) return;
+    events.append({
+      kind: 'stored',
+      namespaceId,
+      keys: [Uint8Array.from(blocks.keyOf(slot))],
+      ...this.describe(slot),
+      tier: tierName(tier),
+    });
+  }
+
+  /**
+   * No lookup finds the copy from now on; its bytes go when nobody holds the block. May free the slot.
+   *
+   * @returns when the bytes are gone. Never rejects: a tier that cannot delete is counted by its guard.
+   */
+  unpublish(slot: number, tier: number): Promise<void> {
+    const { blocks, events, pins } = this.parts;
+    if (!blocks.inTier(slot, tier)) return Promise.resolve();
+    const key = Uint8Array.from(blocks.keyOf(slot));
+    const namespaceId = this.recordOf(slot).id;
+    this.account(slot, tier, -1);
+    blocks.setTier(slot, tier, false);
+    const parent = blocks.parentOf(slot);
+    if (parent >= 0) this.queues[tier]?.offer(parent);
+    if (blocks.tiers[slot] === 0) pins.drop(slot);
+    if (namespaceId) events.append({ kind: 'removed', namespaceId, keys: [key], tier: tierName(tier) });
+    const removed = this.remove(slot, tier, key);
+    blocks.collect(slot);
+    return removed;
+  }
+
+  /** Deletes an object of a tier that no slot speaks for. */
+  discard(tier: number, key: Uint8Array): Promise<void> {
+    return this.track(tier, key, this.erase(tier, key));
+  }
+
+  /** The deletion of an older copy that is not done yet, or null. */
+  removal(tier: number, key: Uint8Array): Promise<void> | null {
+    return this.removals.get(removalName(tier, key)) ?? null;
+  }
+
+  touch(slot: number): void {
+    const { blocks } = this.parts;
+    const hits = blocks.hits[slot] ?? 0;
+    if (hits < 255) blocks.hits[slot] = hits + 1;
+    for (let tier = 0; tier < this.queues.length; tier++) {
+      if (blocks.inTier(slot, tier)) this.queues[tier]?.touch(slot);
+    }
+  }
+
+  hold(slot: number): void {
+    this.parts.blocks.hold(slot, 1);
+  }
+
+  unhold(slot: number): void {
+    const { blocks } = this.parts;
+    if (blocks.holds[slot] === 1) {
+      const actions = this.whenFree.get(slot);
+      this.whenFree.delete(slot);
+      for (const action of actions ?? []) action();
+    }
+    blocks.hold(slot, -1);
+  }
+
+  /** What an event tells of a block. */
+  describe(slot: number) {
+    const { blocks } = this.parts;
+    const parent = blocks.parentOf(slot);
+    return {
+      parentKey: Uint8Array.from(parent < 0 ? blocks.keyOf(slot) : blocks.keyOf(parent)),
+      firstBlock: blocks.firstBlock[slot] ?? 0,
+      blockTokens: blocks.blockTokens[slot] ?? 0,
+      quality: (blocks.quality[slot] ?? QualityClass.sparse) as QualityClass,
+    };
+  }
+
+  private remove(slot: number, tier: number, key: Uint8Array): Promise<void> {
+    if ((this.parts.blocks.holds[slot] ?? 0) === 0) return this.discard(tier, key);
+    const done = new Promise<void>((resolve) => {
+      const waiting = this.whenFree.get(slot) ?? [];
+      this.whenFree.set(slot, waiting);
+      waiting.push(() => void this.erase(tier, key).then(resolve));
+    });
+    return this.track(tier, key, done);
+  }
+
+  private erase(tier: number, key: Uint8Array): Promise<void> {
+    const { ram, guarded } = this.parts;
+    if (tier === RAM) {
+      ram.drop(key);
+      return Promise.resolve();
+    }
+    return guarded[tier]?.remove([key]).catch(() => undefined) ?? Promise.resolve();
+  }
+
+  private track(tier: number, key: Uint8Array, done: Promise<void>): Promise<void> {
+    if (tier === RAM && !this.parts.ram.has(key)) return done;
+    const name = removalName(tier, key);
+    const tracked = done.then(() => {
+      if (this.removals.get(name) === tracked) this.removals.delete(name);
+    });
+    this.removals.set(name, tracked);
+    return tracked;
+  }
+
+  /** Hits times the time the copy saves, per byte: what the next tier down would load soon is worth little here. */
+  private worth(slot: number, tier: number): number {
+    const { blocks, guarded } = this.parts;
+    const bytes = blocks.bytes[slot] ?? 1;
+    let micros = blocks.recomputeMicros[slot] ?? 0;
+    for (let below = tier + 1; below < guarded.length; below++) {
+      if (blocks.inTier(slot, below)) micros = Math.min(micros, guarded[below]?.loadMicros(bytes) ?? micros);
+    }
+    return ((1 + (blocks.hits[slot] ?? 0)) * Math.max(1, micros)) / bytes;
+  }
+
+  private account(slot: number, tier: number, sign: 1 | -1): void {
+    const { blocks, observer, ram, guarded } = this.parts;
+    const by = { bytes: sign * (blocks.bytes[slot] ?? 0), objects: sign };
+    const record = this.recordOf(slot);
+    charge(this, tier, by);
+    charge(record, tier, by);
+    charge(record.tenant, tier, by);
+    const name = tierName(tier);
+    const limit = tier === RAM ? ram.limitBytes : (guarded[tier]?.tier.limitBytes ?? 0);
+    observer.measured('tier_bytes', this.bytes[tier] ?? 0, limit, { tier: name });
+    observer.measured('tier_objects', this.objects[tier] ?? 0, blocks.capacity, { tier: name });
+    observer.measured('tenant_bytes', record.tenant.bytes[tier] ?? 0, tenantLimit(record.tenant, tier), {
+      tier: name,
+      tenant: record.tenant.name,
+    });
+    observer.measured('index_blocks', blocks.size, blocks.capacity, {});
+  }
+
+  private recordOf(slot: number) {
+    return this.parts.namespaces.record(this.parts.blocks.namespace[slot] ?? 0);
+  }
+}
+
+export function tierName(tier: number): Tier {
+  return TIERS[tier] ?? 'object';
+}
+
+function removalName(tier: number, key: Uint8Array): string {
+  return `${tier}${keyName(key)}`;
+}

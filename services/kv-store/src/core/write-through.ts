@@ -1,0 +1,171 @@
+import { verifyBlock } from '@longhaul/kv-core';
+import { AppError } from '@longhaul/kernel';
+import { markDamaged } from './copy-reader.js';
+import type { GuardedTier } from './guarded-tier.js';
+import { RAM, tierName } from './residence.js';
+import type { StoreParts } from './store-parts.js';
+
+interface Job {
+  readonly slot: number;
+  readonly tier: number;
+  readonly key: Uint8Array;
+  readonly object: Uint8Array;
+  /** The bytes have lain in memory since they were checked. */
+  readonly recheck: boolean;
+  readonly done: (stored: boolean) => void;
+}
+
+/**
+ * Carries blocks from memory down to slower tiers, in the background and bounded. A block that finds the queue full,
+ * or the tier unwilling, stays in memory; it is offered again when it is hit.
+ */
+export class WriteThrough {
+  private readonly waiting: Job[] = [];
+  private readonly pending = new Set<string>();
+  private blocks = 0;
+  private bytes = 0;
+  private running = 0;
+  private closed = false;
+  private idle: (() => void)[] = [];
+
+  constructor(private readonly parts: StoreParts) {}
+
+  /**
+   * A block was committed or hit: queues it for every tier whose mode asks for it now.
+   *
+   * @returns the first tier's outcome, null when no tier asks.
+   */
+  offer(slot: number, recheck: boolean): Promise<boolean> | null {
+    let first: Promise<boolean> | null = null;
+    for (let tier = RAM + 1; tier < this.parts.guarded.length; tier++) {
+      if (!this.wants(slot, tier)) continue;
+      const stored = this.enqueue(slot, tier, recheck);
+      first ??= stored;
+    }
+    return first;
+  }
+
+  /** Takes no more and resolves when what is queued has been written or given up. */
+  async drain(): Promise<void> {
+    this.closed = true;
+    if (this.blocks > 0) await new Promise<void>((resolve) => this.idle.push(resolve));
+  }
+
+  private wants(slot: number, tier: number): boolean {
+    const { blocks, writeModes } = this.parts;
+    const mode = writeModes[tier];
+    if (!mode || blocks.inTier(slot, tier) || !blocks.inTier(slot, RAM)) return false;
+    return mode.kind === 'write_through' || (blocks.hits[slot] ?? 0) >= mode.afterHits;
+  }
+
+  private enqueue(slot: number, tier: number, recheck: boolean): Promise<boolean> {
+    const { blocks, guarded, limits, ram } = this.parts;
+    const bytes = blocks.bytes[slot] ?? 0;
+    const name = `${tier}:${slot}`;
+    if (this.pending.has(name)) return Promise.resolve(false);
+    if (this.closed) return this.skip(tier, 'closing');
+    if (!guarded[tier]?.writable) return this.skip(tier, 'not_writable');
+    if (this.blocks >= limits.writeThroughBlocks || this.bytes + bytes > limits.writeThroughBytes) {
+      return this.skip(tier, 'queue_full');
+    }
+    const key = Uint8Array.from(blocks.keyOf(slot));
+    const object = ram.view(key, 0, bytes);
+    if (!object) return this.skip(tier, 'not_in_memory');
+    this.parts.residence.hold(slot);
+    this.pending.add(name);
+    this.count(1, bytes);
+    return new Promise((done) => {
+      this.waiting.push({ slot, tier, key, object, recheck, done });
+      this.pump();
+    });
+  }
+
+  private skip(tier: number, reason: string): Promise<boolean> {
+    this.parts.observer.counted('write_through_skipped', 1, { tier: tierName(tier), reason });
+    return Promise.resolve(false);
+  }
+
+  private pump(): void {
+    while (this.running < this.parts.limits.writeThroughConcurrency) {
+      const job = this.waiting.shift();
+      if (!job) return;
+      this.running += 1;
+      void this.run(job).then((stored) => {
+        this.running -= 1;
+        this.pending.delete(`${job.tier}:${job.slot}`);
+        this.parts.residence.unhold(job.slot);
+        this.count(-1, -job.object.length);
+        job.done(stored);
+        this.pump();
+      });
+    }
+  }
+
+  private async run(job: Job): Promise<boolean> {
+    const { guarded, observer } = this.parts;
+    const { tier, object } = job;
+    const guard = guarded[tier];
+    if (!guard) return false;
+    try {
+      if (job.recheck && !this.sound(job)) return false;
+      await this.clear(guard, job);
+      await this.store(guard, job);
+    } catch (cause) {
+      const { reason } = AppError.from(cause);
+      observer.counted('write_through_skipped', 1, { tier: tierName(tier), reason });
+      return false;
+    }
+    if (!this.parts.blocks.inTier(job.slot, RAM)) {
+      await this.parts.residence.discard(tier, job.key);
+      return false;
+    }
+    this.parts.residence.publish(job.slot, tier);
+    observer.counted('written_through', object.length, { tier: tierName(tier) });
+    return true;
+  }
+
+  /** Damage in memory must not spread to a tier that would call it sound. */
+  private sound({ slot, key, object }: Job): boolean {
+    try {
+      verifyBlock(object, { expected: { seqKey: key }, checksum: this.parts.checksum });
+      return true;
+    } catch {
+      markDamaged(this.parts, slot, RAM);
+      return false;
+    }
+  }
+
+  /** A tier keeps the first object of a key: an older one that no slot speaks for must go first. */
+  private async clear(guard: GuardedTier, { tier, key }: Job): Promise<void> {
+    await this.parts.residence.removal(tier, key);
+    if (guard.tier.has(key)) await guard.remove([key]);
+  }
+
+  private async store(guard: GuardedTier, job: Job): Promise<void> {
+    const { blocks, evictor, namespaces, residence } = this.parts;
+    const { slot, tier, key, object } = job;
+    const late = () => {
+      if (!blocks.inTier(blocks.find(key), tier)) void residence.discard(tier, key);
+    };
+    await evictor.makeRoom(tier, object.length, namespaces.record(blocks.namespace[slot] ?? 0));
+    try {
+      await guard.write(key, object, late);
+    } catch (error) {
+      if (AppError.from(error).reason !== 'KV_TIER_FULL') throw error;
+      await evictor.freeShare(tier, object.length);
+      await guard.write(key, object, late);
+    }
+  }
+
+  private count(blocks: number, bytes: number): void {
+    this.blocks += blocks;
+    this.bytes += bytes;
+    const { limits, observer } = this.parts;
+    observer.measured('write_through_blocks', this.blocks, limits.writeThroughBlocks, {});
+    observer.measured('write_through_bytes', this.bytes, limits.writeThroughBytes, {});
+    if (this.blocks > 0) return;
+    const idle = this.idle;
+    this.idle = [];
+    for (const resolve of idle) resolve();
+  }
+}
