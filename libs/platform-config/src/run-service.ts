@@ -7,6 +7,8 @@ import type { ConfigOf, Settings } from './setting.js';
 export interface RunningService {
   /** Resolves to the line that tells the user where it is, once it answers requests; null when it was closed before. */
   ready(): Promise<string | null>;
+  /** Resolves when the service must not go on, with why; the process then ends with exit code 1. */
+  failed?: Promise<unknown>;
   /** Refuses new work, lets running work end within its grace time, frees everything. */
   close(): Promise<void>;
 }
@@ -32,6 +34,7 @@ export async function runService<S extends Settings>(
   try {
     const service = await program.start(loadConfig(program.settings, { argv, env: process.env }));
     closeOnSignals(program.name, service);
+    void service.failed?.then((error) => fail(program.name, error));
     const line = await service.ready();
     if (line !== null) process.stdout.write(`${line}\n`);
   } catch (error) {

@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EventLog } from './index.js';
 
 const manager = new AsyncLocalStorageContextManager();
-beforeAll(() => context.setGlobalContextManager(manager.enable()));
+beforeAll(() => {
+  context.setGlobalContextManager(manager.enable());
+});
 afterAll(() => context.disable());
 
 function logged(write: (log: EventLog) => void): Record<string, unknown>[] {

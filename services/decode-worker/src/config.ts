@@ -62,6 +62,18 @@ export const engineSettings = {
     isSwitch: true,
     flag: 'enable-prefix-caching',
   },
+  stepTimeoutMs: {
+    schema: values.integer(0).default(600_000),
+    description:
+      'A step of the model that runs longer makes the worker not live (/live, gRPC liveness); 0 is no limit.',
+    unit: 'ms',
+  },
+  verifyWeights: {
+    schema: values.flag().default(true),
+    description:
+      'Compare the model package with its SHA-256 sums beside the serving; the service ends if it is damaged.',
+    isSwitch: true,
+  },
 } satisfies Settings;
 
 /** All keys of the worker as its own process. */
@@ -85,7 +97,7 @@ export const workerSettings = {
   },
   drainTimeoutMs: {
     schema: values.integer(0).default(30_000),
-    description: 'How long running requests may go on after a stop signal.',
+    description: 'How long running requests may go on after a stop signal; then they end with SHUTTING_DOWN.',
     unit: 'ms',
   },
   logLevel: {

@@ -3,12 +3,17 @@ import { join } from 'node:path';
 import { createEngine, defaultLimits, type Engine, type EngineLimits } from '@longhaul/engine';
 import { kvPageBytes, loadEngine, PAGE_TOKENS, type NativeKvPool, type NativeModel } from '@longhaul/engine-native';
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
+import type { AppError } from '@longhaul/kernel';
 import { GRAPH_FILE, openPackage, type ModelManifest } from '@longhaul/model';
+import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
 import { createDetokenizer, createStopMatcher, createTokenizer } from '@longhaul/tokenizer';
 import { createNativeRunner } from './adapters/engine/native-runner.js';
 import { readTokenizerFiles } from './adapters/engine/package-tokenizer.js';
+import { watchSteps } from './adapters/engine/step-watch.js';
 import { warmUp } from './adapters/engine/warm-up.js';
+import { checkWeights, type WeightsCheck } from './adapters/engine/weights-check.js';
+import { followEngine } from './adapters/health/engine-health.js';
 import { meteredEngineObserver, observeEngine } from './adapters/metrics/metered-engine.js';
 import type { EngineConfig } from './config.js';
 import { poolPages } from './core/pool-size.js';
@@ -20,6 +25,8 @@ export interface LocalEngine {
   backend: InferenceBackend;
   info: ModelInfo;
   engine: Engine;
+  /** Resolves when the engine must not go on: its model package is damaged. */
+  failed: Promise<AppError>;
   /** Takes no more requests and waits for the running ones, at most this long. */
   drain(graceMs: number): Promise<void>;
   /** Ends what still runs and frees model and pool. */
@@ -31,15 +38,20 @@ export interface LocalEngine {
  *
  * @throws AppError of the package, the addon or the configuration; everything is freed again then.
  */
-export async function openLocalEngine(config: EngineConfig, log: EventLog): Promise<LocalEngine> {
+export async function openLocalEngine(
+  config: EngineConfig,
+  log: EventLog,
+  health: HealthModel = new HealthModel(),
+): Promise<LocalEngine> {
   const modelPackage = await openPackage(config.model);
   const manifest = servedManifest(modelPackage.manifest, config);
   const info = modelInfo(manifest, config);
   const files = await readTokenizerFiles(modelPackage);
   const tokenizer = createTokenizer(files);
   const native = await openNative(join(modelPackage.dir, GRAPH_FILE), manifest, config);
+  const watch = watchSteps(createNativeRunner(native.model, native.pool));
   const engine = createEngine({
-    runner: createNativeRunner(native.model, native.pool),
+    runner: watch.runner,
     model: { ...info, numericsId: `${config.kvCacheDtype}/${native.kernelLevel}` },
     rope: createRopeTables(manifest.ropeClasses),
     detokenize: {
@@ -61,6 +73,9 @@ export async function openLocalEngine(config: EngineConfig, log: EventLog): Prom
     throw error;
   }
   const unobserve = observeEngine(engine, info.id);
+  const { stepTimeoutMs } = config;
+  const unfollow = followEngine({ watch, engine, modelName: info.id, stepTimeoutMs, health, log });
+  const weights = config.verifyWeights ? startWeightsCheck(modelPackage.dir, health, log) : null;
   log.info('model-loaded', {
     model: info.id,
     kvPages: native.pages,
@@ -70,6 +85,7 @@ export async function openLocalEngine(config: EngineConfig, log: EventLog): Prom
   return {
     info,
     engine,
+    failed: weights?.damaged ?? new Promise(() => undefined),
     backend: {
       model: () => Promise.resolve(info),
       tokenizerFiles: () => Promise.resolve(files),
@@ -82,10 +98,19 @@ export async function openLocalEngine(config: EngineConfig, log: EventLog): Prom
       timer.abort();
     },
     async close() {
+      unfollow();
       unobserve();
+      await weights?.stop();
       await free();
     },
   };
+}
+
+function startWeightsCheck(dir: string, health: HealthModel, log: EventLog): WeightsCheck {
+  const check = health.add({ name: 'weights', weight: 'liveness' });
+  // Up until proven otherwise: the start does not wait for a read of the whole package.
+  check.pass();
+  return checkWeights(dir, { check, log });
 }
 
 interface NativeParts {

@@ -1,4 +1,5 @@
 import { runService } from '@longhaul/platform-config';
+import { HealthModel } from '@longhaul/platform-health';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
 import { workerSettings } from './config.js';
 import { openLocalEngine } from './local-engine.js';
@@ -10,9 +11,11 @@ await runService({
   async start(config) {
     const telemetry = startTelemetry({ serviceName: 'longhaul-decode-worker' });
     const log = new EventLog('decode-worker', config.logLevel);
-    const local = await openLocalEngine(config, log);
-    const server = await createWorkerServer(config, { backend: local.backend, telemetry, log });
+    const health = new HealthModel();
+    const local = await openLocalEngine(config, log, health);
+    const server = await createWorkerServer(config, { backend: local.backend, telemetry, log, health });
     return {
+      failed: local.failed,
       ready: () =>
         Promise.resolve(
           `Longhaul decode worker is ready: ${local.info.id} at ${config.host}:${server.grpcPort} (gRPC)`,

@@ -1,3 +1,2 @@
 /** Injection tokens of the worker's composition root. */
 export const TELEMETRY = Symbol('longhaul.decode-worker.telemetry');
-export const BACKEND = Symbol('longhaul.decode-worker.backend');

@@ -4,6 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { InferenceBackend } from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
 import { GrpcHost } from '@longhaul/platform-grpc';
+import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog, Telemetry } from '@longhaul/platform-otel';
 import { addWorkerService } from './adapters/grpc/worker.service.js';
 import type { WorkerConfig } from './config.js';
@@ -13,6 +14,17 @@ export type ListenConfig = Pick<
   WorkerConfig,
   'host' | 'port' | 'grpcPort' | 'maxMessageBytes' | 'stallTimeoutMs' | 'drainTimeoutMs'
 >;
+
+/** What a worker serves. */
+export interface WorkerParts {
+  backend: InferenceBackend;
+  telemetry: Telemetry;
+  log: EventLog;
+  /** Of the engine behind the backend; without it the backend's readiness is all there is to tell. */
+  health?: HealthModel;
+}
+
+const HEALTH_POLL_MS = 100;
 
 /** A worker that listens. */
 export interface WorkerServer {
@@ -27,22 +39,23 @@ export interface WorkerServer {
  *
  * @throws AppError `ADDRESS_IN_USE` or `LISTEN_FAILED`; nothing is left listening then.
  */
-export async function createWorkerServer(
-  config: ListenConfig,
-  parts: { backend: InferenceBackend; telemetry: Telemetry; log: EventLog },
-): Promise<WorkerServer> {
-  const host = new GrpcHost({ maxMessageBytes: config.maxMessageBytes });
-  addWorkerService(host, { ...parts, stallTimeoutMs: config.stallTimeoutMs });
+export async function createWorkerServer(config: ListenConfig, parts: WorkerParts): Promise<WorkerServer> {
+  const health = parts.health ?? backendHealth(parts.backend);
+  const host = new GrpcHost({ maxMessageBytes: config.maxMessageBytes, health });
+  const isReady = () => health.report().ready;
+  addWorkerService(host, { ...parts, isReady, stallTimeoutMs: config.stallTimeoutMs });
   const grpcPort = await host.listen(config.host, config.grpcPort);
-  const app = await listenHttp(config, parts).catch(async (error: unknown) => {
+  const app = await listenHttp(config, parts, health).catch(async (error: unknown) => {
     await host.close(0);
     throw error;
   });
-  host.setServing(parts.backend.load().ready);
+  const unpoll = health.poll(HEALTH_POLL_MS);
   return {
     grpcPort,
     httpPort: (app.getHttpServer().address() as { port: number }).port,
     async close() {
+      unpoll();
+      health.drain();
       await host.close(config.drainTimeoutMs);
       app.getHttpServer().closeAllConnections();
       await app.close();
@@ -52,9 +65,10 @@ export async function createWorkerServer(
 
 async function listenHttp(
   { host, port }: ListenConfig,
-  parts: { backend: InferenceBackend; telemetry: Telemetry; log: EventLog },
+  parts: WorkerParts,
+  health: HealthModel,
 ): Promise<NestFastifyApplication> {
-  const module = DecodeWorkerModule.forRoot(parts.backend, parts.telemetry);
+  const module = DecodeWorkerModule.forRoot(health, parts.telemetry);
   const options = { logger: parts.log, abortOnError: false };
   const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), options);
   try {
@@ -72,4 +86,13 @@ async function listenHttp(
       cause,
     });
   }
+}
+
+function backendHealth(backend: InferenceBackend): HealthModel {
+  const health = new HealthModel();
+  health.observe({ name: 'engine', weight: 'readiness' }, () => {
+    const up = backend.load().ready;
+    return { up, reason: up ? '' : 'the engine takes no requests' };
+  });
+  return health;
 }

@@ -1,4 +1,5 @@
 import { openLocalEngine, type LocalEngine } from '@longhaul/decode-worker';
+import { HealthModel } from '@longhaul/platform-health';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
 import { createRouterServer, createTokenizerCodec, type RouterServer } from '@longhaul/router';
 import type { EmbeddedConfig } from './config.js';
@@ -25,13 +26,15 @@ export interface EmbeddedServer {
 export async function createEmbeddedServer(config: EmbeddedConfig): Promise<EmbeddedServer> {
   const log = new EventLog('embedded', config.logLevel);
   const telemetry = startTelemetry({ serviceName: 'longhaul' });
-  const local = await openLocalEngine(config, log);
+  const health = new HealthModel();
+  const local = await openLocalEngine(config, log, health);
   const router = await createRouterServer(config, {
     backend: local.backend,
     createCodec: createTokenizerCodec,
     telemetry,
     log,
     version: packageVersion(),
+    health,
   }).catch(async (error: unknown) => {
     await local.close();
     throw error;

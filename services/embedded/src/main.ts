@@ -8,6 +8,7 @@ await runService({
   async start(config) {
     const server = await createEmbeddedServer(config);
     return {
+      failed: server.local.failed,
       ready: () => Promise.resolve(`Longhaul is ready: ${server.local.info.id} at ${server.url}`),
       close: () => server.close(),
     };

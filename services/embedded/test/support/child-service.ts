@@ -8,6 +8,8 @@ export interface ChildService {
   readyLine: string;
   /** Ends it as an orchestrator does. @returns its exit code. */
   stop(): Promise<number | null>;
+  /** Resolves when it ends, however it ends. */
+  ended: Promise<FailedStart>;
 }
 
 /** What a service that did not become ready left behind. */
@@ -37,7 +39,8 @@ export async function startService(name: string, flags: readonly string[]): Prom
   });
   const first = await Promise.race([ready, ended]);
   if (typeof first !== 'string') return { exitCode: first, stderr };
-  return { readyLine: first, stop: () => stop(child, ended) };
+  const left = ended.then((exitCode) => ({ exitCode, stderr }));
+  return { readyLine: first, stop: () => stop(child, ended), ended: left };
 }
 
 /** As `startService`, where a start that fails is a failed test. */

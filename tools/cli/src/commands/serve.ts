@@ -30,6 +30,7 @@ export async function serveCommand(argv: readonly string[]): Promise<void> {
         process.stderr.write('Loading the model ...\n');
         const server = await createEmbeddedServer({ ...config, model: dir });
         return {
+          failed: server.local.failed,
           ready: () => Promise.resolve(`Longhaul is ready: ${server.local.info.id} at ${server.url}`),
           close: () => server.close(),
         };

@@ -10,6 +10,8 @@ export interface WorkerServiceParts {
   backend: InferenceBackend;
   log: EventLog;
   stallTimeoutMs: number;
+  /** Whether the worker, not only its engine, is well enough for requests. */
+  isReady: () => boolean;
 }
 
 const NAME = 'longhaul.worker.v1.WorkerService';
@@ -29,7 +31,10 @@ export function addWorkerService(host: GrpcHost, parts: WorkerServiceParts): voi
       (_request: workerV1.GetTokenizerRequest, call) => tokenizerChunks(parts.backend, call.signal),
       options,
     ),
-    watchLoad: serverStream((_request: workerV1.WatchLoadRequest, call) => loads(parts.backend, call.signal), options),
+    watchLoad: serverStream((_request: workerV1.WatchLoadRequest, call) => loads(parts, call.signal), {
+      ...options,
+      endless: true,
+    }),
   };
   host.addService(NAME, workerV1.WorkerServiceService, service);
 }
@@ -83,10 +88,14 @@ function filesOf(files: TokenizerFiles): [workerV1.TokenizerChunk_File, Uint8Arr
   ];
 }
 
-async function* loads(backend: InferenceBackend, signal: AbortSignal): AsyncGenerator<workerV1.Load, void> {
+async function* loads(
+  { backend, isReady }: WorkerServiceParts,
+  signal: AbortSignal,
+): AsyncGenerator<workerV1.Load, void> {
   let told = '';
   while (!signal.aborted) {
-    const { ready, running, waiting, kvUsage } = backend.load();
+    const { running, waiting, kvUsage, ...load } = backend.load();
+    const ready = load.ready && isReady();
     const key = JSON.stringify([ready, running, waiting, kvUsage]);
     if (key !== told) yield { ready, running, waiting, kvUsage };
     told = key;

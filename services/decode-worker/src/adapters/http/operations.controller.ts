@@ -1,27 +1,11 @@
-import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
-import type { InferenceBackend } from '@longhaul/inference';
+import { Controller, Get, Header, Inject } from '@nestjs/common';
 import type { Telemetry } from '@longhaul/platform-otel';
-import type { FastifyReply } from 'fastify';
-import { BACKEND, TELEMETRY } from '../../tokens.js';
+import { TELEMETRY } from '../../tokens.js';
 
-/** What orchestrators and scrapers ask a worker. */
+/** What scrapers ask a worker; health has a controller of its own. */
 @Controller()
 export class OperationsController {
-  constructor(
-    @Inject(BACKEND) private readonly backend: InferenceBackend,
-    @Inject(TELEMETRY) private readonly telemetry: Telemetry,
-  ) {}
-
-  @Get('live')
-  live() {
-    return { status: 'live' };
-  }
-
-  @Get(['health', 'ready'])
-  ready(@Res() reply: FastifyReply): void {
-    const { ready } = this.backend.load();
-    void reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
-  }
+  constructor(@Inject(TELEMETRY) private readonly telemetry: Telemetry) {}
 
   @Get('metrics')
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')

@@ -1,0 +1,39 @@
+import { AppError } from '@longhaul/kernel';
+import { openPackage } from '@longhaul/model';
+import type { HealthCheck } from '@longhaul/platform-health';
+import type { EventLog } from '@longhaul/platform-otel';
+
+export interface WeightsCheck {
+  /** Resolves when the contents of the package are not those of its manifest; pends for ever otherwise. */
+  damaged: Promise<AppError>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Reads the whole package once beside the serving and compares every file with its SHA-256. The start does not wait
+ * for it; a package that proves damaged makes the service end.
+ */
+export function checkWeights(dir: string, parts: { check: HealthCheck; log: EventLog }): WeightsCheck {
+  const ending = new AbortController();
+  const startMs = performance.now();
+  const reading = openPackage(dir, { verify: true, signal: ending.signal }).then(
+    () => {
+      parts.log.info('weights-verified', { durationMs: Math.round(performance.now() - startMs) });
+      return null;
+    },
+    (error: unknown) => {
+      if (ending.signal.aborted) return null;
+      const known = AppError.from(error);
+      parts.check.fail(known.message);
+      parts.log.failure('weights-damaged', known);
+      return known;
+    },
+  );
+  return {
+    damaged: new Promise((resolve) => void reading.then((error) => error && resolve(error))),
+    async stop() {
+      ending.abort();
+      await reading;
+    },
+  };
+}

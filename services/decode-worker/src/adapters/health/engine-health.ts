@@ -1,0 +1,44 @@
+import { observe, type EventLog } from '@longhaul/platform-otel';
+import type { HealthModel } from '@longhaul/platform-health';
+import type { StepWatch } from '../engine/step-watch.js';
+
+export interface EngineHealthParts {
+  watch: StepWatch;
+  engine: { load(): { ready: boolean } };
+  modelName: string;
+  /** A step that runs longer makes the worker not live; 0 is no limit. */
+  stepTimeoutMs: number;
+  health: HealthModel;
+  log: EventLog;
+}
+
+const PROGRESS = 'engine-progress';
+const MS_PER_S = 1000;
+
+/**
+ * Adds the checks `engine` (takes requests) and `engine-progress` (its step returns) to the health model, and the age
+ * of the step to the metrics; until the returned function is called.
+ */
+export function followEngine(parts: EngineHealthParts): () => void {
+  const { watch, engine, modelName, stepTimeoutMs, health, log } = parts;
+  health.observe({ name: 'engine', weight: 'readiness' }, () => {
+    const up = engine.load().ready;
+    return { up, reason: up ? '' : 'the engine takes no requests' };
+  });
+  health.observe({ name: PROGRESS, weight: 'liveness' }, () => {
+    const up = stepTimeoutMs === 0 || watch.ageMs() <= stepTimeoutMs;
+    return { up, reason: up ? '' : `a step has been running for more than ${stepTimeoutMs} ms` };
+  });
+  let stuck = false;
+  const unfollow = health.follow(({ checks }) => {
+    const down = checks.some(({ name, up }) => name === PROGRESS && !up);
+    if (down && !stuck) log.failure('step-stuck', 'A step of the model does not return.', { stepTimeoutMs });
+    if (!down && stuck) log.info('step-returned');
+    stuck = down;
+  });
+  const unobserve = observe('stepAge', () => watch.ageMs() / MS_PER_S, { model_name: modelName });
+  return () => {
+    unfollow();
+    unobserve();
+  };
+}
