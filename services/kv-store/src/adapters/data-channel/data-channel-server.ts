@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { AppError } from '@longhaul/kernel';
+import type { TlsIdentity } from '@longhaul/platform-grpc';
+import type { TransferParts } from '../grpc/serve-put.js';
+import type { Grant } from '../security/capability-gate.js';
+import { DataChannel } from './data-channel.js';
+
+export interface DataChannelOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Mutual TLS, as on the gRPC side. */
+  readonly tls?: TlsIdentity;
+  /** Open channels and tokens not yet used, together. */
+  readonly maxChannels: number;
+  /** A channel on which nothing moves for so long is closed. */
+  readonly idleTimeoutMs: number;
+  readonly now: () => number;
+}
+
+/** A token for one connection. */
+export interface Admission {
+  readonly port: number;
+  readonly token: Uint8Array;
+  readonly expiresUnixMs: number;
+  readonly tls: boolean;
+}
+
+const TOKEN_BYTES = 32;
+const TOKEN_LIFE_MS = 10_000;
+const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+/**
+ * Listens for data channels: plain streams (TLS where configured) that carry puts and gets without HTTP/2. Only who
+ * shows a token that was handed out over gRPC is served, with the grant that the token was issued for.
+ */
+export class DataChannelServer {
+  private readonly server: Server;
+  private readonly tokens = new Map<string, { grant: Grant; expiresUnixMs: number }>();
+  private readonly channels = new Set<DataChannel>();
+  private port = 0;
+
+  constructor(
+    private readonly parts: TransferParts,
+    private readonly options: DataChannelOptions,
+  ) {
+    const { tls } = options;
+    const accept = (socket: Socket) => this.accept(socket);
+    this.server = tls
+      ? createTlsServer(
+          {
+            ...tls,
+            requestCert: true,
+            rejectUnauthorized: true,
+            minVersion: 'TLSv1.2',
+            handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+          },
+          accept,
+        )
+      : createServer({ noDelay: true }, accept);
+    this.server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+    this.server.maxConnections = options.maxChannels;
+  }
+
+  /** @throws AppError `ADDRESS_IN_USE` or `LISTEN_FAILED`. */
+  listen(): Promise<number> {
+    const { host, port } = this.options;
+    return new Promise((resolve, reject) => {
+      this.server.once('error', (cause) => reject(listenFailed(`${host}:${port}`, cause)));
+      this.server.listen({ host, port }, () => {
+        this.port = (this.server.address() as AddressInfo).port;
+        resolve(this.port);
+      });
+    });
+  }
+
+  /** Open channels. */
+  get open(): number {
+    return this.channels.size;
+  }
+
+  /** A one-time token. @throws AppError `KV_BUSY` when as many channels and tokens are out as there may be. */
+  admit(grant: Grant): Admission {
+    const now = this.options.now();
+    for (const [token, { expiresUnixMs }] of this.tokens) {
+      if (expiresUnixMs > now) break;
+      this.tokens.delete(token);
+    }
+    const { maxChannels, tls } = this.options;
+    if (this.tokens.size + this.channels.size >= maxChannels) throw tooMany(maxChannels);
+    const token = randomBytes(TOKEN_BYTES);
+    const expiresUnixMs = now + TOKEN_LIFE_MS;
+    this.tokens.set(token.toString('base64'), { grant, expiresUnixMs });
+    return { port: this.port, token, expiresUnixMs, tls: tls !== undefined };
+  }
+
+  /** Takes no more operations, lets running ones end within `graceMs`, then cuts what is left. */
+  async close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.tokens.clear();
+    await Promise.all([...this.channels].map((channel) => channel.close(graceMs)));
+    await closed;
+  }
+
+  private accept(socket: Socket): void {
+    const channel = new DataChannel(socket, this.parts, {
+      idleTimeoutMs: this.options.idleTimeoutMs,
+      redeem: (token) => this.redeem(token),
+    });
+    this.channels.add(channel);
+    void channel.run().finally(() => this.channels.delete(channel));
+  }
+
+  private redeem(token: Buffer): Grant | null {
+    const key = token.toString('base64');
+    const known = this.tokens.get(key);
+    this.tokens.delete(key);
+    return known && known.expiresUnixMs > this.options.now() ? known.grant : null;
+  }
+}
+
+function tooMany(limit: number): AppError {
+  return new AppError({
+    code: 'RESOURCE_EXHAUSTED',
+    reason: 'KV_BUSY',
+    message: `The store has ${limit} data channels open, as many as it may.`,
+    details: { limit },
+    retry: 'same',
+  });
+}
+
+function listenFailed(target: string, cause: Error): AppError {
+  const inUse = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+  return new AppError({
+    code: inUse ? 'ALREADY_EXISTS' : 'INTERNAL',
+    reason: inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
+    message: inUse
+      ? `The data channel address ${target} is in use by another program; choose another with --data-port.`
+      : `Cannot listen for data channels at ${target}.`,
+    cause,
+  });
+}

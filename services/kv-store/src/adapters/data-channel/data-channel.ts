@@ -1,0 +1,153 @@
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '@longhaul/kernel';
+import {
+  capabilityErrors,
+  encodeFailure,
+  frameErrors,
+  FRAME_SLACK_BYTES,
+  FrameKind,
+  FrameSocket,
+  type Frame,
+} from '@longhaul/kv-wire';
+import { serveGet } from '../grpc/serve-get.js';
+import { servePut, type TransferParts } from '../grpc/serve-put.js';
+import type { Grant } from '../security/capability-gate.js';
+import { Operation, getCodec, putCodec } from './operation.js';
+
+export interface DataChannelControl {
+  readonly idleTimeoutMs: number;
+  /** Null for a token that is unknown, used or too old. */
+  redeem(token: Buffer): Grant | null;
+}
+
+const HELLO_TIMEOUT_MS = 5_000;
+/** How long an operation that was ended at the drain timeout gets to say so. */
+const LAST_WORD_MS = 500;
+const NOTHING = new Uint8Array(0);
+/** What a channel may hold of each direction, in frames of the largest payload. */
+const WINDOW_FRAMES = 4;
+
+/** One connection: the token, then operations one after the other. */
+export class DataChannel {
+  private readonly frames: FrameSocket;
+  private current: Operation | null = null;
+  private running: Promise<void> = Promise.resolve();
+  private closing = false;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly parts: TransferParts,
+    private readonly control: DataChannelControl,
+  ) {
+    const window = parts.maxFrameBytes * WINDOW_FRAMES;
+    this.frames = new FrameSocket({
+      checksum: parts.checksum,
+      maxBodyBytes: parts.maxFrameBytes + FRAME_SLACK_BYTES,
+      receiveWindowBytes: window,
+      sendWindowBytes: window,
+    });
+    this.frames.attach(socket, true);
+  }
+
+  /** Serves until either side closes. Never rejects: what goes wrong ends the channel. */
+  async run(): Promise<void> {
+    try {
+      const grant = await this.greet();
+      this.socket.setTimeout(this.control.idleTimeoutMs);
+      for (let frame = await this.frames.receive(); frame !== null; frame = await this.frames.receive()) {
+        await this.dispatch(frame, grant);
+      }
+    } catch (error) {
+      this.current?.fail(AppError.from(error));
+    }
+    this.current?.fail(frameErrors.closed());
+    await this.running;
+    this.frames.destroy();
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.closing = true;
+    const timer = new AbortController();
+    await Promise.race([this.running, sleep(graceMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    timer.abort();
+    this.current?.fail(shuttingDown());
+    await Promise.race([this.running, sleep(LAST_WORD_MS)]);
+    this.frames.destroy();
+  }
+
+  private async greet(): Promise<Grant> {
+    this.socket.on('timeout', () => this.frames.destroy());
+    this.socket.setTimeout(HELLO_TIMEOUT_MS);
+    const hello = await this.frames.receive();
+    const grant = hello?.kind === FrameKind.hello ? this.control.redeem(hello.body) : null;
+    if (!grant) {
+      await this.frames.send(failureFrame(0, capabilityErrors.invalid()));
+      await this.frames.flush();
+      throw capabilityErrors.invalid();
+    }
+    await this.frames.send({ kind: FrameKind.ready, operation: 0, prefix: NOTHING, payload: NOTHING });
+    return grant;
+  }
+
+  private async dispatch(frame: Frame, grant: Grant): Promise<void> {
+    const { current } = this;
+    if (current?.id === frame.operation) {
+      if (frame.kind === FrameKind.cancel) current.fail(cancelled());
+      else await current.deliver(frame);
+      return;
+    }
+    if (frame.kind !== FrameKind.put && frame.kind !== FrameKind.get) return;
+    // Frames of an operation that has ended are stale; a higher number is a new one.
+    if (current && frame.operation < current.id) return;
+    current?.fail(cancelled());
+    await this.running;
+    await this.start(frame, grant);
+  }
+
+  private async start(frame: Frame, grant: Grant): Promise<void> {
+    const operation = new Operation(frame.operation, frame.kind, this.frames);
+    this.current = operation;
+    const { signal } = operation;
+    const right = frame.kind === FrameKind.put ? 'write' : 'read';
+    const call = { signal, deadlineMs: null, authorize: grant.require.bind(grant, right) };
+    const serve = () =>
+      frame.kind === FrameKind.put
+        ? servePut(this.parts, operation.link(putCodec), call)
+        : serveGet(this.parts, operation.link(getCodec), call);
+    this.running = this.closing ? this.refuse(operation, shuttingDown()) : this.serve(operation, serve);
+    await operation.deliver(frame);
+  }
+
+  private async serve(operation: Operation, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      operation.finish();
+    } catch (error) {
+      const reason: unknown = operation.signal.aborted ? operation.signal.reason : error;
+      await this.refuse(operation, AppError.from(reason));
+    }
+  }
+
+  private async refuse(operation: Operation, error: AppError): Promise<void> {
+    operation.fail(error);
+    await this.frames.send(failureFrame(operation.id, error)).catch(() => undefined);
+  }
+}
+
+function failureFrame(operation: number, error: AppError) {
+  return { kind: FrameKind.failure, operation, prefix: encodeFailure(error), payload: NOTHING };
+}
+
+function cancelled(): AppError {
+  return new AppError({ code: 'CANCELLED', reason: 'CANCELLED', message: 'The client cancelled the operation.' });
+}
+
+function shuttingDown(): AppError {
+  return new AppError({
+    code: 'UNAVAILABLE',
+    reason: 'SHUTTING_DOWN',
+    message: 'The store is shutting down; ask again elsewhere.',
+    retry: 'other',
+  });
+}

@@ -1,0 +1,188 @@
+import { kvstoreV1 } from '@longhaul/contracts';
+import { AppError } from '@longhaul/kernel';
+import type { BlockEventBatch, Namespace } from '@longhaul/kv-core';
+import {
+  asBuffer,
+  asCount,
+  CAPABILITY_HEADER,
+  fromEvict,
+  fromHandshakeRequest,
+  fromKeys,
+  fromLookup,
+  fromNamespace,
+  fromPin,
+  fromWatch,
+  KV_STORE_DEFINITION,
+  KV_STORE_SERVICE,
+  toEventBatch,
+  toEvictResponse,
+  toHandshakeResponse,
+  toMatch,
+  toStat,
+  type CapabilityRight,
+} from '@longhaul/kv-wire';
+import { duplex, serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/platform-grpc';
+import type { DataChannelServer } from '../data-channel/data-channel-server.js';
+import type { CapabilityGate } from '../security/capability-gate.js';
+import { callOptions } from './call-options.js';
+import { serveGet } from './serve-get.js';
+import { servePut, type TransferCall, type TransferParts } from './serve-put.js';
+
+export interface KvStoreServiceParts extends TransferParts {
+  readonly gate: CapabilityGate;
+  /** Null where bytes travel as gRPC frames only. */
+  readonly channels: DataChannelServer | null;
+  readonly stallTimeoutMs: number;
+  /** Told of failures that are defects; callers only hear of an internal error. */
+  onFailure(method: string, cause: unknown): void;
+}
+
+/** The store's API over gRPC. Every call shows its capability before anything is read from its message. */
+export function addKvStoreService(host: GrpcHost, parts: KvStoreServiceParts): void {
+  host.addService(KV_STORE_SERVICE, KV_STORE_DEFINITION, {
+    ...prefixMethods(parts),
+    ...transferMethods(parts),
+    ...pinMethods(parts),
+    ...eventMethods(parts),
+  } satisfies kvstoreV1.KvStoreServiceServer);
+}
+
+function prefixMethods(parts: KvStoreServiceParts) {
+  const { store } = parts;
+  return {
+    handshake: guarded(parts, 'Handshake', async (message: kvstoreV1.HandshakeRequest, call) => {
+      const request = fromHandshakeRequest(message);
+      require(parts, call, { right: 'read', namespace: request.namespace });
+      return toHandshakeResponse(await store.handshake(request, callOptions(call)));
+    }),
+    lookupPrefix: guarded(parts, 'LookupPrefix', async (message: kvstoreV1.LookupPrefixRequest, call) => {
+      const lookup = fromLookup(message);
+      require(parts, call, { right: 'read', namespace: lookup.namespace });
+      return toMatch(await store.lookupPrefix(lookup, callOptions(call)));
+    }),
+    // A lease id is unguessable: who has one was given it.
+    renewLease: guarded(parts, 'RenewLease', async (message: kvstoreV1.RenewLeaseRequest, call) => {
+      require(parts, call, { right: 'read', namespace: null });
+      const { expiresUnixMs } = await store.renewLease(message.leaseId, message.leaseMs, callOptions(call));
+      return { expiresUnixMs: asCount(expiresUnixMs) };
+    }),
+    releaseLease: guarded(parts, 'ReleaseLease', async (message: kvstoreV1.ReleaseLeaseRequest, call) => {
+      require(parts, call, { right: 'read', namespace: null });
+      await store.releaseLease(message.leaseId, callOptions(call));
+      return {};
+    }),
+    stat: guarded(parts, 'Stat', async (message: kvstoreV1.StatRequest, call) => {
+      const namespace = message.namespace ? fromNamespace(message.namespace) : null;
+      require(parts, call, { right: namespace ? 'read' : 'operate', namespace });
+      return toStat(await store.stat(namespace, callOptions(call)));
+    }),
+  };
+}
+
+function transferMethods(parts: KvStoreServiceParts) {
+  const options = { stallTimeoutMs: parts.stallTimeoutMs };
+  const transfer = (call: CallContext, right: CapabilityRight): TransferCall => {
+    const grant = parts.gate.open(call.headers[CAPABILITY_HEADER]);
+    return { ...call, authorize: (namespace) => grant.require(right, namespace) };
+  };
+  return {
+    put: duplex<kvstoreV1.PutRequest, kvstoreV1.PutResponse>(
+      (link, call) => reported(parts, 'Put', async () => servePut(parts, link, transfer(call, 'write'))),
+      options,
+    ),
+    get: duplex<kvstoreV1.GetRequest, kvstoreV1.GetResponse>(
+      (link, call) => reported(parts, 'Get', async () => serveGet(parts, link, transfer(call, 'read'))),
+      options,
+    ),
+    openDataChannel: guarded(parts, 'OpenDataChannel', async (_message: kvstoreV1.OpenDataChannelRequest, call) => {
+      const grant = parts.gate.open(call.headers[CAPABILITY_HEADER]);
+      if (!parts.channels) throw noChannels();
+      const { port, token, expiresUnixMs, tls } = parts.channels.admit(grant);
+      return { port, token: asBuffer(token), expiresUnixMs: asCount(expiresUnixMs), tls };
+    }),
+  };
+}
+
+function pinMethods(parts: KvStoreServiceParts) {
+  const { store } = parts;
+  return {
+    pin: guarded(parts, 'Pin', async (message: kvstoreV1.PinRequest, call) => {
+      const request = fromPin(message);
+      require(parts, call, { right: 'pin', namespace: request.namespace });
+      await store.pin(request, callOptions(call));
+      return {};
+    }),
+    unpin: guarded(parts, 'Unpin', async (message: kvstoreV1.UnpinRequest, call) => {
+      const namespace = fromNamespace(message.namespace);
+      require(parts, call, { right: 'pin', namespace });
+      await store.unpin(namespace, fromKeys(message.keys), callOptions(call));
+      return {};
+    }),
+    evict: guarded(parts, 'Evict', async (message: kvstoreV1.EvictRequest, call) => {
+      const request = fromEvict(message);
+      require(parts, call, { right: 'evict', namespace: request.namespace });
+      return toEvictResponse(await store.evict(request, callOptions(call)));
+    }),
+  };
+}
+
+function eventMethods(parts: KvStoreServiceParts) {
+  const { store, stallTimeoutMs } = parts;
+  return {
+    watch: serverStream(
+      (message: kvstoreV1.WatchRequest, call) => {
+        const request = fromWatch(message);
+        require(parts, call, { right: 'read', namespace: request.namespace });
+        return batches(store.watch(request, callOptions(call)));
+      },
+      { stallTimeoutMs, endless: true },
+    ),
+    snapshot: serverStream(
+      (message: kvstoreV1.SnapshotRequest, call) => {
+        const namespace = fromNamespace(message.namespace);
+        require(parts, call, { right: 'read', namespace });
+        return batches(store.snapshot(namespace, callOptions(call)));
+      },
+      { stallTimeoutMs },
+    ),
+  };
+}
+
+async function* batches(source: AsyncIterable<BlockEventBatch>): AsyncGenerator<kvstoreV1.EventBatch, void> {
+  for await (const batch of source) yield toEventBatch(batch);
+}
+
+function guarded<Req, Res>(
+  parts: KvStoreServiceParts,
+  method: string,
+  handle: (message: Req, call: CallContext) => Promise<Res>,
+) {
+  return unary((message: Req, call) => reported(parts, method, () => handle(message, call)));
+}
+
+async function reported<T>(parts: KvStoreServiceParts, method: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const known = AppError.from(error);
+    if (known.code === 'INTERNAL') parts.onFailure(method, known.cause ?? known);
+    throw known;
+  }
+}
+
+interface Demand {
+  right: CapabilityRight;
+  namespace: Namespace | null;
+}
+
+function require(parts: KvStoreServiceParts, call: CallContext, { right, namespace }: Demand): void {
+  parts.gate.open(call.headers[CAPABILITY_HEADER]).require(right, namespace);
+}
+
+function noChannels(): AppError {
+  return new AppError({
+    code: 'UNIMPLEMENTED',
+    reason: 'KV_UNSUPPORTED',
+    message: 'This store has no data channels; use Put and Get.',
+  });
+}
