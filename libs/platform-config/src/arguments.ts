@@ -1,3 +1,4 @@
+import { nearest } from './nearest.js';
 import { flagOf, type Settings } from './setting.js';
 
 export interface ParsedArguments {
@@ -32,7 +33,7 @@ export function parseArguments(settings: Settings, argv: readonly string[]): Par
     const key = keys.get(negated ? name.slice(3) : name);
     const setting = key === undefined ? undefined : settings[key];
     if (key === undefined || !setting || (negated && !setting.isSwitch)) {
-      faults.push(`--${name}: unknown flag`);
+      faults.push(unknownFlag(name, keys.keys()));
       if (inline === undefined && argv[index + 1]?.startsWith('--') === false) index++;
       continue;
     }
@@ -46,6 +47,11 @@ export function parseArguments(settings: Settings, argv: readonly string[]): Par
     else values.set(key, value);
   }
   return { values, faults, help };
+}
+
+function unknownFlag(name: string, known: Iterable<string>): string {
+  const meant = nearest(name, known);
+  return `--${name}: unknown flag${meant === undefined ? '' : `; did you mean --${meant}?`}`;
 }
 
 function splitFlag(word: string): [string, string | undefined] {

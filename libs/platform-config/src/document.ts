@@ -1,3 +1,4 @@
+import { secretFileOf } from './environment.js';
 import { envOf, flagOf, type Setting, type Settings } from './setting.js';
 
 /** One line per key for `--help`. */
@@ -17,11 +18,16 @@ export function markdownTable(settings: Settings): string {
       `\`${envOf(key, setting)}\``,
       defaultOf(setting),
       setting.unit ?? '',
-      `${setting.description}${setting.secret ? ' **Secret.**' : ''}`,
+      `${setting.description}${secretNote(key, setting)}`,
     ];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
   return ['| Flag | Variable | Default | Unit | Meaning |', '|---|---|---|---|---|', ...rows, ''].join('\n');
+}
+
+function secretNote(key: string, setting: Setting): string {
+  const file = secretFileOf(key, setting);
+  return file === null ? '' : ` **Secret**; \`${file}\` may name a file that holds it.`;
 }
 
 function facts(setting: Setting): string {

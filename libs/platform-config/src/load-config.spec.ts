@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '@longhaul/kernel';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { helpText, loadConfig, markdownTable, values } from './index.js';
 
 const settings = {
@@ -42,6 +45,33 @@ describe('loadConfig', () => {
     expect(message).not.toContain('s3cret');
   });
 
+  it('names the known key that a misspelt one probably means', () => {
+    const message = faultsOf(['--max-modle-len', '5', '--prot=1', '--wurm'], { LONGHAUL_MODLE: 'a' });
+    expect(message).toContain('--max-modle-len: unknown flag; did you mean --max-model-len?');
+    expect(message).toContain('--prot: unknown flag; did you mean --port?');
+    expect(message).toContain('LONGHAUL_MODLE: unknown variable; did you mean LONGHAUL_MODEL?');
+    expect(faultsOf(['--frobnicate'])).toMatch(/--frobnicate: unknown flag$/m);
+  });
+
+  it('leaves variables alone that belong to something else', () => {
+    const env = { LONGHAUL_MODEL: 'a', LONGHAUL_HOME: '/x', LONGHAUL_ROUTER_SERVICE_PORT: '1', LONGHAUL_MODELS: 'y' };
+    expect(faultsOf([], env)).toBe('');
+  });
+
+  it('takes secrets from files, and only secrets', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'longhaul-config-'));
+    const path = join(folder, 'key');
+    writeFileSync(path, 's3cret key\n');
+    const load = (env: Record<string, string>) => loadConfig(settings, { argv: ['--model', 'a'], env });
+    expect(load({ LONGHAUL_API_KEY_FILE: path }).apiKey).toBe('s3cret key');
+    expect(load({ LONGHAUL_KV_BYTES_FILE: path }).kvBytes).toBe(1024);
+    const twice = faultsOf(['--model', 'a'], { LONGHAUL_API_KEY_FILE: path, LONGHAUL_API_KEY: 'x' });
+    expect(twice).toContain('--api-key (LONGHAUL_API_KEY): is given twice, also by LONGHAUL_API_KEY_FILE');
+    const missing = faultsOf(['--model', 'a'], { LONGHAUL_API_KEY_FILE: join(folder, 'none') });
+    expect(missing).toContain('--api-key (LONGHAUL_API_KEY_FILE): the file cannot be read');
+    rmSync(folder, { recursive: true });
+  });
+
   it('refuses stray words, repeated flags and flags without a value', () => {
     expect(faultsOf(['word', '--model', 'a'])).toContain('argument 1 is not a flag');
     expect(faultsOf(['--model', 'a', '--model', 'b'])).toContain('--model: given twice');
@@ -50,7 +80,7 @@ describe('loadConfig', () => {
 
   it('documents every key', () => {
     expect(markdownTable(settings)).toContain(
-      '| `--api-key` | `LONGHAUL_API_KEY` | none |  | Key that clients send. **Secret.** |',
+      '| `--api-key` | `LONGHAUL_API_KEY` | none |  | Key that clients send. **Secret**; `LONGHAUL_API_KEY_FILE` may name',
     );
     expect(helpText('router', settings)).toContain('--max-model-len <value>');
   });

@@ -1,5 +1,6 @@
 import { AppError } from '@longhaul/kernel';
 import { parseArguments } from './arguments.js';
+import { misspeltVariables, readVariable } from './environment.js';
 import { envOf, flagOf, type ConfigOf, type Settings } from './setting.js';
 
 export interface ConfigSources {
@@ -9,18 +10,24 @@ export interface ConfigSources {
 }
 
 /**
- * Reads one service's configuration: flags win over environment variables, those over defaults. The result is frozen.
+ * Reads one service's configuration: flags win over environment variables, those over defaults. A secret may stand in
+ * the file that `<VARIABLE>_FILE` names. The result is frozen.
  *
  * @throws AppError `CONFIG_INVALID`, listing every fault at once by flag and variable name, never by value.
  */
 export function loadConfig<S extends Settings>(settings: S, sources: ConfigSources): ConfigOf<S> {
   const parsed = parseArguments(settings, sources.argv);
-  const faults = [...parsed.faults];
+  const faults = [...parsed.faults, ...misspeltVariables(settings, sources.env)];
   const config: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(settings)) {
     const env = envOf(key, setting);
-    const fromEnv = sources.env[env];
-    const raw = parsed.values.get(key) ?? (fromEnv === '' ? undefined : fromEnv);
+    const given = parsed.values.get(key);
+    const found = given === undefined ? readVariable(key, setting, sources.env) : { raw: given };
+    if (found.fault !== undefined) {
+      faults.push(found.fault);
+      continue;
+    }
+    const { raw } = found;
     const result = setting.schema.safeParse(raw);
     if (result.success) config[key] = result.data;
     else
