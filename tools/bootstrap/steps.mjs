@@ -12,6 +12,16 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const STAMP = join(ROOT, 'node_modules', '.longhaul-install');
 const NODE = join(ROOT, 'node_modules', '.bin', 'node');
 
+const PLATFORM = `${process.platform}-${process.arch}`;
+/** What the bootstrap itself needs, and what our dependencies need where no pinned runtime fits the platform. */
+const MIN_NODE = 20;
+const MIN_NODE_ALONE = 22;
+
+function hasPinnedRuntime() {
+  const { optionalDependencies = {} } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  return Object.hasOwn(optionalDependencies, `node-${PLATFORM}`);
+}
+
 /** The pinned runtime if it is installed for this platform, else the Node that runs this. */
 export function runtime() {
   return existsSync(NODE) ? NODE : process.execPath;
@@ -100,7 +110,13 @@ export async function prepare() {
 /** Says what is missing before a step fails for the want of it. */
 function checkMachine() {
   const major = Number(process.versions.node.split('.')[0]);
-  if (major < 20) fail(`Node ${process.versions.node} is too old: 20 or newer is needed.`);
+  if (major < MIN_NODE) fail(`Node ${process.versions.node} is too old: ${MIN_NODE} or newer is needed.`);
+  if (!hasPinnedRuntime() && major < MIN_NODE_ALONE) {
+    fail(
+      `There is no Node package for ${PLATFORM} among our dependencies, so your own Node runs everything: ` +
+        `${MIN_NODE_ALONE} or newer is needed, this is ${process.versions.node}.`,
+    );
+  }
   for (const [command, why] of [
     ['make', 'the native addon'],
     ['g++', 'the native addon'],
