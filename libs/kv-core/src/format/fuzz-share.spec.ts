@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { fuzzBlocks } from '../testing/fuzz-blocks.js';
 
-describe('4,000 damaged and forged blocks', () => {
-  const report = fuzzBlocks({ count: 4_000, seed: 20_260 });
+describe('3,000 damaged and forged blocks', () => {
+  const report = fuzzBlocks({ count: 3_000, seed: 20_260 });
 
   it('are refused by name; nothing damaged is accepted', () => {
     expect(report.failures).toEqual([]);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { kvErrors } from '../errors.js';
 import { checkBytes } from '../keys/key-bytes.js';
 import type { QualityClass } from '../quality.js';
-import { BlockColumns } from './block-columns.js';
+import { Bits, BlockRecords, loadKey, Word } from './block-records.js';
 import {
   NO_BLOCK,
   type BlockHandle,
@@ -11,13 +11,10 @@ import {
   type PinLevel,
   type PrefixQuery,
 } from './block-record.js';
-import { KeyColumn, loadKey } from './column.js';
 import { SlotTable } from './slot-table.js';
 
 const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffffffff;
-const VISIBLE = 1;
-const PIN_SHIFT = 1;
 
 export interface PrefixIndexOptions {
   /** Most blocks that are held; one more is refused with `KV_INDEX_FULL`. */
@@ -35,9 +32,8 @@ export interface PrefixIndexOptions {
 export class PrefixIndex {
   readonly maxBlocks: number;
   readonly #seed: number;
-  readonly #keys = new KeyColumn();
-  readonly #columns = new BlockColumns();
-  readonly #table = new SlotTable((slot) => this.#hash(this.#keys.word(slot, 0), this.#keys.word(slot, 1)));
+  readonly #records = new BlockRecords();
+  readonly #table = new SlotTable((slot) => this.#hash(this.#records.get(slot, 0), this.#records.get(slot, 1)));
   readonly #observers: IndexObserver[] = [];
   readonly #wanted = new Uint32Array(8);
   #wantedNamespace = 0;
@@ -58,7 +54,7 @@ export class PrefixIndex {
 
   /** Memory of the arrays. */
   get byteLength(): number {
-    return this.#keys.bytes + this.#columns.byteLength + this.#table.bytes;
+    return this.#records.byteLength + this.#table.bytes;
   }
 
   /** Every handle given out so far is below this. */
@@ -81,21 +77,8 @@ export class PrefixIndex {
     if (this.#size >= this.maxBlocks) throw kvErrors.indexFull(this.maxBlocks);
     if (this.find(block.namespace, block.key) !== NO_BLOCK) throw kvErrors.blockExists();
     const handle = this.#takeSlot();
-    const c = this.#columns;
-    this.#keys.write(handle, this.#wanted);
-    c.parent.set(handle, block.parent + 1);
-    c.children.set(handle, 0);
-    c.depth.set(handle, block.parent === NO_BLOCK ? 0 : c.depth.get(block.parent) + 1);
-    c.bytes.set(handle, block.bytes);
-    c.costMicros.set(handle, Math.min(MAX_U32, Math.round(block.costMicros)));
-    c.deployEpoch.set(handle, block.deployEpoch);
-    c.namespace.set(handle, block.namespace);
-    c.frequency.set(handle, 1);
-    c.leases.set(handle, 0);
-    c.tiers.set(handle, block.tiers);
-    c.quality.set(handle, block.quality);
-    c.state.set(handle, block.visible ? VISIBLE : 0);
-    if (block.parent !== NO_BLOCK) c.children.set(block.parent, c.children.get(block.parent) + 1);
+    this.#write(handle, block);
+    if (block.parent !== NO_BLOCK) this.#addChildren(block.parent, 1);
     this.#table.add(this.#hash(this.#wanted[0] as number, this.#wanted[1] as number), handle);
     this.#size++;
     return handle;
@@ -116,17 +99,16 @@ export class PrefixIndex {
    * @returns handles in order; empty when nothing matches.
    */
   longestPrefix(query: PrefixQuery): Uint32Array {
-    const c = this.#columns;
+    const records = this.#records;
     const found = new Uint32Array(query.keys.length);
     let count = 0;
-    let previous = NO_BLOCK;
     for (const key of query.keys) {
       const handle = this.find(query.namespace, key);
-      if (handle === NO_BLOCK || (c.state.get(handle) & VISIBLE) === 0) break;
-      if (c.quality.get(handle) > query.minQuality || c.deployEpoch.get(handle) !== query.deployEpoch) break;
-      if (count > 0 && c.parent.get(handle) - 1 !== previous) break;
+      if (handle === NO_BLOCK || records.getBits(handle, Bits.visible) === 0) break;
+      if (records.getBits(handle, Bits.quality) > query.minQuality) break;
+      if (records.get(handle, Word.deployEpoch) !== query.deployEpoch) break;
+      if (count > 0 && this.parentOf(handle) !== found[count - 1]) break;
       found[count++] = handle;
-      previous = handle;
     }
     return found.subarray(0, count);
   }
@@ -138,105 +120,104 @@ export class PrefixIndex {
    */
   remove(handle: BlockHandle): void {
     this.#check(handle);
-    const c = this.#columns;
-    if (c.children.get(handle) > 0 || c.leases.get(handle) > 0) throw kvErrors.blockInUse();
+    const records = this.#records;
+    if (this.childrenOf(handle) > 0 || this.leasesOf(handle) > 0) throw kvErrors.blockInUse();
     for (const observer of this.#observers) observer.removed(handle);
     const parent = this.parentOf(handle);
-    if (parent !== NO_BLOCK) c.children.set(parent, c.children.get(parent) - 1);
-    this.#table.delete(this.#hash(this.#keys.word(handle, 0), this.#keys.word(handle, 1)), handle);
-    c.quality.set(handle, 0);
-    c.parent.set(handle, this.#free);
+    if (parent !== NO_BLOCK) this.#addChildren(parent, -1);
+    this.#table.delete(this.#hash(records.get(handle, 0), records.get(handle, 1)), handle);
+    records.setBits(handle, Bits.quality, 0);
+    records.set(handle, Word.parent, this.#free);
     this.#free = handle + 1;
     this.#size--;
   }
 
   /** Handles of all blocks, in no particular order. The index must not change meanwhile. */
   *entries(): Generator<BlockHandle> {
-    for (let handle = 0; handle < this.#slots; handle++) if (this.#columns.quality.get(handle) !== 0) yield handle;
+    for (let handle = 0; handle < this.#slots; handle++)
+      if (this.#records.getBits(handle, Bits.quality) !== 0) yield handle;
   }
 
   /** Whether the handle names a block now. */
   holds(handle: BlockHandle): boolean {
-    return handle >= 0 && handle < this.#slots && this.#columns.quality.get(handle) !== 0;
+    return handle >= 0 && handle < this.#slots && this.#records.getBits(handle, Bits.quality) !== 0;
   }
 
   keyOf(handle: BlockHandle): Uint8Array {
-    return this.#keys.read(handle);
+    return this.#records.readKey(handle);
   }
 
   parentOf(handle: BlockHandle): BlockHandle {
-    return this.#columns.parent.get(handle) - 1;
+    return this.#records.get(handle, Word.parent) - 1;
   }
 
   childrenOf(handle: BlockHandle): number {
-    return this.#columns.children.get(handle);
+    return this.#records.get(handle, Word.children);
   }
 
   /** Number of the block in its chain, from 0. */
   depthOf(handle: BlockHandle): number {
-    return this.#columns.depth.get(handle);
+    return this.#records.get(handle, Word.depth);
   }
 
   bytesOf(handle: BlockHandle): number {
-    return this.#columns.bytes.get(handle);
+    return this.#records.get(handle, Word.bytes);
   }
 
   costMicrosOf(handle: BlockHandle): number {
-    return this.#columns.costMicros.get(handle);
+    return this.#records.get(handle, Word.costMicros);
   }
 
   frequencyOf(handle: BlockHandle): number {
-    return this.#columns.frequency.get(handle);
+    return this.#records.getBits(handle, Bits.frequency);
   }
 
   namespaceOf(handle: BlockHandle): number {
-    return this.#columns.namespace.get(handle);
+    return this.#records.getBits(handle, Bits.namespace);
   }
 
   deployEpochOf(handle: BlockHandle): number {
-    return this.#columns.deployEpoch.get(handle);
+    return this.#records.get(handle, Word.deployEpoch);
   }
 
   qualityOf(handle: BlockHandle): QualityClass {
-    return this.#columns.quality.get(handle) as QualityClass;
+    return this.#records.getBits(handle, Bits.quality) as QualityClass;
   }
 
   leasesOf(handle: BlockHandle): number {
-    return this.#columns.leases.get(handle);
+    return this.#records.getBits(handle, Bits.leases);
   }
 
   /** Sum of `TierBit`. */
   tiersOf(handle: BlockHandle): number {
-    return this.#columns.tiers.get(handle);
+    return this.#records.getBits(handle, Bits.tiers);
   }
 
   setTiers(handle: BlockHandle, tiers: number): void {
-    this.#columns.tiers.set(handle, tiers);
+    this.#records.setBits(handle, Bits.tiers, tiers);
   }
 
   isVisible(handle: BlockHandle): boolean {
-    return (this.#columns.state.get(handle) & VISIBLE) !== 0;
+    return this.#records.getBits(handle, Bits.visible) === 1;
   }
 
   setVisible(handle: BlockHandle, visible: boolean): void {
-    const state = this.#columns.state.get(handle);
-    this.#columns.state.set(handle, visible ? state | VISIBLE : state & ~VISIBLE);
+    this.#records.setBits(handle, Bits.visible, visible ? 1 : 0);
   }
 
   pinOf(handle: BlockHandle): PinLevel {
-    return (this.#columns.state.get(handle) >>> PIN_SHIFT) as PinLevel;
+    return this.#records.getBits(handle, Bits.pin) as PinLevel;
   }
 
   setPin(handle: BlockHandle, pin: PinLevel): void {
     this.#check(handle);
-    this.#columns.state.set(handle, (this.#columns.state.get(handle) & VISIBLE) | (pin << PIN_SHIFT));
+    this.#records.setBits(handle, Bits.pin, pin);
     this.#eligibilityChanged(handle);
   }
 
   /** Counts a use, up to 65,535. */
   touch(handle: BlockHandle): void {
-    const { frequency } = this.#columns;
-    frequency.set(handle, Math.min(MAX_U16, frequency.get(handle) + 1));
+    this.#records.setBits(handle, Bits.frequency, Math.min(MAX_U16, this.frequencyOf(handle) + 1));
     for (const observer of this.#observers) observer.touched(handle);
   }
 
@@ -247,19 +228,36 @@ export class PrefixIndex {
    */
   lease(handle: BlockHandle): void {
     this.#check(handle);
-    const { leases } = this.#columns;
-    const count = leases.get(handle);
+    const count = this.leasesOf(handle);
     if (count === MAX_U16) throw kvErrors.tooManyLeases(MAX_U16);
-    leases.set(handle, count + 1);
+    this.#records.setBits(handle, Bits.leases, count + 1);
     if (count === 0) this.#eligibilityChanged(handle);
   }
 
   release(handle: BlockHandle): void {
-    const { leases } = this.#columns;
-    const count = leases.get(handle);
+    const count = this.leasesOf(handle);
     if (count === 0) throw kvErrors.argument('handle', 'The block has no lease.');
-    leases.set(handle, count - 1);
+    this.#records.setBits(handle, Bits.leases, count - 1);
     if (count === 1) this.#eligibilityChanged(handle);
+  }
+
+  #write(handle: BlockHandle, block: NewBlock): void {
+    const records = this.#records;
+    records.begin(handle, this.#wanted);
+    records.set(handle, Word.parent, block.parent + 1);
+    records.set(handle, Word.depth, block.parent === NO_BLOCK ? 0 : this.depthOf(block.parent) + 1);
+    records.set(handle, Word.bytes, block.bytes);
+    records.set(handle, Word.costMicros, Math.min(MAX_U32, Math.round(block.costMicros)));
+    records.set(handle, Word.deployEpoch, block.deployEpoch);
+    records.setBits(handle, Bits.frequency, 1);
+    records.setBits(handle, Bits.namespace, block.namespace);
+    records.setBits(handle, Bits.tiers, block.tiers);
+    records.setBits(handle, Bits.visible, block.visible ? 1 : 0);
+    records.setBits(handle, Bits.quality, block.quality);
+  }
+
+  #addChildren(handle: BlockHandle, count: number): void {
+    this.#records.set(handle, Word.children, this.childrenOf(handle) + count);
   }
 
   #eligibilityChanged(handle: BlockHandle): void {
@@ -267,7 +265,7 @@ export class PrefixIndex {
   }
 
   readonly #isWanted = (slot: number): boolean =>
-    this.#keys.equals(slot, this.#wanted) && this.#columns.namespace.get(slot) === this.#wantedNamespace;
+    this.#records.hasKey(slot, this.#wanted) && this.#records.getBits(slot, Bits.namespace) === this.#wantedNamespace;
 
   #hash(first: number, second: number): number {
     let h = Math.imul(first ^ this.#seed, 0x85ebca6b);
@@ -279,11 +277,10 @@ export class PrefixIndex {
   #takeSlot(): BlockHandle {
     if (this.#free > 0) {
       const handle = this.#free - 1;
-      this.#free = this.#columns.parent.get(handle);
+      this.#free = this.#records.get(handle, Word.parent);
       return handle;
     }
-    this.#keys.reserve(this.#slots + 1);
-    this.#columns.reserve(this.#slots + 1);
+    this.#records.reserve(this.#slots + 1);
     return this.#slots++;
   }
 

@@ -1,0 +1,179 @@
+/**
+ * Memory and speed of the prefix index with a million blocks in chains of 2,048, beside a `Map` of plain objects, each
+ * in a process of its own. Run after a build:
+ *
+ *     node libs/kv-core/bench/index.bench.ts [--json FILE] [--blocks 1000000]
+ */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { GdsfPolicy, PrefixIndex } from '../dist/index.js';
+import { Random } from '../dist/testing/random.js';
+
+const CHAIN = 2048;
+const LOOKUPS = 2000;
+
+interface Figures {
+  bytesPerBlock: number;
+  bytesPerBlockWithPolicy: number;
+  insertsPerSecond: number;
+  p50Micros: number;
+  p99Micros: number;
+  p99CpuMicros: number;
+}
+
+interface Subject {
+  insert(key: Uint8Array, parent: number): number;
+  lookup(keys: readonly Uint8Array[]): number;
+  /** Bytes of the arrays of an eviction policy over all blocks. */
+  policyBytes(): number;
+}
+
+const { values } = parseArgs({
+  options: { json: { type: 'string' }, blocks: { type: 'string', default: '1000000' }, part: { type: 'string' } },
+});
+const blocks = Number(values.blocks);
+
+/** Writes the key of block `n`: the driver must leave no garbage that would count as the index's memory. */
+function writeKey(n: number, key: Uint8Array): Uint8Array {
+  return new Random(n).fill(key);
+}
+
+/** Keys of a chain within one buffer, as they come from a network. */
+function chainKeys(first: number): Uint8Array[] {
+  const buffer = new Uint8Array(32 * CHAIN);
+  return Array.from({ length: CHAIN }, (_, n) => writeKey(first + n, buffer.subarray(32 * n, 32 * n + 32)));
+}
+
+function ours(): Subject {
+  const index = new PrefixIndex({ maxBlocks: blocks });
+  const rest = {
+    namespace: 0,
+    deployEpoch: 0,
+    quality: 1,
+    bytes: 8 << 20,
+    costMicros: 5000,
+    tiers: 2,
+    visible: true,
+  } as const;
+  return {
+    insert: (key, parent) => index.insert({ ...rest, key, parent }),
+    lookup: (keys) => index.longestPrefix({ namespace: 0, deployEpoch: 0, keys, minQuality: 1 }).length,
+    policyBytes: () => {
+      const policy = new GdsfPolicy(index);
+      for (const block of index.entries()) policy.add(block);
+      return policy.byteLength;
+    },
+  };
+}
+
+interface PlainBlock {
+  key: string;
+  parent: number;
+  children: number;
+  quality: number;
+  bytes: number;
+  costMicros: number;
+}
+
+function plainMap(): Subject {
+  const map = new Map<string, PlainBlock>();
+  const name = (key: Uint8Array) => Buffer.from(key.buffer, key.byteOffset, 32).toString('latin1');
+  return {
+    insert: (key, parent) => {
+      const text = name(key);
+      map.set(text, { key: text, parent, children: 0, quality: 1, bytes: 8 << 20, costMicros: 5000 });
+      return map.size - 1;
+    },
+    lookup: (keys) => {
+      let count = 0;
+      while (count < keys.length && map.has(name(keys[count] as Uint8Array))) count++;
+      return count;
+    },
+    policyBytes: () => 0,
+  };
+}
+
+/** What must outlive the measurement of memory. */
+const kept: unknown[] = [];
+
+function rss(): number {
+  for (let i = 0; i < 3; i++) globalThis.gc?.();
+  return process.memoryUsage().rss;
+}
+
+/** Of this thread: what else runs on the machine does not count. */
+function cpuMicros(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+}
+
+function measure(subject: Subject): Figures {
+  const key = new Uint8Array(32);
+  for (let n = 0; n < 1000; n++) writeKey(n, key);
+  const empty = rss();
+  const started = performance.now();
+  let parent = -1;
+  for (let n = 0; n < blocks; n++) parent = subject.insert(writeKey(n, key), n % CHAIN === 0 ? -1 : parent);
+  const seconds = (performance.now() - started) / 1000;
+  const full = rss();
+  const random = new Random(1);
+  const micros: number[] = [];
+  const cpu: number[] = [];
+  for (let i = 0; i < LOOKUPS; i++) {
+    const first = CHAIN * random.below(Math.floor(blocks / CHAIN));
+    const keys = chainKeys(first);
+    // What the keys of the last round left behind is not the lookup's to collect.
+    globalThis.gc?.({ type: 'minor' });
+    const before = performance.now();
+    const cpuBefore = cpuMicros();
+    const found = subject.lookup(keys);
+    cpu.push(cpuMicros() - cpuBefore);
+    micros.push((performance.now() - before) * 1000);
+    if (found !== CHAIN) throw new Error(`${found} of ${CHAIN} blocks found`);
+  }
+  micros.sort((a, b) => a - b);
+  cpu.sort((a, b) => a - b);
+  const withPolicy = (full - empty + subject.policyBytes()) / blocks;
+  kept.push(subject);
+  return {
+    bytesPerBlock: (full - empty) / blocks,
+    bytesPerBlockWithPolicy: withPolicy,
+    insertsPerSecond: blocks / seconds,
+    p50Micros: micros[LOOKUPS / 2] as number,
+    p99CpuMicros: cpu[Math.floor(LOOKUPS * 0.99)] as number,
+    p99Micros: micros[Math.floor(LOOKUPS * 0.99)] as number,
+  };
+}
+
+function inProcess(part: string): Figures {
+  const file = fileURLToPath(import.meta.url);
+  const words = ['--expose-gc', file, '--part', part, '--blocks', String(blocks)];
+  return JSON.parse(execFileSync(process.execPath, words, { encoding: 'utf8' })) as Figures;
+}
+
+function report(): void {
+  const mine = inProcess('ours');
+  const peer = inProcess('map');
+  const row = (name: string, figure: keyof Figures, bar: string) => ({
+    case: name,
+    ours: Number(mine[figure].toFixed(1)),
+    peer: Number(peer[figure].toFixed(1)),
+    ratio: Number((peer[figure] / mine[figure]).toFixed(2)),
+    bar,
+  });
+  const rows = [
+    row(`index of ${blocks} blocks, RSS bytes per block`, 'bytesPerBlock', '<= 100'),
+    row('the same with an eviction policy', 'bytesPerBlockWithPolicy', 'none'),
+    row(`lookup of a ${CHAIN}-block chain, p50 us`, 'p50Micros', 'none'),
+    row(`lookup of a ${CHAIN}-block chain, p99 us`, 'p99Micros', '< 2000'),
+    row(`lookup of a ${CHAIN}-block chain, p99 us of processor time`, 'p99CpuMicros', '< 2000'),
+    row('insertions per second', 'insertsPerSecond', 'none'),
+  ];
+  console.table(rows);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
+}
+
+if (values.part === undefined) report();
+else console.log(JSON.stringify(measure(values.part === 'ours' ? ours() : plainMap())));
