@@ -82,7 +82,9 @@ async function conclude(server: ServerProcess, report: TrafficReport, samples: r
   console.log(held.length === 0 ? 'nothing is held' : `still held: ${held.join(', ')}`);
   if (trend) {
     const change = `${(trend.growth * 100).toFixed(1)} %`;
-    console.log(`RSS ${mebibytes(trend.earlyBytes)} early, ${mebibytes(trend.lateBytes)} late: ${change}`);
+    console.log(
+      `RSS peaks at ${mebibytes(trend.earlyPeakBytes)} early, ${mebibytes(trend.latePeakBytes)} late: ${change}`,
+    );
   }
   const flat = options.minutes < JUDGED_MINUTES || trend === null || trend.growth <= MOST_GROWTH;
   return report.differences.length + report.failures.length + held.length === 0 && flat;

@@ -1,25 +1,21 @@
 /** Resident memory over a run. */
 export interface MemoryTrend {
-  /** Median of the second quarter of the samples, when caches and pools have been touched. */
-  earlyBytes: number;
-  /** Median of the last quarter. */
-  lateBytes: number;
-  /** Of `lateBytes` over `earlyBytes`; 0 is flat. */
+  /** Largest sample of the first half, without its first eighth, when caches and pools are still being touched. */
+  earlyPeakBytes: number;
+  /** Largest sample of the second half. */
+  latePeakBytes: number;
+  /** Of the late peak over the early one; 0 or less is flat. */
   growth: number;
 }
 
-/** Null for fewer than eight samples. */
+/**
+ * Peaks are compared, not medians: the garbage collector gives memory back in steps minutes apart, so a median depends
+ * on where in that saw-tooth a window falls, while a leak lifts every tooth. Null for fewer than eight samples.
+ */
 export function memoryTrend(samples: readonly number[]): MemoryTrend | null {
   if (samples.length < 8) return null;
-  const quarter = Math.floor(samples.length / 4);
-  const earlyBytes = median(samples.slice(quarter, 2 * quarter));
-  const lateBytes = median(samples.slice(-quarter));
-  return { earlyBytes, lateBytes, growth: lateBytes / earlyBytes - 1 };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+  const middle = Math.floor(samples.length / 2);
+  const earlyPeakBytes = Math.max(...samples.slice(Math.floor(middle / 4), middle));
+  const latePeakBytes = Math.max(...samples.slice(middle));
+  return { earlyPeakBytes, latePeakBytes, growth: latePeakBytes / earlyPeakBytes - 1 };
 }

@@ -17,7 +17,7 @@ export interface ServerProcess {
 /** @throws Error with what the server said when it did not become ready. */
 export async function startServer(flags: readonly string[]): Promise<ServerProcess> {
   const folder = dirname(createRequire(import.meta.url).resolve('@longhaul/embedded/package.json'));
-  const argv = [join(folder, 'dist', 'main.js'), '--port', '0', '--log-level', 'error', ...flags];
+  const argv = [join(folder, 'dist', 'main.js'), '--port', '0', '--log-level', 'error', '--kv-store', 'off', ...flags];
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
   child.stderr.on('data', (data: Buffer) => (stderr = (stderr + data.toString()).slice(-4096)));
