@@ -6,17 +6,24 @@ export interface QueueView {
   worth(slot: number): number;
 }
 
+interface Entry {
+  readonly slot: number;
+  readonly key: number;
+  readonly order: number;
+}
+
 /**
  * Order of eviction in one tier: GDSF, `H = L + freq * cost / bytes`, smallest first, over the leaves of the tier
  * (kv-cache design, tiering). `L` is the H of the last victim, so what is not used grows old. A heap with lazy
  * deletion: an entry counts only while the block's H is the entry's; it is rebuilt when most of it is out of date.
  */
 export class EvictionQueue {
-  private slots: number[] = [];
-  private readonly keys: number[] = [];
+  private heap: Entry[] = [];
   /** H by slot, set when the block is used. */
   private readonly current: Float64Array;
   private clock = 0;
+  private order = 0;
+  private lastCompact = 16;
 
   constructor(
     capacity: number,
@@ -25,8 +32,9 @@ export class EvictionQueue {
     this.current = new Float64Array(capacity);
   }
 
+  /** Entries kept, those out of date included. */
   get entries(): number {
-    return this.slots.length;
+    return this.heap.length;
   }
 
   /** The block was stored or used. */
@@ -38,85 +46,78 @@ export class EvictionQueue {
   /** The block has become a leaf: it may go, at the H of its last use. */
   offer(slot: number): void {
     if (!this.view.present(slot)) return;
-    this.push(slot, this.current[slot] ?? 0);
-    if (this.slots.length > 64 && this.slots.length > 4 * this.lastCompact) this.compact();
+    this.push({ slot, key: this.current[slot] ?? 0, order: (this.order += 1) });
+    if (this.heap.length > 64 && this.heap.length > 4 * this.lastCompact) this.compact();
   }
 
   /**
-   * Takes out the block with the smallest H that `allowed` lets go, or -1. The others keep their places.
+   * Takes out the block with the smallest H that `allowed` lets go, the one used longest ago among equals, or -1. The
+   * others keep their places.
    *
    * @remarks O(log n) a block looked at; every leaf is looked at when none is allowed.
    */
   pop(allowed: (slot: number) => boolean): number {
-    const aside: [number, number][] = [];
+    const aside: Entry[] = [];
     let victim = -1;
-    while (this.slots.length > 0) {
-      const [slot, key] = this.popTop();
-      if (!this.view.present(slot) || this.current[slot] !== key) continue;
-      if (allowed(slot)) {
-        victim = slot;
-        this.clock = Math.max(this.clock, key);
+    for (let top = this.popTop(); top; top = this.popTop()) {
+      if (!this.valid(top)) continue;
+      if (allowed(top.slot)) {
+        victim = top.slot;
+        this.clock = Math.max(this.clock, top.key);
         break;
       }
-      aside.push([slot, key]);
+      aside.push(top);
     }
-    let previous = -1;
-    for (const [slot, key] of aside) {
-      if (slot !== previous) this.push(slot, key);
-      previous = slot;
-    }
+    for (const entry of aside) this.push(entry);
     return victim;
   }
 
-  private lastCompact = 16;
-
-  private compact(): void {
-    const live = new Set<number>();
-    this.slots.forEach((slot, i) => {
-      if (this.view.present(slot) && this.current[slot] === this.keys[i]) live.add(slot);
-    });
-    this.slots = [];
-    this.keys.length = 0;
-    for (const slot of live) this.push(slot, this.current[slot] ?? 0);
-    this.lastCompact = Math.max(16, live.size);
+  private valid({ slot, key }: Entry): boolean {
+    return this.view.present(slot) && this.current[slot] === key;
   }
 
-  private push(slot: number, key: number): void {
-    let at = this.slots.length;
-    this.slots.push(slot);
-    this.keys.push(key);
+  /** Drops what is out of date, and all but the latest entry of a block. */
+  private compact(): void {
+    const latest = new Map<number, Entry>();
+    for (const entry of this.heap) {
+      if (this.valid(entry) && entry.order > (latest.get(entry.slot)?.order ?? 0)) latest.set(entry.slot, entry);
+    }
+    this.heap = [];
+    for (const entry of latest.values()) this.push(entry);
+    this.lastCompact = Math.max(16, latest.size);
+  }
+
+  private push(entry: Entry): void {
+    let at = this.heap.length;
+    this.heap.push(entry);
     while (at > 0) {
       const up = (at - 1) >>> 1;
-      if ((this.keys[up] ?? 0) <= key) break;
-      this.move(up, at);
+      const above = this.heap[up];
+      if (!above || !before(entry, above)) break;
+      this.heap[at] = above;
       at = up;
     }
-    this.slots[at] = slot;
-    this.keys[at] = key;
+    this.heap[at] = entry;
   }
 
-  private popTop(): [number, number] {
-    const top: [number, number] = [this.slots[0] ?? -1, this.keys[0] ?? 0];
-    const slot = this.slots.pop() ?? -1;
-    const key = this.keys.pop() ?? 0;
-    const count = this.slots.length;
-    if (count === 0) return top;
+  private popTop(): Entry | undefined {
+    const top = this.heap[0];
+    const last = this.heap.pop();
+    if (!last || this.heap.length === 0) return top;
     let at = 0;
     for (;;) {
-      let down = 2 * at + 1;
-      if (down >= count) break;
-      if (down + 1 < count && (this.keys[down + 1] ?? 0) < (this.keys[down] ?? 0)) down += 1;
-      if ((this.keys[down] ?? 0) >= key) break;
-      this.move(down, at);
-      at = down;
+      const left = this.heap[2 * at + 1];
+      const right = this.heap[2 * at + 2];
+      const smaller = left && right && before(right, left) ? right : left;
+      if (!smaller || !before(smaller, last)) break;
+      this.heap[at] = smaller;
+      at = 2 * at + (smaller === left ? 1 : 2);
     }
-    this.slots[at] = slot;
-    this.keys[at] = key;
+    this.heap[at] = last;
     return top;
   }
+}
 
-  private move(from: number, to: number): void {
-    this.slots[to] = this.slots[from] ?? -1;
-    this.keys[to] = this.keys[from] ?? 0;
-  }
+function before(a: Entry, b: Entry): boolean {
+  return a.key === b.key ? a.order < b.order : a.key < b.key;
 }

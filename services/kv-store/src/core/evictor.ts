@@ -126,17 +126,35 @@ export class Evictor {
       if (victim < 0) break;
       gone.push(this.drop(victim, tier, tenant ? 'tenant_quota' : 'tier_bytes'));
     }
+    return enough() ? gone : [...gone, ...this.demoteUntil(tier, enough, tenant)];
+  }
+
+  /**
+   * When no leaf may go: blocks within chains whose chain stays whole, as a lower tier has them too. Happens when a
+   * chain is longer than the tier and its leaf is still on its way down. One pass over the index.
+   */
+  private demoteUntil(tier: number, enough: () => boolean, tenant: Tenant | null): Promise<void>[] {
+    const { blocks, guarded } = this.parts;
+    const gone: Promise<void>[] = [];
+    const below = (slot: number) =>
+      guarded.some((guard, lower) => lower > tier && guard?.readable === true && blocks.inTier(slot, lower));
+    for (let slot = blocks.end - 1; slot >= 0 && !enough(); slot--) {
+      if (!blocks.inTier(slot, tier) || !below(slot) || !this.mayGo(slot, tenant)) continue;
+      gone.push(this.drop(slot, tier, 'demoted'));
+    }
     return gone;
+  }
+
+  private mayGo(slot: number, tenant: Tenant | null): boolean {
+    const { blocks, pins, namespaces } = this.parts;
+    const free = blocks.leases[slot] === 0 && blocks.holds[slot] === 0 && !pins.isHard(slot);
+    return free && (!tenant || namespaces.record(blocks.namespace[slot] ?? 0).tenant === tenant);
   }
 
   /** Softly pinned blocks only when there is nothing else. */
   private victim(tier: number, tenant: Tenant | null): number {
-    const { blocks, pins, residence, namespaces } = this.parts;
-    const free = (slot: number) =>
-      blocks.leases[slot] === 0 &&
-      blocks.holds[slot] === 0 &&
-      !pins.isHard(slot) &&
-      (!tenant || namespaces.record(blocks.namespace[slot] ?? 0).tenant === tenant);
+    const { pins, residence } = this.parts;
+    const free = (slot: number) => this.mayGo(slot, tenant);
     const queue = residence.queues[tier];
     if (!queue) return -1;
     const victim = queue.pop((slot) => free(slot) && !pins.isSoft(slot));

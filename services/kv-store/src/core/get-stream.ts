@@ -178,7 +178,7 @@ export class GetStream {
   private async *send(block: OpenBlock, section: BlockSection, bytes: Uint8Array): AsyncGenerator<GetFrame> {
     const { limits, observer } = this.get.parts;
     for (let offset = 0; offset < bytes.length; offset += limits.maxFrameBytes) {
-      if (offset > 0) yield* this.progress();
+      yield* this.progress();
       const part = bytes.subarray(offset, offset + limits.maxFrameBytes);
       observer.counted('get_bytes', part.length, {});
       yield { kind: 'data', block: block.index, section: section.index, offset, bytes: part };
@@ -212,7 +212,16 @@ export class GetStream {
 
   private pace(): Pace {
     const { budget, parts } = this.get;
-    return { depth: parts.limits.readAheadSections, budget, wait: (work) => this.guard.wait(work) };
+    return { depth: parts.limits.readAheadSections, budget, wait: (work) => this.wait(work) };
+  }
+
+  /** While the consumer waits for the store, the lease does not run out. */
+  private wait<T>(work: T | Promise<T>): Promise<T> {
+    const { leases, limits } = this.get.parts;
+    if (work instanceof Promise && leases.alive(this.lease)) {
+      leases.extend(this.lease, Math.max(this.lease.lengthMs, 2 * limits.tierDeadlineMs));
+    }
+    return this.guard.wait(work);
   }
 }
 

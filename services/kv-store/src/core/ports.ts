@@ -60,6 +60,7 @@ export type StoreGauge =
   | 'read_ahead_bytes'
   | 'write_through_blocks'
   | 'write_through_bytes'
+  | 'write_through_backlog'
   | 'tier_operations'
   | 'watchers'
   | 'namespaces';

@@ -83,6 +83,7 @@ export class Residence {
     if (namespaceId) events.append({ kind: 'removed', namespaceId, keys: [key], tier: tierName(tier) });
     const removed = this.remove(slot, tier, key);
     blocks.collect(slot);
+    this.reportIndex();
     return removed;
   }
 
@@ -186,6 +187,11 @@ export class Residence {
       tier: name,
       tenant: record.tenant.name,
     });
+    this.reportIndex();
+  }
+
+  private reportIndex(): void {
+    const { blocks, observer } = this.parts;
     observer.measured('index_blocks', blocks.size, blocks.capacity, {});
   }
 

@@ -39,6 +39,8 @@ const SWEEP_MS = 1000;
 export interface StoreCore extends BlockStore {
   /** Random at each start; events count within it. */
   readonly storeEpoch: bigint;
+  /** As in `BlockStore`; `return` ends it early and lets go of what it read. */
+  get(request: GetRequest, call?: CallOptions): AsyncGenerator<GetFrame, void, undefined>;
   /**
    * Finds again what the tiers kept. Call once, before anything else is answered: calls that come earlier wait. An
    * object store is indexed in the background afterwards; its blocks become visible one by one.

@@ -53,7 +53,10 @@ export interface StoreLimits {
   readonly maxFrameBytes: number;
   readonly frameCredit: number;
   readonly writeThroughBlocks: number;
+  /** At most a quarter of memory in any case: what is queued cannot be evicted. */
   readonly writeThroughBytes: number;
+  /** Blocks that found the queue full and are remembered. */
+  readonly writeThroughBacklog: number;
   readonly writeThroughConcurrency: number;
   readonly tierDeadlineMs: number;
   /** How long commit waits for the lower tier where it waits at all. */
@@ -92,8 +95,9 @@ export const DEFAULT_LIMITS: StoreLimits = {
   frameCredit: 16,
   writeThroughBlocks: 1024,
   writeThroughBytes: 256 * MIB,
+  writeThroughBacklog: 16_384,
   writeThroughConcurrency: 8,
-  tierDeadlineMs: 10_000,
+  tierDeadlineMs: 5_000,
   durableWaitMs: 5_000,
   maxTierOperations: 256,
   tierFailures: 3,

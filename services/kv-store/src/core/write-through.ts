@@ -2,6 +2,7 @@ import { verifyBlock } from '@longhaul/kv-core';
 import { AppError } from '@longhaul/kernel';
 import { markDamaged } from './copy-reader.js';
 import type { GuardedTier } from './guarded-tier.js';
+import { keyName } from './key-name.js';
 import { RAM, tierName } from './residence.js';
 import type { StoreParts } from './store-parts.js';
 
@@ -15,20 +16,29 @@ interface Job {
   readonly done: (stored: boolean) => void;
 }
 
+/** Queued blocks cannot be evicted: most of memory must stay free for others. */
+const MEMORY_SHARE = 0.25;
+
 /**
- * Carries blocks from memory down to slower tiers, in the background and bounded. A block that finds the queue full,
- * or the tier unwilling, stays in memory; it is offered again when it is hit.
+ * Carries blocks from memory down to slower tiers, in the background and bounded. A block that finds the queue full is
+ * remembered and taken when there is room, if memory still has it; one that finds the tier unwilling is offered again
+ * when it is hit.
  */
 export class WriteThrough {
   private readonly waiting: Job[] = [];
   private readonly pending = new Set<string>();
+  /** Blocks that found the queue full, by tier and key. They may be evicted meanwhile: nothing holds them. */
+  private readonly backlog = new Map<string, { readonly tier: number; readonly key: Uint8Array }>();
+  private readonly limitBytes: number;
   private blocks = 0;
   private bytes = 0;
   private running = 0;
   private closed = false;
   private idle: (() => void)[] = [];
 
-  constructor(private readonly parts: StoreParts) {}
+  constructor(private readonly parts: StoreParts) {
+    this.limitBytes = Math.min(parts.limits.writeThroughBytes, MEMORY_SHARE * parts.ram.limitBytes);
+  }
 
   /**
    * A block was committed or hit: queues it for every tier whose mode asks for it now.
@@ -47,8 +57,8 @@ export class WriteThrough {
 
   /** Takes no more and resolves when what is queued has been written or given up. */
   async drain(): Promise<void> {
-    this.closed = true;
     if (this.blocks > 0) await new Promise<void>((resolve) => this.idle.push(resolve));
+    this.closed = true;
   }
 
   private wants(slot: number, tier: number): boolean {
@@ -59,16 +69,14 @@ export class WriteThrough {
   }
 
   private enqueue(slot: number, tier: number, recheck: boolean): Promise<boolean> {
-    const { blocks, guarded, limits, ram } = this.parts;
+    const { blocks, guarded, ram } = this.parts;
     const bytes = blocks.bytes[slot] ?? 0;
     const name = `${tier}:${slot}`;
     if (this.pending.has(name)) return Promise.resolve(false);
     if (this.closed) return this.skip(tier, 'closing');
     if (!guarded[tier]?.writable) return this.skip(tier, 'not_writable');
-    if (this.blocks >= limits.writeThroughBlocks || this.bytes + bytes > limits.writeThroughBytes) {
-      return this.skip(tier, 'queue_full');
-    }
     const key = Uint8Array.from(blocks.keyOf(slot));
+    if (!this.hasRoom(bytes)) return this.defer(tier, key);
     const object = ram.view(key, 0, bytes);
     if (!object) return this.skip(tier, 'not_in_memory');
     this.parts.residence.hold(slot);
@@ -85,6 +93,39 @@ export class WriteThrough {
     return Promise.resolve(false);
   }
 
+  private hasRoom(bytes: number): boolean {
+    if (this.blocks === 0) return true;
+    return this.blocks < this.parts.limits.writeThroughBlocks && this.bytes + bytes <= this.limitBytes;
+  }
+
+  private defer(tier: number, key: Uint8Array): Promise<boolean> {
+    const name = `${tier}${keyName(key)}`;
+    if (!this.backlog.has(name)) {
+      if (this.backlog.size >= this.parts.limits.writeThroughBacklog) return this.skip(tier, 'queue_full');
+      this.backlog.set(name, { tier, key });
+      this.reportBacklog();
+    }
+    return Promise.resolve(false);
+  }
+
+  /** Room has come: takes the oldest of those that found none. */
+  private takeBacklog(): void {
+    const { blocks } = this.parts;
+    for (const [name, { tier, key }] of this.backlog) {
+      const slot = blocks.find(key);
+      const wanted = slot >= 0 && this.wants(slot, tier);
+      if (wanted && !this.hasRoom(blocks.bytes[slot] ?? 0)) break;
+      this.backlog.delete(name);
+      if (wanted) void this.enqueue(slot, tier, true);
+    }
+    this.reportBacklog();
+  }
+
+  private reportBacklog(): void {
+    const { limits, observer } = this.parts;
+    observer.measured('write_through_backlog', this.backlog.size, limits.writeThroughBacklog, {});
+  }
+
   private pump(): void {
     while (this.running < this.parts.limits.writeThroughConcurrency) {
       const job = this.waiting.shift();
@@ -96,6 +137,7 @@ export class WriteThrough {
         this.parts.residence.unhold(job.slot);
         this.count(-1, -job.object.length);
         job.done(stored);
+        if (this.backlog.size > 0) this.takeBacklog();
         this.pump();
       });
     }
@@ -162,8 +204,8 @@ export class WriteThrough {
     this.bytes += bytes;
     const { limits, observer } = this.parts;
     observer.measured('write_through_blocks', this.blocks, limits.writeThroughBlocks, {});
-    observer.measured('write_through_bytes', this.bytes, limits.writeThroughBytes, {});
-    if (this.blocks > 0) return;
+    observer.measured('write_through_bytes', this.bytes, this.limitBytes, {});
+    if (this.blocks > 0 || this.backlog.size > 0) return;
     const idle = this.idle;
     this.idle = [];
     for (const resolve of idle) resolve();
