@@ -27,6 +27,8 @@ interface Codec<In, Out> {
   readonly kind: FrameKind;
   decode(body: Buffer): In;
   encode(message: Out): EncodedMessage;
+  /** The payload is good only until the next message is asked for. */
+  passing(message: In): boolean;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -36,17 +38,20 @@ const PUT: Codec<kvstoreV1.PutResponse, kvstoreV1.PutRequest> = {
   kind: FrameKind.put,
   decode: (body) => kvstoreV1.PutResponse.decode(body),
   encode: encodePut,
+  passing: () => false,
 };
 const GET: Codec<kvstoreV1.GetResponse, kvstoreV1.GetRequest> = {
   kind: FrameKind.get,
   decode: decodeGet,
   encode: (message) => ({ prefix: asBuffer(kvstoreV1.GetRequest.encode(message).finish()), payload: NOTHING }),
+  passing: ({ frame }) => frame?.$case === 'chunk',
 };
 
 /** One connection to the store's data port, for one operation at a time. */
 export class ClientChannel {
   private operation = 0;
   private receiving = false;
+  private passing: Buffer | null = null;
 
   private constructor(
     private readonly frames: FrameSocket,
@@ -127,6 +132,8 @@ export class ClientChannel {
 
   private async next<In>(codec: Codec<In, never>, operation: number): Promise<In | null> {
     this.receiving = true;
+    if (this.passing) this.frames.recycle(this.passing);
+    this.passing = null;
     try {
       for (;;) {
         const frame = await this.frames.receive();
@@ -135,7 +142,9 @@ export class ClientChannel {
         if (frame.operation !== operation) continue;
         if (frame.kind === FrameKind.failure) throw decodeFailure(frame.body);
         if (frame.kind !== codec.kind) throw clientErrors.protocol('A frame belongs to another kind of operation.');
-        return codec.decode(frame.body);
+        const message = codec.decode(frame.body);
+        if (codec.passing(message)) this.passing = frame.body;
+        return message;
       }
     } finally {
       this.receiving = false;

@@ -11,6 +11,8 @@ export interface FrameParserOptions {
 const SCRATCH_BYTES = 64 * 1024;
 /** Shorter rests of a body are read together with what follows them. */
 const DIRECT_BYTES = 32 * 1024;
+/** Bodies kept for reuse: what the windows of a channel hold, no more. */
+const MAX_SPARE_BODIES = 8;
 
 /**
  * Turns the bytes of a stream into frames. Bytes come either as chunks (`push`), or are read by the caller into
@@ -23,6 +25,7 @@ export class FrameParser {
   private bodyFilled = 0;
   private scratch: Buffer | null = null;
   private direct = false;
+  private readonly spare: Buffer[] = [];
 
   constructor(
     private readonly options: FrameParserOptions,
@@ -52,6 +55,20 @@ export class FrameParser {
     this.finishIfFull();
   }
 
+  /** A body that nobody reads any more: its memory is used for a later frame. */
+  recycle(body: Buffer): void {
+    const whole = body.byteOffset === 0 && body.buffer.byteLength >= DIRECT_BYTES;
+    if (whole && this.spare.length < MAX_SPARE_BODIES) this.spare.push(Buffer.from(body.buffer));
+  }
+
+  private allocate(bytes: number): Buffer {
+    if (bytes < DIRECT_BYTES) return Buffer.allocUnsafe(bytes);
+    const index = this.spare.findIndex((buffer) => buffer.length >= bytes);
+    const found = index < 0 ? undefined : this.spare.splice(index, 1)[0];
+    // Sizes that come again: a large frame differs from the next by a few bytes of its prefix.
+    return (found ?? Buffer.allocUnsafeSlow(roundUp(bytes))).subarray(0, bytes);
+  }
+
   private fillHeader(bytes: Uint8Array, at: number): number {
     const count = Math.min(FRAME_HEADER_BYTES - this.headerFilled, bytes.length - at);
     this.header.set(bytes.subarray(at, at + count), this.headerFilled);
@@ -64,7 +81,7 @@ export class FrameParser {
     const bytes = this.header.readUInt32LE(0);
     if (bytes > this.options.maxBodyBytes) throw frameErrors.tooLarge(bytes, this.options.maxBodyBytes);
     if (this.header.readUInt32LE(12) > bytes) throw frameErrors.damaged('A frame names more payload than it has.');
-    this.body = bytes >= DIRECT_BYTES ? Buffer.allocUnsafeSlow(bytes) : Buffer.allocUnsafe(bytes);
+    this.body = this.allocate(bytes);
     this.bodyFilled = 0;
     this.finishIfFull();
   }
@@ -90,4 +107,8 @@ export class FrameParser {
     if (kind === undefined) throw frameErrors.protocol('A frame is of no known kind.');
     this.emit({ kind, operation: this.header.readUInt32LE(8), body });
   }
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / DIRECT_BYTES) * DIRECT_BYTES;
 }

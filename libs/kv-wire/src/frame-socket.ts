@@ -85,6 +85,11 @@ export class FrameSocket {
     return new Promise((resolve, reject) => (this.reader = { resolve, reject }));
   }
 
+  /** The body of a received frame is not read any more. Once per frame; its memory is used again. */
+  recycle(body: Buffer): void {
+    this.parser.recycle(body);
+  }
+
   send(parts: FrameParts): Promise<void> {
     if (this.failure || !this.socket) return Promise.reject(this.failure ?? frameErrors.closed());
     const start = frameStart(parts, this.options.checksum);

@@ -20,3 +20,11 @@ export type {
   TenantTable,
   WriteMode,
 } from './core/store-options.js';
+export { kvStoreSettings, storeSettings } from './config.js';
+export type { KvStoreConfig, StoreConfig } from './config.js';
+export { createKvStoreServer } from './kv-store-server.js';
+export type { KvListenConfig, KvServerParts, KvStoreServer } from './kv-store-server.js';
+export { openLocalStore } from './open-local-store.js';
+export type { LocalStore, LocalStoreParts } from './open-local-store.js';
+export { openDiskTier, openLogFolder, readLoggedBlock, requireLogFolder, verifyLog } from './offline/index.js';
+export type { DiskTier, LoggedBlock, LogItem, LogListing, VerifyReport } from './offline/index.js';

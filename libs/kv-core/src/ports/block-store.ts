@@ -119,7 +119,8 @@ export interface GetRequest {
 /**
  * A get stream: per block `head` first (header, section table, MAC: everything before the first section), then `data`
  * of whole sections or pieces of them in layer order across blocks, `end` once per block, `done` once. A block whose
- * `end` is not ok makes every later block of the chain useless to the consumer.
+ * `end` is not ok makes every later block of the chain useless to the consumer. The bytes of `data` are good until the
+ * next frame is asked for: copy what is to stay.
  */
 export type GetFrame =
   | { readonly kind: 'head'; readonly block: number; readonly bytes: Uint8Array }

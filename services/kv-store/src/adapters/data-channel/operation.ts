@@ -63,10 +63,15 @@ export class Operation {
     if (this.pending.length >= MAX_PENDING) await new Promise<void>((resolve) => (this.room = resolve));
   }
 
+  /** A message's payload is good until the next one is asked for. */
   link<In, Out>(codec: Codec<In, Out>): MessageLink<In, Out> {
+    let last: Buffer | null = null;
     return {
       receive: async () => {
+        if (last) this.frames.recycle(last);
+        last = null;
         const frame = await this.next();
+        last = frame?.body ?? null;
         return frame ? codec.decode(frame.body) : null;
       },
       send: (message) => this.frames.send({ kind: this.kind, operation: this.id, ...codec.encode(message) }),

@@ -1,0 +1,160 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppError } from '@longhaul/kernel';
+import type { BlockStore, Checksum } from '@longhaul/kv-core';
+import { FRAME_SLACK_BYTES } from '@longhaul/kv-wire';
+import { GrpcHost, serverCredentials } from '@longhaul/platform-grpc';
+import type { HealthModel } from '@longhaul/platform-health';
+import { observe, type EventLog, type Telemetry } from '@longhaul/platform-otel';
+import { readAccessPolicy, type AccessPolicy } from './access-policy.js';
+import { DataChannelServer } from './adapters/data-channel/data-channel-server.js';
+import { addKvStoreService } from './adapters/grpc/kv-store.service.js';
+import type { KvStoreConfig } from './config.js';
+import { KvStoreModule } from './kv-store.module.js';
+
+export type KvListenConfig = Pick<
+  KvStoreConfig,
+  | 'host'
+  | 'port'
+  | 'grpcPort'
+  | 'dataPort'
+  | 'dataChannels'
+  | 'frameBytes'
+  | 'frameCredit'
+  | 'tlsCa'
+  | 'tlsCert'
+  | 'tlsKey'
+  | 'capabilityKeys'
+  | 'allowInsecure'
+  | 'stallTimeoutMs'
+  | 'drainTimeoutMs'
+>;
+
+/** What a server serves. */
+export interface KvServerParts {
+  readonly store: BlockStore;
+  readonly checksum: Checksum;
+  readonly telemetry: Telemetry;
+  readonly log: EventLog;
+  readonly health: HealthModel;
+}
+
+/** A store that listens. */
+export interface KvStoreServer {
+  readonly grpcPort: number;
+  /** 0 without data channels. */
+  readonly dataPort: number;
+  readonly httpPort: number;
+  /** Refuses new calls, lets running ones end within the drain timeout, stops listening. The store stays the caller's. */
+  close(): Promise<void>;
+}
+
+const HEALTH_POLL_MS = 100;
+/** One connection can have a block of 8 MiB under way. */
+const FLOW_CONTROL_BYTES = 8 * 2 ** 20;
+
+/**
+ * Serves a store over gRPC and data channels, and health and metrics over HTTP.
+ *
+ * @throws AppError `CONFIG_INVALID`, `TLS_FILE_UNREADABLE`, `ADDRESS_IN_USE` or `LISTEN_FAILED`; nothing is left
+ * listening then.
+ */
+export async function createKvStoreServer(config: KvListenConfig, parts: KvServerParts): Promise<KvStoreServer> {
+  const access = readAccessPolicy(config);
+  const opened: (() => Promise<void>)[] = [];
+  try {
+    const channels = config.dataChannels > 0 ? openChannels(config, parts, access) : null;
+    const dataPort = channels ? await channels.listen() : 0;
+    opened.push(async () => channels?.close(config.drainTimeoutMs));
+    const host = openGrpc(config, parts, { access, channels });
+    const grpcPort = await host.listen(config.host, config.grpcPort);
+    opened.push(() => host.close(config.drainTimeoutMs));
+    const app = await listenHttp(config, parts);
+    opened.push(async () => {
+      app.getHttpServer().closeAllConnections();
+      await app.close();
+    });
+    const unpoll = parts.health.poll(HEALTH_POLL_MS);
+    const stopGauge = observe('kvDataChannels', () => channels?.open ?? 0);
+    const httpPort = (app.getHttpServer().address() as { port: number }).port;
+    return {
+      grpcPort,
+      dataPort,
+      httpPort,
+      async close() {
+        stopGauge();
+        unpoll();
+        parts.health.drain();
+        await closeAll(opened);
+      },
+    };
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+/** What carries calls drains together; HTTP goes last, so that probes see the drain. */
+async function closeAll([first, second, ...rest]: readonly (() => Promise<void>)[]): Promise<void> {
+  await Promise.all([first?.(), second?.()]);
+  for (const close of rest) await close();
+}
+
+function openChannels(config: KvListenConfig, parts: KvServerParts, access: AccessPolicy): DataChannelServer {
+  return new DataChannelServer(transferParts(config, parts), {
+    host: config.host,
+    port: config.dataPort,
+    maxChannels: config.dataChannels,
+    idleTimeoutMs: config.stallTimeoutMs,
+    now: Date.now,
+    ...(access.tls ? { tls: access.tls } : {}),
+  });
+}
+
+interface GrpcParts {
+  access: AccessPolicy;
+  channels: DataChannelServer | null;
+}
+
+function openGrpc(config: KvListenConfig, parts: KvServerParts, { access, channels }: GrpcParts): GrpcHost {
+  const host = new GrpcHost({
+    maxMessageBytes: config.frameBytes + FRAME_SLACK_BYTES,
+    flowControlWindowBytes: FLOW_CONTROL_BYTES,
+    health: parts.health,
+    ...(access.tls ? { credentials: serverCredentials(access.tls) } : {}),
+  });
+  addKvStoreService(host, {
+    ...transferParts(config, parts),
+    gate: access.gate,
+    channels,
+    stallTimeoutMs: config.stallTimeoutMs,
+    onFailure: (method, cause) => parts.log.failure('call-failed', cause, { method }),
+  });
+  return host;
+}
+
+function transferParts({ frameBytes, frameCredit }: KvListenConfig, { store, checksum }: KvServerParts) {
+  return { store, checksum, maxFrameBytes: frameBytes, credit: frameCredit };
+}
+
+async function listenHttp({ host, port }: KvListenConfig, parts: KvServerParts): Promise<NestFastifyApplication> {
+  const module = KvStoreModule.forRoot(parts.health, parts.telemetry);
+  const options = { logger: parts.log, abortOnError: false };
+  const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), options);
+  try {
+    await app.listen(port, host);
+    return app;
+  } catch (cause) {
+    await app.close();
+    const inUse = (cause as { code?: unknown } | null)?.code === 'EADDRINUSE';
+    throw new AppError({
+      code: inUse ? 'ALREADY_EXISTS' : 'INTERNAL',
+      reason: inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
+      message: inUse
+        ? `Port ${port} on ${host} is in use by another program; choose another with --port.`
+        : `Cannot listen on ${host}, port ${port}.`,
+      cause,
+    });
+  }
+}

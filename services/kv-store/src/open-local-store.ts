@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { crc32cTable, type Checksum } from '@longhaul/kv-core';
+import { crc32c } from '@longhaul/kv-native';
+import type { HealthModel } from '@longhaul/platform-health';
+import type { EventLog } from '@longhaul/platform-otel';
+import { openDiskTier, type DiskEvent, type DiskTier } from './adapters/disk/index.js';
+import { meteredStore } from './adapters/metrics/metered-store.js';
+import { openObjectTier, type ObjectTier } from './adapters/object/index.js';
+import type { StoreConfig } from './config.js';
+import { createStoreCore } from './core/create-store-core.js';
+import type { EventSink, StoreClock } from './core/ports.js';
+import type { StoreCore } from './core/store-core.js';
+import type { LowerTier, StoreLimits, WriteMode } from './core/store-options.js';
+import { readTenantQuotas } from './tenant-quotas.js';
+
+/** The store in this process: what the service serves, and what embedded calls directly. */
+export interface LocalStore {
+  readonly store: StoreCore;
+  /** CRC32C: native, or from tables where the addon is not built. */
+  readonly checksum: Checksum;
+  /** Finishes writes under way and closes the tiers. */
+  close(): Promise<void>;
+}
+
+export interface LocalStoreParts {
+  readonly log: EventLog;
+  /** Who publishes the block events. */
+  readonly owner: string;
+  /** Gets a check per lower tier, for information: a store without its disk still serves from memory. */
+  readonly health?: HealthModel;
+  readonly sink?: EventSink;
+  readonly limits?: Partial<StoreLimits>;
+}
+
+/**
+ * Opens the tiers, puts the core over them and finds again what they keep.
+ *
+ * @throws AppError of the configuration or the disk tier; everything is closed again then.
+ */
+export async function openLocalStore(config: StoreConfig, parts: LocalStoreParts): Promise<LocalStore> {
+  const checksum = pickChecksum(parts.log);
+  const tenants = readTenantQuotas(config);
+  const disk = await openDisk(config, checksum, parts.log);
+  const object = await openObjectTier(config, { checksum }).catch(async (error: unknown) => {
+    await disk?.close();
+    throw error;
+  });
+  const metrics = meteredStore();
+  const store = createStoreCore({
+    owner: parts.owner,
+    ramBytes: config.kvRamBytes,
+    lower: lowerTiers(config, disk, object),
+    clock: SYSTEM_CLOCK,
+    checksum,
+    random: randomBytes,
+    limits: { maxBlocks: config.kvMaxBlocks, ...parts.limits },
+    tenants,
+    waitForDurable: config.kvSync === 'commit',
+    observer: metrics,
+    ...(parts.sink ? { sink: parts.sink } : {}),
+  });
+  if (parts.health) for (const tier of [disk, object]) if (tier) observeTier(parts.health, tier);
+  const close = async () => {
+    await store.close();
+    metrics.close();
+  };
+  await store.start().catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  return { store, checksum, close };
+}
+
+const SYSTEM_CLOCK: StoreClock = {
+  nowMs: () => Date.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+function pickChecksum(log: EventLog): Checksum {
+  try {
+    crc32c(new Uint8Array(1));
+    return crc32c;
+  } catch (error) {
+    log.warning('native-checksum-missing', { why: error instanceof Error ? error.message : String(error) });
+    return crc32cTable;
+  }
+}
+
+function openDisk(config: StoreConfig, checksum: Checksum, log: EventLog): Promise<DiskTier | null> {
+  if (config.kvDir === undefined) return Promise.resolve(null);
+  return openDiskTier({
+    directory: config.kvDir,
+    limitBytes: config.kvMaxBytes,
+    syncIntervalMs: config.kvSyncIntervalMs,
+    scrubPerHour: config.kvScrubPerHour / 100,
+    // The default also computes long ones off this thread.
+    ...(checksum === crc32c ? {} : { checksum }),
+    onEvent: (event) => logDiskEvent(log, event),
+  });
+}
+
+function lowerTiers(config: StoreConfig, disk: DiskTier | null, object: ObjectTier | null): LowerTier[] {
+  const tiers: LowerTier[] = [];
+  if (disk) tiers.push({ tier: disk, write: writeMode(config.kvDiskAfterHits) });
+  if (object) tiers.push({ tier: object, write: writeMode(config.kvObjectAfterHits) });
+  return tiers;
+}
+
+function writeMode(afterHits: number): WriteMode {
+  return afterHits === 0 ? { kind: 'write_through' } : { kind: 'write_through_selective', afterHits };
+}
+
+function observeTier(health: HealthModel, tier: DiskTier | ObjectTier): void {
+  health.observe({ name: `${tier.name}-tier`, weight: 'information', dependency: true }, () => {
+    const { writable, readable, reason } = tier.health;
+    return { up: writable && readable, reason };
+  });
+}
+
+function logDiskEvent(log: EventLog, event: DiskEvent): void {
+  switch (event.kind) {
+    case 'recovered': {
+      const { objects, segments, lostRecords, tornTail, millis } = event.report;
+      log.info('disk-tier-recovered', { objects, segments, lostRecords, tornTail, millis });
+      return;
+    }
+    case 'damage': {
+      const { segment, offset, bytes, lostRecords } = event;
+      log.warning('disk-damage-found', { segment, offset, bytes, lostRecords });
+      return;
+    }
+    case 'quarantined':
+      log.warning('disk-block-quarantined', { message: event.message });
+      return;
+    case 'set_aside':
+      log.warning('disk-file-set-aside', { name: event.name });
+      return;
+    case 'unwritable':
+      log.warning('disk-tier-unwritable', { reason: event.reason, message: event.message });
+      return;
+    case 'writable':
+      log.info('disk-tier-writable');
+      return;
+    case 'maintenance_failed':
+      log.warning('disk-maintenance-failed', { step: event.step, message: event.message });
+      return;
+    case 'compacted':
+    case 'checkpointed':
+      return;
+  }
+}
