@@ -26,6 +26,8 @@ export interface LoadContext {
 
 /** How a load ended. */
 export interface LoadOutcome {
+  /** Tokens of the blocks that were looked up. */
+  readonly askedTokens: number;
   /** Blocks that the store said it has, that were worth loading, and that arrived sound. */
   readonly matchedBlocks: number;
   readonly chosenBlocks: number;
@@ -72,8 +74,9 @@ export class PrefixLoad {
   /** Rejects never. Afterwards either `finish` or `discard` is due, at once. */
   async run(): Promise<LoadOutcome> {
     const startMs = this.#context.clock.monotonicMs();
+    const { blockTokens } = this.#context.options.geometry;
     const deadline = deadlineAfter(this.#context.options.limits.loadTimeoutMs, this.#controller.signal);
-    const progress = { matchedBlocks: 0, chosenBlocks: 0, bytes: 0 };
+    const progress = { askedTokens: this.#keys().length * blockTokens, matchedBlocks: 0, chosenBlocks: 0, bytes: 0 };
     let error: AppError | null = null;
     try {
       error = await this.#load(deadline.signal, progress);

@@ -94,9 +94,10 @@ export class WriteBehind {
     this.#pump();
   }
 
-  /** Resolves when nothing is left to write, or after the time; what is left then is dropped. */
+  /** Resolves when nothing is left to write, or after the time, or at once if the store is away; the rest is dropped. */
   async close(timeoutMs: number): Promise<void> {
-    if (this.#active > 0 || this.queue.size > 0) {
+    const away = this.#active === 0 && this.#context.health.waitMs > 0;
+    if (!away && (this.#active > 0 || this.queue.size > 0)) {
       const drained = new Promise<void>((resolve) => this.#idle.push(resolve));
       const deadline = deadlineAfter(timeoutMs);
       await within(deadline.signal, drained).catch(() => undefined);
