@@ -1,4 +1,5 @@
 import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
+import { prefixStoreSettings, remoteStoreSettings } from './prefix-store-settings.js';
 
 /** Keys of the engine, in every shape in which the worker runs. */
 export const engineSettings = {
@@ -74,11 +75,13 @@ export const engineSettings = {
       'Compare the model package with its SHA-256 sums beside the serving; the service ends if it is damaged.',
     isSwitch: true,
   },
+  ...prefixStoreSettings,
 } satisfies Settings;
 
 /** All keys of the worker as its own process. */
 export const workerSettings = {
   ...engineSettings,
+  ...remoteStoreSettings,
   host: { schema: values.text().default('127.0.0.1'), description: 'Address that gRPC and HTTP listen on.' },
   grpcPort: { schema: values.port().default(50052), description: 'Port of the worker API; 0 takes a free one.' },
   port: {
@@ -109,3 +112,5 @@ export const workerSettings = {
 
 export type EngineConfig = ConfigOf<typeof engineSettings>;
 export type WorkerConfig = ConfigOf<typeof workerSettings>;
+/** What is needed to reach a kv-store service. */
+export type RemoteStoreConfig = ConfigOf<typeof remoteStoreSettings> & Pick<EngineConfig, 'kvTenantSecret'>;

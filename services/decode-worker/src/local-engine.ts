@@ -16,6 +16,7 @@ import { checkWeights, type WeightsCheck } from './adapters/engine/weights-check
 import { followEngine } from './adapters/health/engine-health.js';
 import { meteredEngineObserver, observeEngine } from './adapters/metrics/metered-engine.js';
 import type { EngineConfig } from './config.js';
+import { prefixStoreOptions, type StoreConnection } from './adapters/store/prefix-store.js';
 import { poolPages } from './core/pool-size.js';
 import { createRopeTables } from './core/rope-tables.js';
 import { modelInfo, servedManifest } from './core/served-manifest.js';
@@ -33,6 +34,12 @@ export interface LocalEngine {
   close(): Promise<void>;
 }
 
+export interface LocalEngineParts {
+  health?: HealthModel;
+  /** Where KV is kept beyond this engine. It stays the caller's and must outlive the engine. */
+  store?: StoreConnection | null;
+}
+
 /**
  * Opens a model package and makes it answer. Resolves after a first forward pass.
  *
@@ -41,7 +48,7 @@ export interface LocalEngine {
 export async function openLocalEngine(
   config: EngineConfig,
   log: EventLog,
-  health: HealthModel = new HealthModel(),
+  { health = new HealthModel(), store = null }: LocalEngineParts = {},
 ): Promise<LocalEngine> {
   const modelPackage = await openPackage(config.model);
   const manifest = servedManifest(modelPackage.manifest, config);
@@ -60,9 +67,10 @@ export async function openLocalEngine(
     openStopMatcher: (strings, options) => createStopMatcher(strings, options),
     limits: limitsOf(config, native.pages),
     observer: meteredEngineObserver(info.id, log),
+    store: store === null ? null : prefixStoreOptions({ config, manifest, pool: native.pool, connection: store }),
   });
   const free = async () => {
-    await engine.close();
+    await engine.close(config.kvFlushTimeoutMs);
     await native.model.dispose();
     native.pool.dispose();
   };

@@ -1,6 +1,7 @@
 import { runService } from '@longhaul/platform-config';
 import { HealthModel } from '@longhaul/platform-health';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
+import { connectStore } from './adapters/store/remote-store.js';
 import { workerSettings } from './config.js';
 import { openLocalEngine } from './local-engine.js';
 import { createWorkerServer } from './worker-server.js';
@@ -12,7 +13,8 @@ await runService({
     const telemetry = startTelemetry({ serviceName: 'longhaul-decode-worker' });
     const log = new EventLog('decode-worker', config.logLevel);
     const health = new HealthModel();
-    const local = await openLocalEngine(config, log, health);
+    const store = connectStore(config);
+    const local = await openLocalEngine(config, log, { health, store });
     const server = await createWorkerServer(config, { backend: local.backend, telemetry, log, health });
     return {
       failed: local.failed,
@@ -23,6 +25,7 @@ await runService({
       async close() {
         await Promise.all([local.drain(config.drainTimeoutMs), server.close()]);
         await local.close();
+        await store?.close();
         await telemetry.shutdown();
       },
     };

@@ -1,4 +1,4 @@
-import type { Engine, EngineObserver } from '@longhaul/engine';
+import type { Engine, EngineObserver, LoadOutcome } from '@longhaul/engine';
 import { count, observe, record, type EventLog } from '@longhaul/platform-otel';
 import { WARM_UP_ID } from '../engine/warm-up.js';
 
@@ -29,6 +29,19 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       count('preemptions', 1, labels);
       log.info('sequence-preempted', { requestId, choice, lostTokens });
     },
+    prefixLoaded(load) {
+      const { askedTokens, tokens, chosenBlocks, matchedBlocks, ms, error, requestId } = load;
+      count('externalCacheQueries', askedTokens, labels);
+      count('externalCacheHits', tokens, labels);
+      count('promptTokensBySource', tokens, { ...labels, source: 'external_kv_transfer' });
+      if (matchedBlocks > 0) count('kvLoadDecisions', 1, { ...labels, decision: decisionOf(load) });
+      if (chosenBlocks > 0) record('kvLoadDuration', ms / MS_PER_S, labels);
+      if (error !== null && error.code !== 'CANCELLED') log.failure('prefix-load-failed', error, { requestId, tokens });
+    },
+    blocksDropped({ reason, error, blocks }) {
+      count('kvWriteBehindDropped', blocks, { ...labels, reason: error?.reason ?? reason });
+      if (error !== null) log.failure('block-write-failed', error);
+    },
     finished({ requestId, timings }) {
       if (requestId === WARM_UP_ID) return;
       record('requestQueueTime', timings.queueMs / MS_PER_S, labels);
@@ -38,6 +51,11 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
   };
 }
 
+function decisionOf({ chosenBlocks, loadedBlocks }: LoadOutcome): 'load' | 'recompute' | 'failed' {
+  if (chosenBlocks === 0) return 'recompute';
+  return loadedBlocks < chosenBlocks ? 'failed' : 'load';
+}
+
 /** Reads the engine's gauges until the returned function is called. */
 export function observeEngine(engine: Engine, modelName: string): () => void {
   const labels = { model_name: modelName };
@@ -45,6 +63,7 @@ export function observeEngine(engine: Engine, modelName: string): () => void {
     observe('requestsRunning', () => engine.load().running, labels),
     observe('requestsWaiting', () => engine.load().waiting, labels),
     observe('kvCacheUsage', () => engine.load().kvUsage, labels),
+    observe('kvWriteBehindQueue', () => engine.storeActivity()?.queuedBlocks ?? 0, labels),
   ];
   return () => {
     for (const stop of stops) stop();

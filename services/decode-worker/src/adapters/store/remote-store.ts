@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { AppError } from '@longhaul/kernel';
+import { connectKvStore } from '@longhaul/kv-client';
+import { crc32cTable, type Checksum } from '@longhaul/kv-core';
+import { crc32c } from '@longhaul/kv-native';
+import { configInvalid } from '@longhaul/platform-config';
+import { readTlsIdentity, type TlsIdentity } from '@longhaul/platform-grpc';
+import type { RemoteStoreConfig } from '../../config.js';
+import { secretBytes, type StoreConnection } from './prefix-store.js';
+
+/** A capability is read again from its file after this long: whoever renews it replaces the file. */
+const CAPABILITY_AGE_MS = 10_000;
+
+/**
+ * Connects to a kv-store service, lazily: a store that is away delays nothing.
+ *
+ * @returns null when the configuration says `off`.
+ * @throws AppError `CONFIG_INVALID`, `TLS_FILE_UNREADABLE`.
+ */
+export function connectStore(config: RemoteStoreConfig): StoreConnection | null {
+  if (config.kvStore === 'off') return null;
+  const { kvTenantSecret, kvCapabilityFile } = config;
+  if (kvTenantSecret === undefined) {
+    throw configInvalid(['--kv-tenant-secret: is required with --kv-store; workers that share KV share it']);
+  }
+  const checksum = nativeChecksum() ?? crc32cTable;
+  const tls = tlsIdentity(config);
+  const client = connectKvStore({
+    address: config.kvStore,
+    checksum,
+    ...(tls ? { tls } : {}),
+    ...(kvCapabilityFile === undefined ? {} : { capability: renewedFile(kvCapabilityFile) }),
+  });
+  return {
+    store: client,
+    checksum,
+    tenantSecret: secretBytes(kvTenantSecret),
+    close: async () => client.close(),
+  };
+}
+
+/** The native CRC32C; null where its addon is not built. */
+export function nativeChecksum(): Checksum | null {
+  try {
+    crc32c(new Uint8Array(1));
+    return crc32c;
+  } catch {
+    return null;
+  }
+}
+
+function tlsIdentity({ kvTlsCa: ca, kvTlsCert: cert, kvTlsKey: key }: RemoteStoreConfig): TlsIdentity | null {
+  if (ca !== undefined && cert !== undefined && key !== undefined) return readTlsIdentity({ ca, cert, key });
+  if (ca === undefined && cert === undefined && key === undefined) return null;
+  throw configInvalid(['--kv-tls-ca, --kv-tls-cert and --kv-tls-key: give all or none']);
+}
+
+function renewedFile(path: string): () => Uint8Array {
+  let token: Uint8Array = readCapability(path);
+  let readMs = Date.now();
+  return () => {
+    if (Date.now() - readMs > CAPABILITY_AGE_MS) {
+      readMs = Date.now();
+      token = readCapability(path);
+    }
+    return token;
+  };
+}
+
+function readCapability(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new AppError({
+      code: 'FAILED_PRECONDITION',
+      reason: 'CONFIG_INVALID',
+      message: `--kv-capability-file: ${path} cannot be read.`,
+      cause,
+    });
+  }
+}
