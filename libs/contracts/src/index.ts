@@ -1,6 +1,7 @@
 import { fileDescriptorSetBase64 } from './generated/descriptors.js';
 
 export * as inferenceV1 from './generated/longhaul/inference/v1/inference.js';
+export * as kvstoreEventsV1 from './generated/longhaul/kvstore/v1/events.js';
 export * as kvstoreV1 from './generated/longhaul/kvstore/v1/kvstore.js';
 export * as workerV1 from './generated/longhaul/worker/v1/worker.js';
 
