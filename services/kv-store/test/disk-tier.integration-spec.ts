@@ -312,17 +312,17 @@ describe('the index', () => {
     const index = new RecordIndex();
     const model = new Map<number, number>();
     const random = seeded(3);
-    for (let i = 0; i < 30_000; i++) {
-      const n = Math.floor(random() * 4000);
+    for (let i = 0; i < 8000; i++) {
+      const n = Math.floor(random() * 1000);
       if (random() < 0.6) {
         index.set(keyOf(n), { segment: n, block: i, payloadBytes: n, lsn: i + 1 });
         model.set(n, i);
       } else {
-        expect(index.delete(keyOf(n))?.block).toBe(model.get(n));
+        if (index.delete(keyOf(n))?.block !== model.get(n)) throw new Error(`key ${String(n)} differs`);
         model.delete(n);
       }
     }
-    for (let n = 0; n < 4000; n++) expect(index.get(keyOf(n))?.block).toBe(model.get(n));
+    for (let n = 0; n < 1000; n++) expect(index.get(keyOf(n))?.block).toBe(model.get(n));
     const dense = new RecordIndex();
     for (let n = 0; n < 4096; n++) dense.set(keyOf(n), { segment: 0, block: n, payloadBytes: 1, lsn: n + 1 });
     expect(dense.bytesOfMemory / 4096 - 32).toBeLessThanOrEqual(48);

@@ -142,10 +142,14 @@ export class MemoryFiles implements DiskFiles {
   }
 }
 
+const ZEROS = new Uint8Array(4096);
+
 /** Blocks that are not all zeros. */
 function allocated(bytes: Uint8Array): number {
   let blocks = 0;
-  for (let at = 0; at < bytes.length; at += 4096)
-    if (bytes.subarray(at, at + 4096).some((byte) => byte !== 0)) blocks++;
+  for (let at = 0; at < bytes.length; at += 4096) {
+    const block = bytes.subarray(at, at + 4096);
+    if (Buffer.compare(block, ZEROS.subarray(0, block.length)) !== 0) blocks++;
+  }
   return blocks * 4096;
 }

@@ -23,6 +23,10 @@ export function keyOf(n: number): Uint8Array {
 export function objectOf(n: number, maxBytes = 9000): Uint8Array {
   const random = seeded(n + 1);
   const bytes = new Uint8Array(1 + Math.floor(random() * maxBytes));
-  for (let i = 0; i < bytes.length; i++) bytes[i] = random() * 256;
+  let state = n + 1;
+  for (let i = 0; i < bytes.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    bytes[i] = state >>> 24;
+  }
   return bytes;
 }

@@ -16,6 +16,8 @@ export interface Checkpoint {
   /** Keys in the tombstones of each segment. */
   readonly tombstones: ReadonlyMap<number, number>;
   readonly index: RecordIndex;
+  /** Entries not in the index whose tombstone is not in the log yet; recovery counts them in. */
+  readonly leaving: readonly { readonly key: Uint8Array; readonly place: Place }[];
 }
 
 const MAGIC = 0x5043564b4c4c484cn;
@@ -37,7 +39,8 @@ export function isCheckpointName(name: string): boolean {
 /** Header 80 B (magic, log id, lsn, segment, offset, counts, CRCs), segments 16 B each, entries 52 B each; padded to 4096. */
 export function encodeCheckpoint(checkpoint: Checkpoint, checksum: Checksum): Uint8Array {
   const { index, tombstones } = checkpoint;
-  const body = tombstones.size * SEGMENT_BYTES + index.size * ENTRY_BYTES;
+  const leaving = checkpoint.leaving.filter(({ key }) => !index.has(key));
+  const body = tombstones.size * SEGMENT_BYTES + (index.size + leaving.length) * ENTRY_BYTES;
   const bytes = new Uint8Array(Math.ceil((HEADER_BYTES + body) / BLOCK_BYTES) * BLOCK_BYTES);
   const view = new DataView(bytes.buffer);
   let at = HEADER_BYTES;
@@ -46,7 +49,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint, checksum: Checksum): Ui
     view.setFloat64(at + 8, count, true);
     at += SEGMENT_BYTES;
   }
-  for (const { key, place } of index.entries()) {
+  for (const { key, place } of concatenated(index.entries(), leaving)) {
     bytes.set(key, at);
     view.setUint32(at + 32, place.segment, true);
     view.setUint32(at + 36, place.block, true);
@@ -60,10 +63,14 @@ export function encodeCheckpoint(checkpoint: Checkpoint, checksum: Checksum): Ui
   view.setFloat64(32, checkpoint.segment, true);
   view.setFloat64(40, checkpoint.offset, true);
   view.setFloat64(48, tombstones.size, true);
-  view.setFloat64(56, index.size, true);
+  view.setFloat64(56, index.size + leaving.length, true);
   view.setUint32(64, checksum(bytes.subarray(HEADER_BYTES, at)), true);
   view.setUint32(HEADER_CRC_AT, checksum(bytes.subarray(0, HEADER_CRC_AT)), true);
   return bytes;
+}
+
+function* concatenated<T>(...parts: Iterable<T>[]): Generator<T> {
+  for (const part of parts) yield* part;
 }
 
 /** Null for anything that is not a whole checkpoint. */
@@ -84,7 +91,7 @@ export function decodeCheckpoint(bytes: Uint8Array, checksum: Checksum): Checkpo
   for (; at < end; at += ENTRY_BYTES) index.set(bytes.subarray(at, at + KEY_BYTES), placeAt(view, at));
   const position = { segment: view.getFloat64(32, true), offset: view.getFloat64(40, true) };
   const logId = bytes.slice(8, 8 + LOG_ID_BYTES);
-  return { logId, lsn: view.getFloat64(24, true), ...position, tombstones, index };
+  return { logId, lsn: view.getFloat64(24, true), ...position, tombstones, index, leaving: [] };
 }
 
 function placeAt(view: DataView, at: number): Place {

@@ -13,6 +13,8 @@ const MOVE_BYTES = 16 << 20;
 export interface CompactionTools {
   readonly log: DiskLog;
   append(write: RecordWrite): void;
+  /** Resolves when every tombstone of what is out of the index is on the medium. Rejects as writes do. */
+  barrier(): Promise<void>;
   /** Takes an object whose bytes are damaged out of the tier. */
   quarantine(key: Uint8Array, message: string): void;
 }
@@ -32,6 +34,9 @@ export function compactionCandidate(log: DiskLog): Segment | undefined {
 export async function compactSegment(segment: Segment, tools: CompactionTools): Promise<number> {
   const moved = await moveObjects(segment, tools);
   if (tools.log.sealed[0] !== segment) await carryTombstones(segment, tools);
+  // What was not moved because it was removed meanwhile must not go before its tombstone: an older record of its key
+  // may have lost its own tombstone to the younger one's record.
+  await tools.barrier();
   await tools.log.removeSegment(segment);
   return moved;
 }

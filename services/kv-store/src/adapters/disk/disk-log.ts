@@ -29,6 +29,7 @@ export interface RecordWrite {
   wanted(): boolean;
   /** It is on the medium. */
   committed(place: Place): void;
+  /** It was not wanted; what was appended before it is on the medium. */
   skipped(): void;
   failed(error: AppError): void;
 }
@@ -50,6 +51,8 @@ export class DiskLog {
   readonly check: HeaderCheck;
   readonly logId: Uint8Array;
   readonly segments = new Map<number, Segment>();
+  /** Out of the index, and in the log still as long as their tombstone is not on the medium. By name of the key. */
+  readonly leaving = new Map<string, { readonly key: Uint8Array; readonly place: Place }>();
   checkpointFileBytes = 0;
   writtenBytes = 0;
   syncs = 0;
@@ -143,11 +146,12 @@ export class DiskLog {
   /** Appends in order and syncs. On failure the writes that were not called `committed` or `skipped` have no effect. */
   async append(writes: readonly RecordWrite[]): Promise<void> {
     await this.prepare();
+    const skipped: RecordWrite[] = [];
     let run: RecordWrite[] = [];
     let bytes = 0;
     for (const write of writes) {
       if (!write.wanted()) {
-        write.skipped();
+        skipped.push(write);
         continue;
       }
       if (!this.#fits(write, bytes)) {
@@ -159,6 +163,7 @@ export class DiskLog {
       bytes += recordBytes(write.payload.length);
     }
     await this.#writeRun(run);
+    for (const write of skipped) write.skipped();
   }
 
   /** Seals the active segment, if any, and begins the next. Only between appends. */
@@ -209,6 +214,7 @@ export class DiskLog {
    */
   async reclaim(places: readonly Place[], touched?: Segment): Promise<void> {
     const segments = new Set<Segment>(touched ? [touched] : []);
+    const punches: Promise<void>[] = [];
     for (const place of places) {
       const segment = this.segments.get(place.segment);
       if (!segment) continue;
@@ -216,11 +222,12 @@ export class DiskLog {
       else if (this.#reads.has(readId(place))) this.#deferred.set(readId(place), place);
       else {
         const hole = offsetOf(place) + BLOCK_BYTES;
-        if (endOf(place) > hole) await this.#punch(segment, hole, endOf(place) - hole);
+        if (endOf(place) > hole) punches.push(this.#punch(segment, hole, endOf(place) - hole));
         segments.add(segment);
       }
     }
-    for (const segment of segments) await this.measure(segment);
+    await Promise.all(punches);
+    for (const segment of segments) if (this.segments.has(segment.id)) await this.measure(segment);
   }
 
   /** Takes a sealed segment out of the log and off the medium. Reads under way end first. */

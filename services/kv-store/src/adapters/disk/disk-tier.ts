@@ -24,7 +24,8 @@ import { WriteQueue } from './write-queue.js';
 
 const SCRUB_STEPS_PER_HOUR = 60;
 const HOUR_MS = 3_600_000;
-const NOTHING = new Uint8Array(0);
+const MARK = { type: RecordType.mark, key: new Uint8Array(KEY_BYTES), payload: new Uint8Array(0), payloadCrc: 0 };
+const NOTHING = (): void => undefined;
 
 /** The disk log as a tier, and what an operator may ask of it. */
 export interface DiskTier extends BlockTier {
@@ -112,7 +113,8 @@ class LogTier implements DiskTier {
     const quarantine = (key: Uint8Array, message: string): void => {
       this.#quarantine(key, message);
     };
-    this.#maintenance = new Maintenance(settings, { log, append, quarantine }, checkpointLsn);
+    const barrier = (): Promise<void> => this.#barrier();
+    this.#maintenance = new Maintenance(settings, { log, append, quarantine, barrier }, checkpointLsn);
   }
 
   get usedBytes(): number {
@@ -200,7 +202,10 @@ class LogTier implements DiskTier {
     for (const key of keys) {
       const place = this.#log.drop(key);
       const put = this.#pending.get(keyName(key));
-      if (place) places.push(place);
+      if (place) {
+        places.push(place);
+        this.#log.leaving.set(keyName(key), { key: key.slice(), place });
+      }
       if (put) {
         put.dropped = true;
         this.#pending.delete(keyName(key));
@@ -290,8 +295,10 @@ class LogTier implements DiskTier {
           ...{ type: RecordType.put, key, payload, payloadCrc, skipped: resolve, failed: reject },
           wanted: () => !put.dropped,
           committed: (place) => {
-            if (put.dropped) put.place = place;
-            else this.#log.insert(key, place);
+            if (put.dropped) {
+              put.place = place;
+              this.#log.leaving.set(keyName(key), { key, place });
+            } else this.#log.insert(key, place);
             resolve();
           },
         });
@@ -301,12 +308,21 @@ class LogTier implements DiskTier {
     }
   }
 
+  /** Resolves when every tombstone of what is out of the index is on the medium. */
+  async #barrier(): Promise<void> {
+    await this.#removals.retry();
+    await new Promise<void>((resolve, reject: (error: AppError) => void) => {
+      this.#queue.push({ ...MARK, wanted: () => false, committed: NOTHING, skipped: resolve, failed: reject });
+    });
+  }
+
   /** Takes a damaged object out, for good: its tombstone outlives the process. */
   #quarantine(key: Uint8Array, message: string): void {
     const place = this.#log.drop(key);
     if (!place) return;
     this.#quarantined++;
     const own = key.slice();
+    this.#log.leaving.set(keyName(own), { key: own, place });
     this.#settings.onEvent({ kind: 'quarantined', key: own, message });
     // Told by `health`; repeated with the next probe.
     this.#removals.remove({ keys: [own], places: [place], puts: [] }).catch(() => undefined);
@@ -332,16 +348,10 @@ class LogTier implements DiskTier {
     try {
       await this.#removals.retry();
       await new Promise<void>((resolve, reject: (error: AppError) => void) => {
-        const mark = { type: RecordType.mark, key: new Uint8Array(KEY_BYTES), payload: NOTHING, payloadCrc: 0 };
-        this.#queue.push({
-          ...mark,
-          wanted: () => true,
-          committed: () => {
-            resolve();
-          },
-          skipped: resolve,
-          failed: reject,
-        });
+        const committed = (): void => {
+          resolve();
+        };
+        this.#queue.push({ ...MARK, wanted: () => true, committed, skipped: resolve, failed: reject });
       });
       this.#health.recovered();
     } catch (error) {

@@ -88,12 +88,15 @@ export class Maintenance {
   }
 
   async #checkpoint(): Promise<void> {
-    const { active, lastLsn: lsn, logId, index, segments } = this.#log;
+    const { active, lastLsn: lsn, logId, index, leaving, segments } = this.#log;
     if (active === null || lsn === this.#checkpointLsn) return;
     this.#checkpointAt = this.#log.writtenBytes;
     const tombstones = new Map([...segments.values()].map((segment) => [segment.id, segment.tombstones]));
     const position = { segment: active.id, offset: active.end };
-    const bytes = encodeCheckpoint({ logId, lsn, ...position, tombstones, index }, this.#log.check.checksum);
+    const bytes = encodeCheckpoint(
+      { logId, lsn, ...position, tombstones, index, leaving: [...leaving.values()] },
+      this.#log.check.checksum,
+    );
     this.#log.checkpointFileBytes = await saveCheckpoint(this.#log.files, this.#log.directory, { lsn, bytes });
     this.#checkpointLsn = lsn;
     this.#settings.onEvent({ kind: 'checkpointed', lsn, bytes: bytes.length });

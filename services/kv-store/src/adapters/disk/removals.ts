@@ -1,6 +1,7 @@
 import { type AppError } from '@longhaul/kernel';
 import { countTombstones, TOMBSTONE_KEYS, tombstoneRecord } from './compaction.js';
 import { type DiskLog, type RecordWrite } from './disk-log.js';
+import { keyName } from './record-format.js';
 import { type Place } from './record-index.js';
 
 /** A put that has not been committed. */
@@ -58,12 +59,21 @@ export class Removals {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
+  /** At once, for a checkpoint may be taken before anything else happens. */
+  #settle(keys: readonly Uint8Array[], lsn: number): void {
+    for (const key of keys) {
+      const name = keyName(key);
+      if ((this.#log.leaving.get(name)?.place.lsn ?? lsn) < lsn) this.#log.leaving.delete(name);
+    }
+  }
+
   #write(keys: readonly Uint8Array[]): Promise<void> {
     return new Promise((resolve, reject: (error: AppError) => void) => {
       this.#append({
         ...tombstoneRecord(keys, this.#log),
         wanted: () => true,
         committed: (place) => {
+          this.#settle(keys, place.lsn);
           countTombstones(this.#log, place, keys.length);
           resolve();
         },
