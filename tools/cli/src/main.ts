@@ -3,6 +3,7 @@ import { AppError } from '@longhaul/kernel';
 import { CHAT_HELP, chatCommand } from './commands/chat.js';
 import { DEMO_HELP, demoCommand } from './commands/demo.js';
 import { MODEL_HELP, modelCommand } from './commands/model.js';
+import { KV_HELP, kvCommand } from './kv/kv-command.js';
 import { SERVE_HELP, serveCommand } from './commands/serve.js';
 
 const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {
@@ -10,11 +11,12 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<voi
   model: modelCommand,
   chat: chatCommand,
   demo: demoCommand,
+  kv: kvCommand,
 };
 
 const HELP = `Longhaul serves long-context language models.
 
-${[SERVE_HELP, MODEL_HELP, CHAT_HELP, DEMO_HELP].join('\n\n')}
+${[SERVE_HELP, MODEL_HELP, CHAT_HELP, DEMO_HELP, KV_HELP].join('\n\n')}
 `;
 
 async function main(argv: readonly string[]): Promise<void> {

@@ -1,0 +1,131 @@
+import { verifyBlock } from '@longhaul/kv-core';
+import { crc32c } from '@longhaul/kv-native';
+import {
+  openDiskTier,
+  openLogFolder,
+  readLoggedBlock,
+  requireLogFolder,
+  verifyLog,
+  type LogListing,
+} from '@longhaul/kv-store';
+import { parseFlags } from '../flags.js';
+import { troubleOf, type BlockTrouble } from './block-report.js';
+import { exclusively, kvDir, liveBlocks } from './log-folder.js';
+import { facts, hex, printReport, size, table } from './print.js';
+
+/** One place where something is wrong. */
+interface Damage {
+  /** Null: damage that hides which blocks were there. */
+  readonly key: string | null;
+  readonly segment: number;
+  readonly offset: number;
+  readonly bytes: number;
+  /** Records that cannot be read there. */
+  readonly lostRecords: number;
+  readonly fault: string;
+  readonly message: string;
+}
+
+interface Verdict {
+  readonly directory: string;
+  readonly blocks: number;
+  readonly blockBytes: number;
+  readonly damage: readonly Damage[];
+  readonly damagedCheckpoints: number;
+  /** What a crash leaves at the end of the log; no damage. */
+  readonly tornTail: boolean;
+  readonly foreignFiles: readonly string[];
+  /** As found, before any repair. */
+  readonly sound: boolean;
+  readonly repaired: boolean;
+  /** Blocks that were taken out by the repair. */
+  readonly removedBlocks: number;
+}
+
+/** `longhaul kv verify`: every record against its checksums, then every block against its own. */
+export async function kvVerify(argv: readonly string[]): Promise<void> {
+  const flags = parseFlags(argv, ['kv-dir'], ['json', 'repair']);
+  const directory = kvDir(flags);
+  const listing = await openLogFolder(directory);
+  const bad = await badBlocks(listing);
+  const damage = [...recordDamage(listing), ...bad.map(({ damage: one }) => one)];
+  const { damagedCheckpoints, tornTail } = listing.report;
+  const sound = damage.length === 0 && damagedCheckpoints === 0 && listing.foreign.length === 0;
+  const repaired = flags.switches.has('repair');
+  const keys = bad.map(({ key }) => key);
+  const removedBlocks = repaired ? await exclusively(directory, () => repair(directory, keys)) : 0;
+  const live = liveBlocks(listing);
+  const verdict: Verdict = {
+    directory,
+    blocks: live.length,
+    blockBytes: live.reduce((sum, { objectBytes }) => sum + objectBytes, 0),
+    damage,
+    ...{ damagedCheckpoints, tornTail, foreignFiles: listing.foreign, sound, repaired, removedBlocks },
+  };
+  printReport(verdict, flags.switches.has('json'), () => describe(verdict));
+  if (!sound && !repaired) process.exitCode = 1;
+}
+
+/** What the log itself shows: bytes that no checksum vouches for. */
+function recordDamage(listing: LogListing): Damage[] {
+  const records = listing.items.filter((item) => item.kind === 'record');
+  const keys = new Map(records.map(({ segment, offset, key }) => [`${segment}:${offset}`, hex(key)]));
+  return listing.items
+    .filter((item) => item.kind === 'damage')
+    .map(({ segment, offset, bytes, lostRecords }) => ({
+      key: keys.get(`${segment}:${offset}`) ?? null,
+      ...{ segment, offset, bytes, lostRecords, fault: 'record', message: 'The stored record is damaged.' },
+    }));
+}
+
+/** Records that are as they were written, and whose object is no sound block of their key. */
+async function badBlocks(listing: LogListing): Promise<{ key: Uint8Array; damage: Damage }[]> {
+  const bad: { key: Uint8Array; damage: Damage }[] = [];
+  for (const block of liveBlocks(listing)) {
+    const { key, segment, offset, objectBytes } = block;
+    const object = await readLoggedBlock(listing, block);
+    const expected = { seqKey: key, objectBytes };
+    const trouble: BlockTrouble | null = troubleOf(() => verifyBlock(object, { expected, checksum: crc32c }));
+    if (!trouble) continue;
+    const { fault, reason, message } = trouble;
+    const place = { key: hex(key), segment, offset, bytes: objectBytes, lostRecords: 1 };
+    bad.push({ key, damage: { ...place, fault: fault || reason, message } });
+  }
+  return bad;
+}
+
+/** Takes damaged records and the blocks of `keys` out. @returns how many blocks. */
+async function repair(directory: string, keys: readonly Uint8Array[]): Promise<number> {
+  requireLogFolder(directory);
+  const { quarantined, listing } = await verifyLog(directory, { repair: true });
+  if (keys.length > 0) {
+    const tier = await openDiskTier({ directory, limitBytes: Number.MAX_SAFE_INTEGER, scrubPerHour: 0 });
+    try {
+      await tier.remove(keys);
+      await tier.checkpoint();
+    } finally {
+      await tier.close();
+    }
+  }
+  const damaged = listing.items.filter((item) => item.kind === 'record' && item.state === 'damaged').length;
+  return Math.max(quarantined, damaged) + keys.length;
+}
+
+function describe(verdict: Verdict): string[] {
+  const { damage, sound, repaired } = verdict;
+  const lines = facts([
+    ['directory', verdict.directory],
+    ['sound blocks', verdict.blocks - damage.filter(({ fault }) => fault !== 'record').length],
+    ['bytes', size(verdict.blockBytes)],
+    ['torn tail', verdict.tornTail ? 'yes (what a crash leaves; cut at the next start)' : 'no'],
+    ['damaged checkpoints', verdict.damagedCheckpoints],
+    ['foreign files', verdict.foreignFiles.join(', ') || 'none'],
+  ]);
+  if (damage.length > 0) {
+    const rows = damage.map((d) => [d.key ?? '?', d.segment, d.offset, d.bytes, d.lostRecords, d.fault]);
+    lines.push('', ...table(['key', 'segment', 'offset', 'bytes', 'records', 'fault'], rows));
+  }
+  const found = sound ? 'Everything is as it was written.' : `${damage.length} damaged places.`;
+  const done = repaired ? `Repaired: ${verdict.removedBlocks} blocks were taken out.` : 'Repair with --repair.';
+  return [...lines, '', sound && !repaired ? found : `${found} ${done}`];
+}
