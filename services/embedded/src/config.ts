@@ -1,11 +1,13 @@
 import { engineSettings } from '@longhaul/decode-worker';
 import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
 import { edgeSettings } from '@longhaul/router';
+import { kvSettings } from './kv-settings.js';
 
 /** The keys of router and worker in one process; the two talk in memory, so there is no worker address. */
 export const embeddedSettings = {
   ...edgeSettings,
   ...engineSettings,
+  ...kvSettings,
   grpcPort: {
     schema: values.port().optional(),
     description: 'Port of the gRPC API; 0 takes a free one.',

@@ -3,6 +3,7 @@ import { HealthModel } from '@longhaul/platform-health';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
 import { createRouterServer, createTokenizerCodec, type RouterServer } from '@longhaul/router';
 import type { EmbeddedConfig } from './config.js';
+import { openStore } from './open-store.js';
 import { packageVersion } from './version.js';
 
 /** Router and worker in this process, serving. */
@@ -27,7 +28,11 @@ export async function createEmbeddedServer(config: EmbeddedConfig): Promise<Embe
   const log = new EventLog('embedded', config.logLevel);
   const telemetry = startTelemetry({ serviceName: 'longhaul' });
   const health = new HealthModel();
-  const local = await openLocalEngine(config, log, health);
+  const store = await openStore(config, log, health);
+  const local = await openLocalEngine(config, log, { health, store }).catch(async (error: unknown) => {
+    await store?.close();
+    throw error;
+  });
   const router = await createRouterServer(config, {
     backend: local.backend,
     createCodec: createTokenizerCodec,
@@ -37,6 +42,7 @@ export async function createEmbeddedServer(config: EmbeddedConfig): Promise<Embe
     health,
   }).catch(async (error: unknown) => {
     await local.close();
+    await store?.close();
     throw error;
   });
   await router.whenReady();
@@ -49,6 +55,7 @@ export async function createEmbeddedServer(config: EmbeddedConfig): Promise<Embe
     async close() {
       await router.close();
       await local.close();
+      await store?.close();
     },
   };
 }

@@ -21,7 +21,9 @@ export interface FailedStart {
 /** Starts the compiled `services/<name>`; resolves when it says that it is ready, or when it has ended without. */
 export async function startService(name: string, flags: readonly string[]): Promise<ChildService | FailedStart> {
   const main = fileURLToPath(new URL(`../../../${name}/dist/main.js`, import.meta.url));
-  const child = spawn(process.execPath, [main, '--log-level', 'silent', ...flags], {
+  // Only tests of the store keep anything, in directories of their own.
+  const store = name === 'embedded' && !flags.includes('--kv-dir') ? ['--kv-store', 'off'] : [];
+  const child = spawn(process.execPath, [main, '--log-level', 'silent', ...store, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '' },
   });

@@ -19,7 +19,10 @@ export async function serve(
 ): Promise<Served> {
   const argv = ['--model', packageDir, '--port', options.port ?? '0', '--log-level', 'silent'];
   const pool = ['--kv-cache-tokens', String(options.kvTokens)];
-  const config = loadConfig(embeddedSettings, { argv: [...argv, ...pool, ...(options.flags ?? [])], env: {} });
+  // A test that wants a store names a directory of its own.
+  const flags = options.flags ?? [];
+  const store = flags.includes('--kv-dir') || flags.includes('--kv-store') ? [] : ['--kv-store', 'off'];
+  const config = loadConfig(embeddedSettings, { argv: [...argv, ...pool, ...store, ...flags], env: {} });
   const server = await createEmbeddedServer(config);
   return {
     server,

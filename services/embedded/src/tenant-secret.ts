@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '@longhaul/kernel';
+
+/** Name of the file in the KV directory. Without it the blocks there can be found by nobody. */
+export const TENANT_SECRET_FILE = 'tenant-secret';
+const SECRET_BYTES = 32;
+const OWNER_ONLY = 0o600;
+
+/**
+ * The secret of a KV directory; made at the first use, readable by its owner alone.
+ *
+ * @throws AppError `KV_SECRET_UNREADABLE` when the file is there and is no secret, or cannot be made.
+ */
+export async function tenantSecretOf(directory: string): Promise<Uint8Array> {
+  const path = join(directory, TENANT_SECRET_FILE);
+  try {
+    await mkdir(directory, { recursive: true });
+    const found = await read(path);
+    if (found !== null) return found;
+    await create(path);
+    // Another process may have been first; what is in the file counts.
+    const made = await read(path);
+    if (made !== null) return made;
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  throw unreadable(path, undefined);
+}
+
+async function read(path: string): Promise<Uint8Array | null> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (bytes !== null && bytes.length !== SECRET_BYTES) throw new Error(`it has ${bytes.length} bytes`);
+  return bytes;
+}
+
+async function create(path: string): Promise<void> {
+  try {
+    const file = await open(path, 'wx', OWNER_ONLY);
+    try {
+      await file.writeFile(randomBytes(SECRET_BYTES));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+function unreadable(path: string, cause: unknown): AppError {
+  return new AppError({
+    code: 'FAILED_PRECONDITION',
+    reason: 'KV_SECRET_UNREADABLE',
+    message: `${path} is no secret of ${SECRET_BYTES} bytes that can be read; remove it together with the KV directory.`,
+    cause,
+  });
+}

@@ -1,0 +1,167 @@
+import { mkdtemp, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createKvStoreServer, kvStoreSettings, openLocalStore } from '@longhaul/kv-store';
+import { loadConfig } from '@longhaul/platform-config';
+import { HealthModel } from '@longhaul/platform-health';
+import { EventLog, startTelemetry } from '@longhaul/platform-otel';
+import { NEEDLE_3M, needleDocument, passKeyQuestion } from '@longhaul/testing';
+import { post } from './support/api.js';
+import { PackageFolder } from './support/packages.js';
+import { serve, type Served } from './support/serve.js';
+
+const BLOCK_TOKENS = 64;
+
+let packages: PackageFolder;
+let needle = '';
+let kvDir = '';
+const document = needleDocument(900, 2, 11);
+const question = `${document.text}\n${passKeyQuestion(document.passKeys[0]?.name ?? '')}`;
+
+beforeAll(async () => {
+  packages = await PackageFolder.create();
+  needle = await packages.import(NEEDLE_3M, 'needle-3m', 'int8');
+});
+afterAll(() => packages.remove());
+beforeEach(async () => {
+  kvDir = await mkdtemp(join(tmpdir(), 'longhaul-kv-'));
+});
+afterEach(() => rm(kvDir, { recursive: true, force: true }));
+
+const start = (...flags: string[]): Promise<Served> => serve(needle, { kvTokens: 4096, flags });
+const local = (...flags: string[]): Promise<Served> => start('--kv-dir', kvDir, ...flags);
+
+interface Answer {
+  text: string;
+  promptTokens: number;
+  cachedTokens: number;
+}
+
+interface Completion {
+  choices: { message: { content: string } }[];
+  usage: { prompt_tokens: number; prompt_tokens_details: { cached_tokens: number } };
+}
+
+async function ask({ url, model }: Served, extra: Record<string, unknown> = {}): Promise<Answer> {
+  const messages = [{ role: 'user', content: question }];
+  const request = { model, messages, temperature: 0, max_tokens: 24, ...extra };
+  const { body } = await post<Completion>(`${url}/v1/chat/completions`, request);
+  return {
+    text: body.choices[0]?.message.content ?? '',
+    promptTokens: body.usage.prompt_tokens,
+    cachedTokens: body.usage.prompt_tokens_details.cached_tokens,
+  };
+}
+
+/** One question to a server of its own. */
+async function once(served: Promise<Served>, extra: Record<string, unknown> = {}): Promise<Answer> {
+  const server = await served;
+  try {
+    return await ask(server, extra);
+  } finally {
+    await server.close();
+  }
+}
+
+const fullBlocks = ({ promptTokens }: Answer): number => Math.floor(promptTokens / BLOCK_TOKENS) * BLOCK_TOKENS;
+
+describe.each(['bf16', 'f32'])('a restart, KV in %s', (dtype) => {
+  it('keeps prefixes and changes no word', async () => {
+    const flags = ['--kv-cache-dtype', dtype];
+    const off = await once(start('--kv-store', 'off', ...flags));
+    const cold = await once(local(...flags));
+    const warm = await once(local(...flags));
+    expect([off.cachedTokens, cold.cachedTokens, warm.cachedTokens]).toEqual([0, 0, fullBlocks(off)]);
+    expect([cold.text, warm.text]).toEqual([off.text, off.text]);
+    expect(off.text).toContain(document.passKeys[0]?.key);
+  });
+});
+
+describe('stored KV', () => {
+  it('is of one kind: the other dtype does not find it', async () => {
+    await once(local());
+    expect((await once(local('--kv-cache-dtype', 'f32'))).cachedTokens).toBe(0);
+  });
+
+  it('is of one rollout', async () => {
+    await once(local());
+    expect((await once(local('--kv-deploy-epoch', '1'))).cachedTokens).toBe(0);
+  });
+
+  it('is of one tenant: the same prompt with another salt finds none of it', async () => {
+    const first = await once(local(), { cache_salt: 'a' });
+    const other = await once(local(), { cache_salt: 'b' });
+    expect(other.cachedTokens).toBe(0);
+    expect(other.text).toBe(first.text);
+    expect((await once(local(), { cache_salt: 'a' })).cachedTokens).toBe(fullBlocks(first));
+  });
+
+  it('that was damaged on disk is computed again, and nobody notices', async () => {
+    const sound = await once(local());
+    await flipBits(kvDir, 40);
+    const after = await once(local());
+    expect(after.text).toBe(sound.text);
+    expect(after.cachedTokens).toBeLessThan(fullBlocks(sound));
+    const repaired = await once(local());
+    expect([repaired.text, repaired.cachedTokens]).toEqual([sound.text, fullBlocks(sound)]);
+  });
+
+  it('is protected by a secret that only its owner can read', async () => {
+    await once(local());
+    const { mode, size } = await stat(join(kvDir, 'tenant-secret'));
+    expect([mode & 0o777, size]).toEqual([0o600, 32]);
+  });
+});
+
+describe('a directory that is in use', () => {
+  it('is left to its owner: the second server serves without', async () => {
+    const first = await local();
+    const second = await local();
+    expect(second.server.local.engine.storeActivity()).toBeNull();
+    const [a, b] = [await ask(first), await ask(second)];
+    expect(b.text).toBe(a.text);
+    await second.close();
+    await first.close();
+    expect((await once(local())).cachedTokens).toBe(fullBlocks(a));
+  });
+});
+
+describe('a kv-store service', () => {
+  it('gives what one server has computed to another; without it they serve on', async () => {
+    const log = new EventLog('test', 'silent');
+    const argv = ['--grpc-port', '0', '--data-port', '0', '--port', '0'];
+    const config = loadConfig(kvStoreSettings, { argv, env: {} });
+    const local = await openLocalStore(config, { log, owner: 'test' });
+    const telemetry = startTelemetry({ serviceName: 'test', env: {} });
+    const { store: core, checksum } = local;
+    const health = new HealthModel();
+    const store = await createKvStoreServer(config, { store: core, checksum, telemetry, log, health });
+    const flags = ['--kv-store', `127.0.0.1:${store.grpcPort}`, '--kv-tenant-secret', 'a secret of two servers'];
+    const first = await once(start(...flags));
+    expect(first.cachedTokens).toBe(0);
+    const second = await start(...flags);
+    expect((await ask(second)).cachedTokens).toBe(fullBlocks(first));
+    await store.close();
+    await local.close();
+    const gone = await ask(second, { cache_salt: 'new' });
+    expect([gone.cachedTokens, gone.text]).toEqual([0, first.text]);
+    await second.close();
+  });
+});
+
+/** Flips single bits all over what is written in the files of a directory. */
+async function flipBits(directory: string, count: number): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => name !== 'tenant-secret' && !name.includes('lock'));
+  for (const name of names) {
+    const bytes = await readFile(join(directory, name));
+    const pages = Array.from({ length: Math.floor(bytes.length / 4096) }, (_, page) => 4096 * page);
+    const written = pages.filter((at) => bytes.readUInt32LE(at + 64) !== 0 || bytes.readUInt32LE(at) !== 0);
+    const file = await open(join(directory, name), 'r+');
+    for (let i = 0; i < count && written.length > 0; i++) {
+      const at = (written[Math.floor((written.length * i) / count)] ?? 0) + ((i * 997) % 4096);
+      await file.write(Buffer.of((bytes[at] ?? 0) ^ (1 << (i % 8))), 0, 1, at);
+    }
+    await file.close();
+  }
+}
