@@ -8,6 +8,7 @@ import { loadConfig } from '@longhaul/platform-config';
  */
 export async function startLocalServer(packageDir: string, minimumContext?: number): Promise<EmbeddedServer> {
   const pool = minimumContext === undefined ? [] : ['--kv-cache-tokens', String(minimumContext * 2)];
-  const argv = ['--model', packageDir, '--port', '0', '--log-level', 'warn', ...pool];
+  // What such a command computes is measured or thrown away; the user's own server may have the directory open.
+  const argv = ['--model', packageDir, '--port', '0', '--log-level', 'warn', '--kv-store', 'off', ...pool];
   return createEmbeddedServer(loadConfig(embeddedSettings, { argv, env: {} }));
 }
