@@ -19,3 +19,5 @@ export { startKafka } from './kafka/start-kafka.js';
 export type { KafkaBroker } from './kafka/start-kafka.js';
 export { kafkaAvailable, kafkaOrSkip } from './kafka/tools.js';
 export type { KafkaAvailability } from './kafka/tools.js';
+export { createTestAuthority } from './certificates/test-authority.js';
+export type { IssueOptions, TestAuthority, TestIdentity } from './certificates/test-authority.js';
