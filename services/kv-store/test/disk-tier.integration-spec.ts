@@ -182,6 +182,35 @@ describe('the disk tier with a failing disk', () => {
     await again.close();
   });
 
+  it.each(['allocate', 'write', 'sync', 'syncDirectory'])(
+    'goes on in the old segment when beginning one fails at %s',
+    async (step) => {
+      const files = new MemoryFiles();
+      const tier = await open(files, { probeIntervalMs: 5 });
+      await fill(tier, 0, 3);
+      const before = files.contents.size;
+      files.fault = (operation, path) => {
+        const isNew = path.endsWith('1.log') || operation === 'syncDirectory';
+        if (isNew && operation === step) throw ioError('KV_DISK_FULL');
+      };
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 20 }, (_, i) => tier.put(keyOf(3 + i), objectOf(3 + i))),
+      );
+      expect(outcomes.some(({ status }) => status === 'rejected')).toBe(true);
+      files.fault = () => undefined;
+      await tier.remove([keyOf(0)]);
+      expect(files.contents.size).toBeGreaterThanOrEqual(before);
+      const copy = files.copy();
+      await tier.close();
+      const again = await open(copy);
+      expect(again.has(keyOf(0))).toBe(false);
+      outcomes.forEach(({ status }, i) => {
+        expect(again.has(keyOf(3 + i))).toBe(status === 'fulfilled');
+      });
+      await again.close();
+    },
+  );
+
   it.each(['write', 'sync'])('forgets what a failed %s left behind', async (broken) => {
     const files = new MemoryFiles();
     const tier = await open(files, { probeIntervalMs: 5, segmentBytes: 1 << 20 });

@@ -63,6 +63,8 @@ export class DiskLog {
   #nextLsn: number;
   #lastSegment: number;
   #prepared = false;
+  /** A segment that was begun and failed. */
+  #abandoned: string | null = null;
   /** Bytes behind the end of the active segment that were written and not committed. */
   #tailDirty = true;
   /** Reads under way, by record. */
@@ -131,6 +133,11 @@ export class DiskLog {
 
   /** Makes the folder ready for appending, and the end of the log clean after a failed write. */
   async prepare(): Promise<void> {
+    if (this.#abandoned !== null) {
+      await this.files.remove(this.#abandoned);
+      await this.files.syncDirectory(this.directory);
+      this.#abandoned = null;
+    }
     if (!this.#prepared) await this.#adopt();
     this.#prepared = true;
     if (!this.#tailDirty) return;
@@ -172,16 +179,23 @@ export class DiskLog {
     const id = this.#lastSegment + 1;
     const path = join(this.directory, segmentName(id));
     const file = await this.files.open(path, 'create');
+    const segment = new Segment(this.directory, id, { firstLsn: this.#nextLsn, file, end: BLOCK_BYTES });
     try {
-      const header = { logId: this.logId, id, firstLsn: this.#nextLsn };
-      await file.writeAt([encodeSegmentHeader(header, this.check.checksum)], 0);
+      await file.allocate(0, BLOCK_BYTES + this.#reserveBytes);
+      segment.allocatedEnd = BLOCK_BYTES + this.#reserveBytes;
+      // From here on the file would be taken for the active segment: it must go before anything else is appended.
+      this.#abandoned = path;
+      await file.writeAt(
+        [encodeSegmentHeader({ logId: this.logId, id, firstLsn: this.#nextLsn }, this.check.checksum)],
+        0,
+      );
       await file.sync();
       await this.files.syncDirectory(this.directory);
+      this.#abandoned = null;
     } catch (error) {
       await file.close();
       throw error;
     }
-    const segment = new Segment(this.directory, id, { firstLsn: this.#nextLsn, file, end: BLOCK_BYTES });
     this.segments.set(id, segment);
     this.#lastSegment = id;
     this.#active = segment;
@@ -301,7 +315,8 @@ export class DiskLog {
     const active = this.#active;
     if (active === null || run.length === 0) return;
     const total = run.reduce((sum, write) => sum + recordBytes(write.payload.length), 0);
-    await this.#reserve(active, active.end + total);
+    const mayUseReserve = run.every(({ type }) => isTombstone(type));
+    await this.#reserve(active, active.end + total, mayUseReserve);
     const buffers = run.flatMap((write, i) => this.#encode(write, this.#nextLsn + i));
     this.#tailDirty = true;
     await active.file.writeAt(buffers, active.end);
@@ -326,7 +341,7 @@ export class DiskLog {
   }
 
   /** Preallocates in large steps, at least up to `end` and the reserve for tombstones. */
-  async #reserve(active: Segment, end: number): Promise<void> {
+  async #reserve(active: Segment, end: number, mayUseReserve: boolean): Promise<void> {
     const { segmentBytes, preallocateBytes } = this.#settings;
     const least = Math.min(segmentBytes, end + this.#reserveBytes);
     if (active.allocatedEnd >= least) return;
@@ -337,8 +352,7 @@ export class DiskLog {
         active.allocatedEnd = target;
         return;
       } catch (error) {
-        // In the reserve there is room already: only tombstones come this far.
-        if (target === least && active.allocatedEnd < end) throw diskError(error, active.path);
+        if (target === least && !(mayUseReserve && active.allocatedEnd >= end)) throw diskError(error, active.path);
       }
     }
   }
