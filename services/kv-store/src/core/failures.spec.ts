@@ -84,6 +84,22 @@ describe('a tier that fails', () => {
   });
 });
 
+describe('a tier that refuses to delete', () => {
+  it('is asked again until it does', async () => {
+    const disk = new FakeTier();
+    const store = await StoreFixture.ready({ lower: lower(disk) });
+    await store.putAll(chain(3));
+    await settle();
+    disk.removals = 'fails';
+    await store.core.evict({ namespace: a.namespace, what: { kind: 'namespace' } });
+    expect([disk.objects, store.gauge('unremoved_objects').value]).toEqual([3, 3]);
+    disk.removals = 'well';
+    store.clock.advance(7_000);
+    await settle();
+    expect([disk.objects, store.gauge('unremoved_objects').value]).toEqual([0, 0]);
+  });
+});
+
 describe('a tier that hangs', () => {
   it('in a write is left after its deadline, and what it wrote too late is deleted', async () => {
     const disk = new FakeTier();
@@ -251,6 +267,20 @@ describe('a restart', () => {
 });
 
 describe('the end', () => {
+  it('comes though a tier stopped writing while blocks were waiting for it', async () => {
+    const disk = new FakeTier();
+    disk.writes = 'hangs';
+    const limits = { writeThroughBlocks: 1, tierFailures: 1 };
+    const store = await StoreFixture.ready({ lower: lower(disk), limits });
+    await store.putAll(chain(4));
+    const closed = store.core.close();
+    disk.writes = 'fails';
+    await settle();
+    store.clock.advance(5_000);
+    await closed;
+    expect(store.gauge('write_through_backlog').value).toBe(0);
+  });
+
   it('refuses later calls, ends writers and finishes what is on its way to disk', async () => {
     const disk = new FakeTier();
     const store = await StoreFixture.ready({ lower: lower(disk) });

@@ -37,6 +37,8 @@ export type StoreCounter =
   | 'written_through'
   /** Blocks that stay where they are because the tier below did not take them. */
   | 'write_through_skipped'
+  /** Objects that a tier kept against orders, and that are too many to remember: they come back at the next start. */
+  | 'removals_lost'
   | 'tier_errors'
   | 'tier_timeouts'
   | 'recovered_blocks'
@@ -61,6 +63,7 @@ export type StoreGauge =
   | 'write_through_blocks'
   | 'write_through_bytes'
   | 'write_through_backlog'
+  | 'unremoved_objects'
   | 'tier_operations'
   | 'watchers'
   | 'namespaces';

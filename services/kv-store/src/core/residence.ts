@@ -11,6 +11,9 @@ import type { RamTier } from './ram-tier.js';
 
 export const RAM = 0;
 
+/** Deletions that are remembered while a tier does not delete. */
+const MAX_UNREMOVED = 65_536;
+
 export interface ResidenceParts {
   readonly blocks: BlockTable;
   readonly namespaces: Namespaces;
@@ -34,6 +37,8 @@ export class Residence {
   readonly queues: readonly EvictionQueue[];
   /** Deletions to come or under way, by tier and key: a new copy must wait for them. */
   private readonly removals = new Map<string, Promise<void>>();
+  /** Objects without a slot that a tier in trouble still has. */
+  private readonly unremoved = new Map<string, { readonly tier: number; readonly key: Uint8Array }>();
   private readonly whenFree = new Map<number, (() => void)[]>();
 
   constructor(private readonly parts: ResidenceParts) {
@@ -97,6 +102,21 @@ export class Residence {
     return this.removals.get(removalName(tier, key)) ?? null;
   }
 
+  /** Deletes what a tier did not delete when it was asked to. Call now and then. */
+  retryRemovals(): void {
+    const { blocks, guarded, observer } = this.parts;
+    for (const [name, { tier, key }] of [...this.unremoved]) {
+      if (!guarded[tier]?.writable) continue;
+      this.unremoved.delete(name);
+      const slot = blocks.find(key);
+      const replaced =
+        this.removals.has(name) || (slot >= 0 && (blocks.inTier(slot, tier) || blocks.holds[slot] !== 0));
+      if (!replaced) void this.discard(tier, key);
+      else if (!blocks.inTier(slot, tier)) this.unremoved.set(name, { tier, key });
+    }
+    observer.measured('unremoved_objects', this.unremoved.size, MAX_UNREMOVED, {});
+  }
+
   touch(slot: number): void {
     const { blocks } = this.parts;
     const hits = blocks.hits[slot] ?? 0;
@@ -142,13 +162,21 @@ export class Residence {
     return this.track(tier, key, done);
   }
 
-  private erase(tier: number, key: Uint8Array): Promise<void> {
+  private async erase(tier: number, key: Uint8Array): Promise<void> {
     const { ram, guarded } = this.parts;
-    if (tier === RAM) {
-      ram.drop(key);
-      return Promise.resolve();
+    if (tier === RAM) return ram.drop(key);
+    try {
+      await guarded[tier]?.remove([key]);
+    } catch {
+      this.keepForLater(tier, key);
     }
-    return guarded[tier]?.remove([key]).catch(() => undefined) ?? Promise.resolve();
+  }
+
+  private keepForLater(tier: number, key: Uint8Array): void {
+    const { observer } = this.parts;
+    if (this.unremoved.size < MAX_UNREMOVED) this.unremoved.set(removalName(tier, key), { tier, key });
+    else observer.counted('removals_lost', 1, { tier: tierName(tier) });
+    observer.measured('unremoved_objects', this.unremoved.size, MAX_UNREMOVED, {});
   }
 
   private track(tier: number, key: Uint8Array, done: Promise<void>): Promise<void> {

@@ -229,6 +229,7 @@ export class KvStoreCore implements StoreCore {
       this.parts.leases.sweep(true);
       this.parts.pins.sweep();
       this.puts.sweep();
+      this.parts.residence.retryRemovals();
       if (!this.closed) this.sweepLater();
     });
   }

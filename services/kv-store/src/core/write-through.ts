@@ -139,6 +139,7 @@ export class WriteThrough {
         job.done(stored);
         if (this.backlog.size > 0) this.takeBacklog();
         this.pump();
+        this.tellIdle();
       });
     }
   }
@@ -199,15 +200,18 @@ export class WriteThrough {
     }
   }
 
+  private tellIdle(): void {
+    if (this.blocks > 0 || this.backlog.size > 0) return;
+    const idle = this.idle;
+    this.idle = [];
+    for (const resolve of idle) resolve();
+  }
+
   private count(blocks: number, bytes: number): void {
     this.blocks += blocks;
     this.bytes += bytes;
     const { limits, observer } = this.parts;
     observer.measured('write_through_blocks', this.blocks, limits.writeThroughBlocks, {});
     observer.measured('write_through_bytes', this.bytes, this.limitBytes, {});
-    if (this.blocks > 0 || this.backlog.size > 0) return;
-    const idle = this.idle;
-    this.idle = [];
-    for (const resolve of idle) resolve();
   }
 }

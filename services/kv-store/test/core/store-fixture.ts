@@ -64,19 +64,23 @@ export interface ChainOptions {
   /** Other tokens, so other keys. */
   readonly seed?: number;
   readonly recomputeMicros?: number;
+  /** 64 fills the sections to their alignment: next to no padding. */
+  readonly headDim?: 8 | 64;
 }
 
 /** Blocks that follow each other, each with the bytes that its place says. */
 export function chain(length: number, options: ChainOptions = {}): Sample[] {
   const { namespace, namespaceKey } = options.space ?? space();
   const seed = options.seed ?? 0;
+  const headDim = options.headDim ?? 8;
+  const geometry = { ...GEOMETRY, headDimK: headDim, headDimV: headDim };
   let parentKey: Uint8Array = rootKey(namespace.modelFingerprint, namespaceKey);
   return Array.from({ length }, (_, block) => {
     const tokens = Uint32Array.from({ length: 16 }, (_, i) => seed * 100_000 + block * 16 + i);
     const key = blockKey(parentKey, tokens);
     const recomputeMicros = options.recomputeMicros ?? 1000;
     const writer = allocateBlock({
-      ...{ namespace, geometry: GEOMETRY, seqKey: key, parentKey, tokens, recomputeMicros, producerId: 1n },
+      ...{ namespace, geometry, seqKey: key, parentKey, tokens, recomputeMicros, producerId: 1n },
       ...{ firstPosition: block * 16, quality: options.quality ?? QualityClass.exact, createdUnixMs: 1 },
     });
     for (let layer = 0; layer < 2; layer++) {
