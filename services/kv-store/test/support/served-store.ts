@@ -13,11 +13,16 @@ export interface ServedOptions {
   readonly credit?: number;
   readonly stallTimeoutMs?: number;
   readonly maxChannels?: number;
+  /** Of data channels, as told to clients. */
+  readonly advertisedPort?: number;
+  /** Of gRPC; default: a free one. */
+  readonly port?: number;
 }
 
 export interface ServedStore {
   readonly address: string;
   readonly channels: DataChannelServer | null;
+  readonly dataPort: number;
   /** Defects that the service reported. */
   readonly failures: unknown[];
   client(options?: Partial<KvClientOptions>): KvStoreClient;
@@ -44,8 +49,9 @@ export async function serve(store: BlockStore, options: ServedOptions = {}): Pro
           idleTimeoutMs: options.stallTimeoutMs ?? 30_000,
           now: Date.now,
           ...(options.tls ? { tls: options.tls } : {}),
+          ...(options.advertisedPort ? { advertisedPort: options.advertisedPort } : {}),
         });
-  await channels?.listen();
+  const dataPort = (await channels?.listen()) ?? 0;
   const host = new GrpcHost({
     maxMessageBytes: 4 * 2 ** 20,
     ...(options.tls ? { credentials: serverCredentials(options.tls) } : {}),
@@ -57,11 +63,12 @@ export async function serve(store: BlockStore, options: ServedOptions = {}): Pro
     stallTimeoutMs: options.stallTimeoutMs ?? 30_000,
     onFailure: (_method, cause) => failures.push(cause),
   });
-  const address = `127.0.0.1:${await host.listen('127.0.0.1', 0)}`;
+  const address = `127.0.0.1:${await host.listen('127.0.0.1', options.port ?? 0)}`;
   host.setServing(true);
   return {
     address,
     channels,
+    dataPort,
     failures,
     client(own = {}) {
       const client = connectKvStore({ address, checksum: crc32cTable, ...own });

@@ -11,6 +11,8 @@ export interface DataChannelOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** What callers are told, where they reach this port under another number. */
+  readonly advertisedPort?: number;
   /** Mutual TLS, as on the gRPC side. */
   readonly tls?: TlsIdentity;
   /** Open channels and tokens not yet used, together. */
@@ -93,7 +95,7 @@ export class DataChannelServer {
     const token = randomBytes(TOKEN_BYTES);
     const expiresUnixMs = now + TOKEN_LIFE_MS;
     this.tokens.set(token.toString('base64'), { grant, expiresUnixMs });
-    return { port: this.port, token, expiresUnixMs, tls: tls !== undefined };
+    return { port: this.options.advertisedPort ?? this.port, token, expiresUnixMs, tls: tls !== undefined };
   }
 
   /** Takes no more operations, lets running ones end within `graceMs`, then cuts what is left. */
