@@ -1,6 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 import { helpText } from './document.js';
 import { loadConfig, wantsHelp } from './load-config.js';
+import { releaseStartMemory } from './release-start-memory.js';
 import type { ConfigOf, Settings } from './setting.js';
 
 /** A service that has started. */
@@ -36,6 +37,7 @@ export async function runService<S extends Settings>(
     closeOnSignals(program.name, service);
     void service.failed?.then((error) => fail(program.name, error));
     const line = await service.ready();
+    releaseStartMemory();
     if (line !== null) process.stdout.write(`${line}\n`);
   } catch (error) {
     fail(program.name, error);

@@ -72,12 +72,21 @@ export interface Tokenizer {
   readonly controlTokens: readonly string[];
 }
 
+type Files = Pick<TokenizerFiles, 'tokenizerJson' | 'tokenizerConfigJson'>;
+
+/** Several parts of one process read the same files; the tables of a vocabulary take tens of megabytes. */
+const built = new WeakMap<Files, Tokenizer>();
+
 /**
- * Reads a tokenizer from its files. BPE models with byte-level or SentencePiece-like pipelines are built; anything else
+ * Reads a tokenizer from its files. The same object of files gives the same tokenizer. BPE models with byte-level or SentencePiece-like pipelines are built; anything else
  * is refused by name.
  *
  * @throws AppError BAD_TOKENIZER_FILE (INVALID_ARGUMENT) or UNSUPPORTED_TOKENIZER (UNIMPLEMENTED)
  */
-export function createTokenizer(files: Pick<TokenizerFiles, 'tokenizerJson' | 'tokenizerConfigJson'>): Tokenizer {
-  return createBpeTokenizer(files);
+export function createTokenizer(files: Files): Tokenizer {
+  const known = built.get(files);
+  if (known !== undefined) return known;
+  const tokenizer = createBpeTokenizer(files);
+  built.set(files, tokenizer);
+  return tokenizer;
 }

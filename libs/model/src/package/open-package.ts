@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { AppError } from '@longhaul/kernel';
 import type { ModelManifest } from '../manifest.js';
 import { fingerprintManifest } from './fingerprint.js';
@@ -23,6 +21,8 @@ export interface ModelPackage {
 
 const FORMAT = 'longhaul-model';
 const VERSION = 1;
+/** Read at once for a digest: small enough that hashing it holds nobody up. */
+const DIGEST_BYTES = 256 * 1024;
 
 function corrupt(path: string, problem: string, cause?: unknown): AppError {
   return new AppError({
@@ -78,8 +78,19 @@ function parseManifest(json: unknown, path: string): ModelManifest {
 
 async function digest(path: string, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, signal ? { signal } : {});
-  return hash.digest('hex');
+  // One buffer for the whole file: a stream would leave as much garbage behind as the file is long.
+  const buffer = Buffer.alloc(DIGEST_BYTES);
+  const file = await open(path, 'r');
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return hash.digest('hex');
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 async function checkFiles(dir: string, manifest: ModelManifest, options: OpenPackageOptions): Promise<void> {
