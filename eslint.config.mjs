@@ -32,7 +32,10 @@ const boundaries = {
       bannedExternalImports: FRAMEWORKS,
     },
     mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform', 'type:testing'),
-    mayDependOn('type:client', 'type:kernel', 'type:contracts', 'type:core', 'type:platform', 'type:testing'),
+    mayDependOn(
+      'type:client',
+      ...['type:kernel', 'type:contracts', 'type:core', 'type:adapter', 'type:platform', 'type:testing'],
+    ),
     mayDependOn('type:testing', 'type:kernel', 'type:contracts', 'type:core', 'type:native'),
     mayDependOn(
       'type:service',
