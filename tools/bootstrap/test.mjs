@@ -12,7 +12,10 @@ const unit = words.includes('--unit');
 const jestArgs = words.filter((word) => word !== '--unit');
 
 await prepare();
-if (!unit && jestArgs.length === 0) fetchDefaultModel();
+if (!unit && jestArgs.length === 0) {
+  fetchDefaultModel();
+  prepareTestServers();
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
 const native = unit || jestArgs.length > 0 ? { passed: 0, failed: 0 } : runNativeTests();
@@ -31,6 +34,13 @@ function fetchDefaultModel() {
   if (result.status === 0) return;
   process.stderr.write('The default model could not be fetched: its specs are skipped.\n');
   if (process.env.CI === 'true') process.exit(1);
+}
+
+/** Kafka and S3 for the suites that need them; without Java, Maven or Go those are skipped, but not in CI. */
+function prepareTestServers() {
+  const program = join(ROOT, 'libs', 'testing', 'dist', 'prepare-servers.js');
+  const result = spawnSync(runtime(), [program], { stdio: 'inherit' });
+  if (result.status !== 0) process.exit(1);
 }
 
 function runNativeTests() {

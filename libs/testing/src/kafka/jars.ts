@@ -7,7 +7,7 @@ import { withFolderLock } from './folder-lock.js';
 
 const KAFKA_VERSION = '4.3.1';
 const SLF4J_VERSION = '1.7.36';
-const DOWNLOAD_TIMEOUT_MS = 300_000;
+const DOWNLOAD_TIMEOUT_MS = 15 * 60_000;
 
 const CACHE = fileURLToPath(new URL('../../../../.longhaul/test-servers/kafka', import.meta.url));
 
@@ -41,7 +41,7 @@ export function kafkaJarFolder(): string {
 /**
  * The broker's jars, fetched through Maven on first use (44 MB) and shared by every worktree process after that.
  *
- * @throws Error with Maven's last lines when it fails or takes longer than five minutes.
+ * @throws Error with Maven's last lines when it fails or takes longer than fifteen minutes.
  */
 export async function ensureKafkaJars(): Promise<string> {
   const folder = kafkaJarFolder();

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** The S3 server of the tests: objects are plain files below a directory. */
 const MODULE = 'github.com/versity/versitygw/cmd/versitygw';
 const VERSION = 'v1.8.0';
-const INSTALL_MS = 6 * 60_000;
+const INSTALL_MS = 20 * 60_000;
 const LOG_EVERY_MS = 15_000;
 
 const workspace = fileURLToPath(new URL('../../../..', import.meta.url));
@@ -19,7 +19,7 @@ const lock = join(folder, 'install.lock');
  * Path of the gateway, compiled by the first caller of this checkout and kept in its cache folder. Processes that come
  * meanwhile wait for it.
  *
- * @throws Error with the reason when Go is missing, the module cannot be had, or six minutes have passed.
+ * @throws Error with the reason when Go is missing, the module cannot be had, or twenty minutes have passed.
  */
 export async function gatewayBinary(): Promise<string> {
   if (existsSync(binary)) return binary;
