@@ -152,6 +152,8 @@ function watchPrefill(url: string, tokens: number): () => void {
   return () => {
     if (!running) return;
     running = false;
+    // The document has been read when the first token comes, whatever the last look at the counter said.
+    bar.update(tokens, tokens);
     bar.finish();
   };
 }
