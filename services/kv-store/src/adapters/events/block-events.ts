@@ -1,0 +1,75 @@
+import type { BlockEventBatch } from '@longhaul/kv-core';
+import type { BusLog, EventBus } from '@longhaul/platform-kafka';
+import type { EventSink } from '../../core/ports.js';
+import { BlockEventPublisher } from './block-event-publisher.js';
+import type { EventObserver } from './event-observer.js';
+import { EVENT_TOPIC_DEFAULTS, eventTopics, type EventTopicSettings } from './event-topics.js';
+import { SnapshotWriter } from './snapshot-writer.js';
+
+export interface BlockEventsOptions {
+  readonly bus: EventBus;
+  readonly owner: string;
+  readonly observer: EventObserver;
+  readonly log: BusLog;
+  readonly topics?: EventTopicSettings;
+  /** False: only the events topic is written, and followers get snapshots from the store itself. */
+  readonly snapshotTopic?: boolean;
+  readonly maxQueuedEvents?: number;
+  readonly maxOutdatedBlocks?: number;
+  readonly heartbeatMs?: number;
+}
+
+const MAX_QUEUED_EVENTS = 65_536;
+const MAX_OUTDATED_BLOCKS = 262_144;
+/** Followers that hear nothing for several of these may take the store for gone. */
+const HEARTBEAT_MS = 2_000;
+const SETTLE_MS = 50;
+const RETRY_MS = 1_000;
+
+/** Everything that a store tells the bus. Give it to the store core as its `sink`. */
+export interface BlockEvents extends EventSink {
+  /** Once, after the store has started: followers learn of the new epoch at once. */
+  announce(storeEpoch: bigint, nextSequence: bigint): void;
+  queuedEvents(): number;
+  /** Before the bus is closed. */
+  close(): Promise<void>;
+}
+
+/**
+ * Declares the topics in the background and publishes from the first event on: the store serves whether the bus is
+ * there or not. A topic with other settings than declared is a warning by `log`, and is used as it is.
+ */
+export function startBlockEvents(options: BlockEventsOptions): BlockEvents {
+  const { bus, owner, observer, log } = options;
+  const declared = bus.declareTopics(eventTopics(options.topics ?? EVENT_TOPIC_DEFAULTS), { onMismatch: 'warn' });
+  declared.catch((error: unknown) => log.failure('topics-not-declared', error));
+  const maxQueuedEvents = options.maxQueuedEvents ?? MAX_QUEUED_EVENTS;
+  const publisher = new BlockEventPublisher({
+    bus,
+    owner,
+    maxQueuedEvents,
+    heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+    observer,
+    log,
+  });
+  const maxOutdated = options.maxOutdatedBlocks ?? MAX_OUTDATED_BLOCKS;
+  const writer =
+    options.snapshotTopic === false
+      ? undefined
+      : new SnapshotWriter({ bus, owner, maxOutdated, settleMs: SETTLE_MS, retryMs: RETRY_MS, log });
+  return {
+    publish: (batch: BlockEventBatch) => {
+      publisher.publish(batch);
+      writer?.publish(batch);
+    },
+    announce: (storeEpoch, nextSequence) => {
+      publisher.announce(storeEpoch, nextSequence);
+      writer?.announce(storeEpoch, nextSequence);
+    },
+    queuedEvents: () => publisher.queuedEvents,
+    close: async () => {
+      publisher.close();
+      await writer?.close();
+    },
+  };
+}

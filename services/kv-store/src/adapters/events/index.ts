@@ -1,0 +1,10 @@
+export { startBlockEvents } from './block-events.js';
+export type { BlockEvents, BlockEventsOptions } from './block-events.js';
+export { BlockEventSubscriber } from './block-event-subscriber.js';
+export type { FollowedOwner, SubscriberOptions } from './block-event-subscriber.js';
+export { meteredEvents, observeEvents } from './event-metrics.js';
+export type { DropReason, EventObserver } from './event-observer.js';
+export { EVENT_TOPIC_DEFAULTS, EVENTS_TOPIC, eventTopics, SNAPSHOT_TOPIC } from './event-topics.js';
+export type { EventTopicSettings } from './event-topics.js';
+export { CompactedSnapshots } from './snapshot-source.js';
+export type { OwnerPlace, SnapshotSource } from './snapshot-source.js';
