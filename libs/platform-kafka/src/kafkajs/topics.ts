@@ -1,6 +1,9 @@
-import { ConfigResourceTypes, type Admin } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import type { TopicDeclaration } from '../event-bus.js';
 import { declaredConfig, differences, type ActualTopic } from '../topic-settings.js';
+
+// Node finds only some of the names that this CommonJS module exports; this is not one of them.
+const { ConfigResourceTypes } = kafkajs;
 
 /** Creates what is missing, and says what is not as declared. Several processes may do so at once. */
 export async function ensureTopics(admin: Admin, topics: readonly TopicDeclaration[]): Promise<string[]> {
