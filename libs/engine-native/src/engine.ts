@@ -13,6 +13,7 @@ import { addonPath, onnxRuntimePath } from './locate.js';
 import type { NativeAddon } from './native-addon.js';
 import { callNative } from './native-error.js';
 import { probeAddon } from './probe.js';
+import { RuntimeLog, type RuntimeLogListener } from './runtime-log.js';
 
 /** The native engine of this process. */
 export interface Engine {
@@ -26,6 +27,8 @@ export interface Engine {
    * Throws AppError INVALID_ARGUMENT where the processor lacks the level.
    */
   setKernelLevel(level: KernelLevel): void;
+  /** Gives ONNX Runtime's log lines, warnings and worse, to the listener until the returned function is called. */
+  followLog(listener: RuntimeLogListener): () => void;
 }
 
 /** Environment variable that chooses the kernels at load: a KernelLevel. */
@@ -33,9 +36,11 @@ export const KERNEL_LEVEL_VARIABLE = 'LONGHAUL_KERNEL_LEVEL';
 
 class AddonEngine implements Engine {
   readonly #addon: NativeAddon;
+  readonly #log: RuntimeLog;
 
   constructor(addon: NativeAddon) {
     this.#addon = addon;
+    this.#log = new RuntimeLog(addon);
   }
 
   get runtime(): RuntimeInfo {
@@ -53,6 +58,10 @@ class AddonEngine implements Engine {
   setKernelLevel(level: KernelLevel): void {
     if (callNative(() => this.#addon.setKernelLevel(level))) return;
     throw invalidArgument('kernelLevel', `kernelLevel: this processor does not run ${level}.`);
+  }
+
+  followLog(listener: RuntimeLogListener): () => void {
+    return this.#log.follow(listener);
   }
 }
 

@@ -17,3 +17,4 @@ export { KERNEL_LEVEL_VARIABLE, loadEngine } from './engine.js';
 export type { Engine } from './engine.js';
 export { kvPageBytes, kvSectionBytes } from './kv-layout.js';
 export type { KvShape } from './kv-layout.js';
+export type { RuntimeLogLine, RuntimeLogListener } from './runtime-log.js';

@@ -6,6 +6,7 @@ import type {
   NativeModelOptions,
   RuntimeInfo,
 } from './addon-types.js';
+import type { RuntimeLogListener } from './runtime-log.js';
 
 /** The exports of the compiled addon. Its errors are `NativeError`s. */
 export interface NativeAddon {
@@ -14,6 +15,11 @@ export interface NativeAddon {
   runtime(): RuntimeInfo;
   /** False where the processor lacks the level. Must not be called while a step runs. */
   setKernelLevel(level: KernelLevel): boolean;
+  /** Batches of log lines, until `unfollowLog`. False where another environment of the process has them. */
+  followLog(listener: RuntimeLogListener): boolean;
+  /** Calls the listener with what waits, if anything does, before it returns. */
+  drainLog(listener: RuntimeLogListener): void;
+  unfollowLog(): void;
   KvPool: new (options: KvPoolOptions) => NativeKvPool;
   Model: new (options: NativeModelOptions) => NativeModel;
 }

@@ -52,6 +52,16 @@ describe('the process', () => {
     expect(await outputOf(`start(); console.log('bye'); process.exit(0);`)).toBe('bye\n');
   });
 
+  it('is not kept alive by a listener of the log, and ends cleanly with one', async () => {
+    const end = (last: string) => `const { model, step } = start();
+      const holder = { exports: {} };
+      process.dlopen(holder, ${JSON.stringify(addonPath())});
+      holder.exports.followLog(() => undefined);
+      model.ready.then(() => { step(); ${last} console.log('bye'); });`;
+    expect(await outputOf(end(''))).toBe('bye\n');
+    expect(await outputOf(end(`setTimeout(() => process.exit(0), 20);`))).toBe('bye\n');
+  });
+
   it('stays until a step has ended, and not longer, without any disposal', async () => {
     const end = `const { model, step } = start(); model.ready.then(step).then(() => console.log('done'));`;
     expect(await outputOf(end)).toBe('done\n');

@@ -9,6 +9,7 @@ import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
 import { createDetokenizer, createStopMatcher, createTokenizer } from '@longhaul/tokenizer';
 import { createNativeRunner } from './adapters/engine/native-runner.js';
+import { forwardRuntimeLog } from './adapters/engine/runtime-log.js';
 import { readTokenizerFiles } from './adapters/engine/package-tokenizer.js';
 import { watchSteps } from './adapters/engine/step-watch.js';
 import { warmUp } from './adapters/engine/warm-up.js';
@@ -55,7 +56,7 @@ export async function openLocalEngine(
   const info = modelInfo(manifest, config);
   const files = await readTokenizerFiles(modelPackage);
   const tokenizer = createTokenizer(files);
-  const native = await openNative(join(modelPackage.dir, GRAPH_FILE), manifest, config);
+  const native = await openNative(join(modelPackage.dir, GRAPH_FILE), { manifest, config, log });
   const watch = watchSteps(createNativeRunner(native.model, native.pool));
   const engine = createEngine({
     runner: watch.runner,
@@ -72,6 +73,7 @@ export async function openLocalEngine(
   const free = async () => {
     await engine.close(config.kvFlushTimeoutMs);
     await native.model.dispose();
+    native.unfollowLog();
     native.pool.dispose();
   };
   try {
@@ -126,14 +128,19 @@ interface NativeParts {
   pool: NativeKvPool;
   pages: number;
   kernelLevel: string;
+  unfollowLog(): void;
 }
 
-async function openNative(graphPath: string, manifest: ModelManifest, config: EngineConfig): Promise<NativeParts> {
+async function openNative(
+  graphPath: string,
+  { manifest, config, log }: { manifest: ModelManifest; config: EngineConfig; log: EventLog },
+): Promise<NativeParts> {
   const native = await loadEngine();
   const { layers, kvHeads, headDim } = manifest.shape;
   const shape = { layers, kvHeads, headDim, dtype: config.kvCacheDtype };
   const threads = config.threads ?? availableParallelism();
   const model = native.createModel({ graphPath, threads, spin: config.spin });
+  const unfollowLog = forwardRuntimeLog(native, log);
   try {
     await model.ready;
     // After loading: what the weights took is no longer free.
@@ -145,9 +152,11 @@ async function openNative(graphPath: string, manifest: ModelManifest, config: En
       askedBytes: config.kvCacheBytes,
       freeBytes: process.availableMemory(),
     });
-    return { model, pool: native.createPool({ ...shape, pages }), pages, kernelLevel: native.runtime.kernelLevel };
+    const { kernelLevel } = native.runtime;
+    return { model, pool: native.createPool({ ...shape, pages }), pages, kernelLevel, unfollowLog };
   } catch (error) {
     await model.dispose();
+    unfollowLog();
     throw error;
   }
 }

@@ -8,6 +8,7 @@
 #include "engine_thread.h"
 #include "errors.h"
 #include "kv_pool_object.h"
+#include "log_channel.h"
 #include "model_object.h"
 
 namespace longhaul::napi {
@@ -61,7 +62,10 @@ Napi::Value set_level(const Napi::CallbackInfo& info) {
 // Every environment that loads the addon: the main one and those of workers.
 void stop_threads_at_exit(Napi::Env env) {
   const auto process = env.Global().Get("process").As<Napi::Object>();
-  const auto stop = Napi::Function::New(env, [](const Napi::CallbackInfo& info) { EngineThread::stop_all(info.Env()); });
+  const auto stop = Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+    EngineThread::stop_all(info.Env());
+    stop_log(info.Env());
+  });
   process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), stop});
 }
 
@@ -70,6 +74,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("load", Napi::Function::New(env, load, "load"));
   exports.Set("runtime", Napi::Function::New(env, runtime, "runtime"));
   exports.Set("setKernelLevel", Napi::Function::New(env, set_level, "setKernelLevel"));
+  exports.Set("followLog", Napi::Function::New(env, follow_log, "followLog"));
+  exports.Set("drainLog", Napi::Function::New(env, drain_log, "drainLog"));
+  exports.Set("unfollowLog", Napi::Function::New(env, unfollow_log, "unfollowLog"));
   exports.Set("KvPool", KvPoolObject::define(env));
   exports.Set("Model", ModelObject::define(env));
   return exports;

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "../fault.h"
+#include "../logging/log_ring.h"
 
 namespace longhaul::ort {
 namespace {
@@ -28,7 +29,16 @@ FaultKind kind_of(int code) {
   return code == kInvalidArgument || code == kNoSuchFile ? FaultKind::kInvalidArgument : FaultKind::kInternal;
 }
 
-void drop_log_line(void*, int, const char*, const char*, const char*, const char*) {}
+std::string text(const char* words) { return words ? words : ""; }
+
+// On whichever thread of the library has something to say. Nothing may be thrown into the library.
+void keep_log_line(void*, int severity, const char* category, const char*, const char* location, const char* message) {
+  try {
+    log_ring().push(LogLine{severity, text(category), text(location), text(message)});
+  } catch (...) {
+    // Out of memory: a log line is what can be done without.
+  }
+}
 
 }  // namespace
 
@@ -81,7 +91,7 @@ Env* env() {
   const Api& functions = api();
   Library& self = library();
   std::lock_guard lock(self.mutex);
-  if (!self.env) check(functions.CreateEnvWithCustomLogger(drop_log_line, nullptr, kFatal, "longhaul", &self.env));
+  if (!self.env) check(functions.CreateEnvWithCustomLogger(keep_log_line, nullptr, kWarning, "longhaul", &self.env));
   return self.env;
 }
 

@@ -20,7 +20,7 @@ std::vector<std::string> providers();
 void check(Status* status);
 
 // The environment of the process, made on first use and never released: at process exit the order of the library's
-// static destructors is undefined. Log lines up to errors are dropped, because every error comes back as a status.
+// static destructors is undefined. Log lines from warnings on go to log_ring().
 Env* env();
 
 const MemoryInfo* cpu_memory();

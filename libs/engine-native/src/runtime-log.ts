@@ -1,0 +1,46 @@
+import type { NativeAddon } from './native-addon.js';
+
+/** One line that ONNX Runtime wrote, from `warning` on. Names of nodes and shapes are in it, never tokens. */
+export interface RuntimeLogLine {
+  severity: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
+  /** Who wrote it: a session, or the library itself. */
+  category: string;
+  /** Source file, line and function inside the library. */
+  location: string;
+  message: string;
+}
+
+/** Called on the JavaScript thread. `lost`: how many lines were given up before the first of these. */
+export type RuntimeLogListener = (lines: readonly RuntimeLogLine[], lost: number) => void;
+
+/**
+ * The library's log lines for those who want them. It writes from any thread; a bounded ring (256 lines, the oldest go)
+ * keeps what nobody has read yet, so that a listener also gets what was written before it came.
+ */
+export class RuntimeLog {
+  private readonly listeners = new Set<RuntimeLogListener>();
+  private isOurs = false;
+
+  constructor(private readonly addon: Pick<NativeAddon, 'followLog' | 'drainLog' | 'unfollowLog'>) {}
+
+  /**
+   * Every listener gets every line until the returned function is called. Lines stay with the first environment of the
+   * process (main thread or worker) that follows them.
+   */
+  follow(listener: RuntimeLogListener): () => void {
+    const own: RuntimeLogListener = (lines, lost) => listener(lines, lost);
+    this.listeners.add(own);
+    if (this.listeners.size === 1) this.isOurs = this.addon.followLog(this.tell);
+    return () => {
+      if (!this.listeners.has(own)) return;
+      // What a failure left behind is still for those who listened when it happened.
+      if (this.isOurs) this.addon.drainLog(this.tell);
+      this.listeners.delete(own);
+      if (this.listeners.size === 0) this.addon.unfollowLog();
+    };
+  }
+
+  private readonly tell: RuntimeLogListener = (lines, lost) => {
+    for (const listener of [...this.listeners]) listener(lines, lost);
+  };
+}
