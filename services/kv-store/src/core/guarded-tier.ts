@@ -3,6 +3,7 @@ import { AppError } from '@longhaul/kernel';
 import type { StoreClock, StoreObserver } from './ports.js';
 import { isDamage, storeErrors } from './store-errors.js';
 import type { StoreLimits } from './store-options.js';
+import { TierSpeed } from './tier-speed.js';
 
 export interface GuardParts {
   readonly clock: StoreClock;
@@ -12,7 +13,6 @@ export interface GuardParts {
 
 /** First guess of a tier's speed, bytes a microsecond; measured reads move it. */
 const FIRST_SPEED: Readonly<Record<Tier, number>> = { ram: 8000, disk: 1000, object: 100 };
-const SPEED_WEIGHT = 0.1;
 
 type Side = 'read' | 'write';
 
@@ -24,13 +24,13 @@ export class GuardedTier {
   private readonly failures = { read: 0, write: 0 };
   private readonly pausedUntilMs = { read: 0, write: 0 };
   private underWay = 0;
-  private speed: number;
+  private readonly speed: TierSpeed;
 
   constructor(
     readonly tier: BlockTier,
     private readonly parts: GuardParts,
   ) {
-    this.speed = FIRST_SPEED[tier.name];
+    this.speed = new TierSpeed(FIRST_SPEED[tier.name], () => parts.clock.nowMs());
   }
 
   get readable(): boolean {
@@ -43,16 +43,20 @@ export class GuardedTier {
 
   /** Expected time to read so many bytes, microseconds. */
   loadMicros(bytes: number): number {
-    return Math.ceil(bytes / this.speed);
+    return Math.ceil(bytes / this.speed.bytesPerMicro);
   }
 
   async read(key: Uint8Array, offset: number, length: number): Promise<Uint8Array> {
-    const startMs = this.parts.clock.nowMs();
-    const bytes = await this.run('read', () => this.tier.read(key, offset, length));
-    if (bytes.length !== length) throw storeErrors.incomplete('The tier returned fewer bytes than asked for.');
-    const micros = Math.max(1, (this.parts.clock.nowMs() - startMs) * 1000);
-    this.speed += SPEED_WEIGHT * (length / micros - this.speed);
-    return bytes;
+    const observed = this.speed.begin(length);
+    let received = 0;
+    try {
+      const bytes = await this.run('read', () => this.tier.read(key, offset, length));
+      if (bytes.length !== length) throw storeErrors.incomplete('The tier returned fewer bytes than asked for.');
+      received = length;
+      return bytes;
+    } finally {
+      observed(received);
+    }
   }
 
   /** @param late what to do when the write succeeds after its deadline: nobody waits for it any more. */
