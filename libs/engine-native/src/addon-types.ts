@@ -55,6 +55,31 @@ export interface NativeKvPool {
   dispose(): void;
 }
 
+/** A load gate's bounds. */
+export interface LoadGateOptions {
+  /** Layers of the pool. */
+  layers: number;
+  /** Counted from the gate's making: a step that would have to wait longer cancels it. At most an hour. */
+  patienceMs: number;
+}
+
+/**
+ * Holds back the attention of a step, layer by layer, until the KV of one of its sequences has arrived. Complete and
+ * cancelled are final. A step whose gate is complete when it answers has read complete layers only; after a
+ * cancellation the sequence's attention is zeros from some layer on, its result means nothing, and its neighbours are
+ * as if it had not been there.
+ */
+export interface NativeLoadGate {
+  /** Layers [0, layers) are in their pages. Nothing once cancelled. */
+  advance(layers: number): void;
+  /** The step goes on without. Nothing once complete. */
+  cancel(): void;
+  readonly complete: boolean;
+  readonly cancelled: boolean;
+  /** How long steps have waited, milliseconds. */
+  readonly waitedMs: number;
+}
+
 /** In `importBlock`: these tokens are not wanted. */
 export const SKIPPED_PAGE = -1;
 
@@ -135,6 +160,8 @@ export interface StepRequest {
   logitRows: Int32Array;
   samples: readonly SampleSpec[];
   scores: readonly ScoreSpec[];
+  /** Sequences, by index, whose stored tokens are still arriving; ascending. Absent: none. */
+  gates?: readonly { sequence: number; gate: NativeLoadGate }[];
   /** Return the logits themselves as well, [R, vocab]; for tests and tools. */
   wantLogits: boolean;
 }

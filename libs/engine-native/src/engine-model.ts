@@ -1,8 +1,15 @@
 import { AppError } from '@longhaul/kernel';
 import type { NativeKvPool, NativeModel, NativeModelOptions, StepRequest, StepResult } from './addon-types.js';
 import { EngineKvPool } from './engine-kv-pool.js';
+import { EngineLoadGate } from './engine-load-gate.js';
 import type { NativeAddon } from './native-addon.js';
 import { callNative, disposedError, fromNative } from './native-error.js';
+
+function withNativeGates(request: StepRequest): StepRequest {
+  if (request.gates === undefined || request.gates.length === 0) return request;
+  const gates = request.gates.map(({ sequence, gate }) => ({ sequence, gate: EngineLoadGate.nativeOf(gate) }));
+  return { ...request, gates };
+}
 
 function rejectAsAppError(error: unknown): never {
   throw fromNative(error);
@@ -39,9 +46,10 @@ export class EngineModel implements NativeModel {
       });
     }
     const nativePool = EngineKvPool.nativeOf(pool);
+    const nativeRequest = withNativeGates(request);
     this.#running = true;
     try {
-      return await this.#native.step(nativePool, request);
+      return await this.#native.step(nativePool, nativeRequest);
     } catch (error) {
       throw fromNative(error);
     } finally {

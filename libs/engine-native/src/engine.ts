@@ -2,12 +2,15 @@ import { AppError, invalidArgument } from '@longhaul/kernel';
 import type {
   KernelLevel,
   KvPoolOptions,
+  LoadGateOptions,
   NativeKvPool,
+  NativeLoadGate,
   NativeModel,
   NativeModelOptions,
   RuntimeInfo,
 } from './addon-types.js';
 import { EngineKvPool } from './engine-kv-pool.js';
+import { EngineLoadGate } from './engine-load-gate.js';
 import { EngineModel } from './engine-model.js';
 import { addonPath, onnxRuntimePath } from './locate.js';
 import type { NativeAddon } from './native-addon.js';
@@ -20,6 +23,8 @@ export interface Engine {
   readonly runtime: RuntimeInfo;
   /** Throws AppError INVALID_ARGUMENT or OUT_OF_MEMORY. */
   createPool(options: KvPoolOptions): NativeKvPool;
+  /** Throws AppError INVALID_ARGUMENT. */
+  createLoadGate(options: LoadGateOptions): NativeLoadGate;
   /** Starts loading; `ready` of the result settles when that has ended. Throws AppError INVALID_ARGUMENT. */
   createModel(options: NativeModelOptions): NativeModel;
   /**
@@ -49,6 +54,10 @@ class AddonEngine implements Engine {
 
   createPool(options: KvPoolOptions): NativeKvPool {
     return new EngineKvPool(this.#addon, options);
+  }
+
+  createLoadGate(options: LoadGateOptions): NativeLoadGate {
+    return new EngineLoadGate(this.#addon, options);
   }
 
   createModel(options: NativeModelOptions): NativeModel {

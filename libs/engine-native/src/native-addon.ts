@@ -1,7 +1,9 @@
 import type {
   KernelLevel,
   KvPoolOptions,
+  LoadGateOptions,
   NativeKvPool,
+  NativeLoadGate,
   NativeModel,
   NativeModelOptions,
   RuntimeInfo,
@@ -21,6 +23,7 @@ export interface NativeAddon {
   drainLog(listener: RuntimeLogListener): void;
   unfollowLog(): void;
   KvPool: new (options: KvPoolOptions) => NativeKvPool;
+  LoadGate: new (options: LoadGateOptions) => NativeLoadGate;
   Model: new (options: NativeModelOptions) => NativeModel;
 }
 

@@ -159,6 +159,14 @@ void for_each(Call& call, size_t count, bool serial, const ParallelFor& parallel
       &loop);
 }
 
+void clear_skipped(const AttentionProblem& p) {
+  const size_t stride = static_cast<size_t>(p.heads) * p.head_dim;
+  for (int sequence = 0; sequence < p.batch; ++sequence) {
+    if (!is_skipped(p, sequence)) continue;
+    std::fill(p.out + stride * p.cu_seqlens[sequence], p.out + stride * p.cu_seqlens[sequence + 1], 0.0f);
+  }
+}
+
 void append_one(Call& call, size_t index) { call.kernels.append(call.problem, call.work.plan.runs[index]); }
 void execute_one(Call& call, size_t index) { run_unit(call, call.work.plan.units[index]); }
 
@@ -169,6 +177,7 @@ void attend(const AttentionProblem& problem, const ParallelFor& parallel_for) {
   using namespace attention;
   thread_local Workspace workspace;
   workspace.prepare(problem);
+  clear_skipped(problem);
   Call call{problem, active_kernels(problem.pool.dtype), workspace};
   const size_t rows = problem.batch > 0 ? static_cast<size_t>(problem.cu_seqlens[problem.batch]) : 0;
   const size_t floats = rows * static_cast<size_t>(problem.heads + 2 * problem.kv_heads) * problem.head_dim;

@@ -45,6 +45,11 @@ struct AttentionProblem {
   const int32_t* block_table = nullptr;
   int block_table_width = 0;
   int batch = 0;
+  /**
+   * [B] sequences that are left out where not 0: nothing of theirs is read or appended, their rows of `out` become 0.
+   * Null: none.
+   */
+  const uint8_t* skipped = nullptr;
 
   /** Written at the new tokens of `layer`. No page may be the last page of two sequences of the batch. */
   KvPoolView pool;

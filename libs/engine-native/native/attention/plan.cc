@@ -43,7 +43,7 @@ void Plan::build(const AttentionProblem& problem) {
   cost = 0.0;
   for (int sequence = 0; sequence < problem.batch; ++sequence) {
     const int tokens = span_of(problem, sequence).tokens;
-    if (tokens == 0) continue;
+    if (tokens == 0 || is_skipped(problem, sequence)) continue;
     add_runs(problem, sequence);
     if (tokens <= kDecodeTokens) {
       add_decode(problem, sequence);

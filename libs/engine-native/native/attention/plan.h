@@ -54,6 +54,11 @@ struct Partial {
   size_t sums_offset;
 };
 
+/** True for a sequence that the caller leaves out. */
+inline bool is_skipped(const AttentionProblem& problem, int sequence) {
+  return problem.skipped != nullptr && problem.skipped[sequence] != 0;
+}
+
 struct Plan {
   std::vector<AppendRun> runs;
   std::vector<Unit> units;

@@ -9,6 +9,7 @@
 #include "../fault.h"
 #include "../ops/domain.h"
 #include "../ops/kernel_context.h"
+#include "../ops/step_gates.h"
 #include "feed.h"
 #include "parallel_draw.h"
 
@@ -116,6 +117,9 @@ void Session::interrupt() {
   interrupted_ = true;
   ort::check(ort::api().SessionOptionsSetLoadCancellationFlag(session_options_.get(), true));
   ort::check(ort::api().RunOptionsSetTerminate(run_options_.get()));
+  // Last: a run that sets its gates after this sees the flag.
+  std::lock_guard lock(gates_mutex_);
+  for (const GatedSequence& gated : gates_) gated.gate->cancel();
 }
 
 void Session::resume() {
@@ -140,12 +144,29 @@ ort::Owned<ort::Value> Session::compute(StepInput& step) {
   return owned;
 }
 
+void Session::set_gates(std::span<const GatedSequence> gates) {
+  ops::step_gates = gates;
+  std::lock_guard lock(gates_mutex_);
+  gates_.assign(gates.begin(), gates.end());
+}
+
+ort::Owned<ort::Value> Session::compute_gated(StepInput& step) {
+  if (step.gates.empty()) return compute(step);
+  struct Unset {
+    Session* self;
+    ~Unset() { self->set_gates({}); }
+  } unset{this};
+  set_gates(step.gates);
+  throw_if_interrupted();
+  return compute(step);
+}
+
 StepOutput Session::run(StepInput& step) {
   if (!session_) throw Fault(FaultKind::kFailedPrecondition, "the model is not loaded");
   throw_if_interrupted();
   StepOutput output;
   const auto start = Clock::now();
-  const auto logits = compute(step);
+  const auto logits = compute_gated(step);
   output.run_ms = ms_since(start);
 
   int type;

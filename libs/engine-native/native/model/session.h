@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,7 +30,7 @@ class Session {
   StepOutput run(StepInput& step);
   void unload();
 
-  // Makes load() or run() throw soon (a run at its next node). Holds until resume().
+  // Makes load() or run() throw soon (a run at its next node; gates it waits at are cancelled). Holds until resume().
   void interrupt();
   void resume();
   bool interrupted() const { return interrupted_; }
@@ -38,6 +40,8 @@ class Session {
  private:
   void read_signature();
   ort::Owned<ort::Value> compute(StepInput& step);
+  ort::Owned<ort::Value> compute_gated(StepInput& step);
+  void set_gates(std::span<const GatedSequence> gates);
   void draw(const StepInput& step, const float* logits, StepOutput& output) const;
   void throw_if_interrupted() const;
 
@@ -48,6 +52,9 @@ class Session {
   std::vector<std::string> inputs_;
   int vocab_ = 0;
   std::atomic<bool> interrupted_{false};
+  std::mutex gates_mutex_;
+  // Of the run under way, which may be waiting at them.
+  std::vector<GatedSequence> gates_;
 };
 
 }  // namespace longhaul::model

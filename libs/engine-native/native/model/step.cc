@@ -79,6 +79,18 @@ void require_rows(const StepInput& step) {
   for (const auto& score : step.scores) require_index("scores.row", score.row, rows);
 }
 
+void require_gates(const StepInput& step) {
+  int64_t previous = -1;
+  for (const auto& [sequence, gate] : step.gates) {
+    require_index("gates.sequence", sequence, step.batch());
+    if (sequence <= previous) throw invalid("gates", "must ascend by sequence");
+    previous = sequence;
+    if (gate->layers() != step.pool->view().layers)
+      throw invalid("gates.gate", "is for " + text(gate->layers()) + " layers; the pool has " +
+                                      text(step.pool->view().layers));
+  }
+}
+
 void require_logprobs(const char* field, int value, int low) {
   if (value < low || value > kMaxLogprobs)
     throw invalid(field, "must be in [" + text(low) + ", " + text(kMaxLogprobs) + "], got " + text(value));
@@ -103,6 +115,7 @@ void validate(const StepInput& step, int vocab) {
   require_pages(step, batch);
   require_rope(step);
   require_rows(step);
+  require_gates(step);
   for (const auto& sample : step.samples) require_logprobs("samples.logprobs", sample.spec.logprobs, -1);
   for (const auto& score : step.scores) {
     require_index("scores.token", score.spec.token, vocab);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "../gate/load_gate.h"
 #include "../kv_pool.h"
 #include "../sampling/sampler.h"
 
@@ -35,6 +36,8 @@ struct StepInput {
   int rope_classes = 0;
   std::vector<SampleTask> samples;
   std::vector<ScoreTask> scores;
+  // Ascending by sequence.
+  std::vector<GatedSequence> gates;
   bool want_logits = false;
 
   int64_t tokens() const { return static_cast<int64_t>(token_ids.size()); }

@@ -8,6 +8,7 @@
 #include "engine_thread.h"
 #include "errors.h"
 #include "kv_pool_object.h"
+#include "load_gate_object.h"
 #include "log_channel.h"
 #include "model_object.h"
 
@@ -78,6 +79,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("drainLog", Napi::Function::New(env, drain_log, "drainLog"));
   exports.Set("unfollowLog", Napi::Function::New(env, unfollow_log, "unfollowLog"));
   exports.Set("KvPool", KvPoolObject::define(env));
+  exports.Set("LoadGate", LoadGateObject::define(env));
   exports.Set("Model", ModelObject::define(env));
   return exports;
 }

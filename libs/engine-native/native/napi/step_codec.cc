@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "kv_pool_object.h"
+#include "load_gate_object.h"
 
 namespace longhaul::napi {
 namespace {
@@ -33,6 +34,11 @@ void read_score(const Napi::Object& from, model::ScoreTask& to) {
   to.row = int32_field(from, "row");
   to.spec.token = int32_field(from, "token");
   to.spec.logprobs = int32_field(from, "logprobs");
+}
+
+void read_gate(const Napi::Object& from, GatedSequence& to) {
+  to.sequence = int32_field(from, "sequence");
+  to.gate = LoadGateObject::from(from.Get("gate"), "gates.gate").gate();
 }
 
 template <class Task>
@@ -87,6 +93,7 @@ model::StepInput read_step(const Napi::Value& pool, const Napi::Object& request)
   step.logit_rows = copied_field<int32_t>(request, "logitRows");
   step.samples = read_list<model::SampleTask>(request, "samples", read_sample);
   step.scores = read_list<model::ScoreTask>(request, "scores", read_score);
+  if (request.Has("gates")) step.gates = read_list<GatedSequence>(request, "gates", read_gate);
   step.want_logits = bool_field(request, "wantLogits");
   return step;
 }

@@ -5,6 +5,7 @@
 #include "../attention/attention.h"
 #include "../kv_pool.h"
 #include "ragged_batch.h"
+#include "step_gates.h"
 
 namespace longhaul::ops {
 namespace {
@@ -109,6 +110,8 @@ void PagedAttention::compute(const KernelContext& context) {
   require_same("head dimensions", pool->view().head_dim, head_dim_);
   if (layer_ >= pool->view().layers) require_same("layers", pool->view().layers, layer_ + 1);
   if (const char* fault = find_fault(problem)) throw Fault(FaultKind::kInvalidArgument, fault);
+  const std::vector<uint8_t> skipped = pass_gates(layer_, batch.batch);
+  problem.skipped = skipped.empty() ? nullptr : skipped.data();
   attend(problem, threads_of(context));
 }
 

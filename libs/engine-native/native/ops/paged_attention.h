@@ -4,7 +4,8 @@
 
 namespace longhaul::ops {
 
-// The attention of one layer over the paged KV pool: checks every shape and index, then calls the kernels.
+// The attention of one layer over the paged KV pool: checks every shape and index, waits for what is still being loaded
+// (step_gates.h), then calls the kernels.
 //
 // qkv f32[T, (Hq + 2 Hkv) D], rope f32[C, T, 2P], kv_pool i64[1] (a handle), cu_seqlens i32[B + 1], past_lens i32[B],
 // block_table i32[B, W], and optionally q_norm f32[D], k_norm f32[D], sinks f32[Hq] -> f32[T, Hq D].

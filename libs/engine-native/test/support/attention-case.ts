@@ -105,7 +105,7 @@ export class AttentionCase {
     const outputs = chosen.map(({ length }) => new Float32Array(length * width));
     const past = chosen.map(() => 0);
     for (const advance of schedule) {
-      const { logits } = await this.model.step(this.pool, this.#request(chosen, past, advance));
+      const { logits } = await this.model.step(this.pool, this.request(chosen, past, advance));
       if (logits === null) throw new Error('logits were asked for');
       let row = 0;
       chosen.forEach((_, b) => {
@@ -118,7 +118,8 @@ export class AttentionCase {
     return outputs;
   }
 
-  #request(chosen: readonly Sequence[], past: readonly number[], advance: Advance): StepRequest {
+  /** A step that advances `chosen` from `past`, each by its share. */
+  request(chosen: readonly Sequence[], past: readonly number[], advance: Advance): StepRequest {
     const tokenIds = chosen.flatMap(({ firstToken }, b) =>
       Array.from({ length: advance[b] ?? 0 }, (_, i) => firstToken + (past[b] ?? 0) + i),
     );

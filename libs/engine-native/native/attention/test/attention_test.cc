@@ -148,6 +148,25 @@ void neighbours_never_matter(const Shape& shape) {
   }
 }
 
+/** A sequence that is left out is neither read (its pages are NaN here) nor written, and costs its neighbours no bit. */
+void skipped_sequences_are_left_alone(const Shape& shape) {
+  const World world(shape, {{1300, 1}, {37, 20}, {0, 90}}, 51);
+  Runner complete(world, 9), skipping(world, 9);
+  const std::vector<float> expected = complete.run_all(256, 2);
+  skipping.skipped = {0, 1, 0};
+  const std::vector<float> actual = skipping.run_all(256, 2);
+  const size_t row = static_cast<size_t>(shape.heads) * shape.head_dim, begin = row, end = row + 20 * row;
+  const auto equal = [&](size_t from, size_t to) {
+    return std::memcmp(actual.data() + from, expected.data() + from, (to - from) * sizeof(float)) == 0;
+  };
+  expect(equal(0, begin) && equal(end, actual.size()), "who is not skipped gets the same bits " + name_of(shape), 0, 0);
+  expect(std::all_of(actual.begin() + begin, actual.begin() + end, [](float x) { return x == 0.0f; }),
+         "a skipped sequence gets zeros " + name_of(shape), 0, 0);
+  const std::vector<std::byte> before = skipping.memory();
+  skipping.run({1301, 37, 90}, {1301, 57, 90}, 2);
+  expect(skipping.memory() == before, "a skipped sequence appends nothing " + name_of(shape), 0, 0);
+}
+
 /** Verification of draft tokens gives the bits that decoding them one by one gives. */
 void verification_equals_decode(const Shape& shape) {
   const World world(shape, {{1500, 8}}, 21);
@@ -235,6 +254,7 @@ void test_rules() {
       // Across the end of a split.
       if (kernel_level() != KernelLevel::kScalar) chunking_changes_nothing(shape, 1900, 2110);
       neighbours_never_matter(shape);
+      skipped_sequences_are_left_alone(shape);
       verification_equals_decode(shape);
       rolled_back_tokens_do_not_count(shape);
     }

@@ -133,6 +133,7 @@ class Runner {
     p.past_lens = from.data();
     p.out = out.data();
     p.window = window;
+    p.skipped = skipped.empty() ? nullptr : skipped.data();
     if (const char* fault = find_fault(p)) throw std::runtime_error(fault);
     attend(p, ThreadLoop::of(threads));
     return out;
@@ -153,6 +154,12 @@ class Runner {
     }
     return run(from, length, threads);
   }
+
+  /** The whole pool, for comparisons. */
+  const std::vector<std::byte>& memory() const { return memory_; }
+
+  /** [sequences] to leave out of the next runs; empty: none. */
+  std::vector<uint8_t> skipped;
 
  private:
   static constexpr int kLayers = 2;
