@@ -10,6 +10,7 @@ namespace {
 constexpr int kQuantiseTokens = 8;
 // Tokens of one unit: their int8 rows stay in L2 while the unit's panels pass by.
 constexpr int kTokensPerUnit = 192;
+static_assert(kTokensPerUnit % kGroupTokens == 0, "a unit begins with a group");
 
 Level detect() {
 #ifdef LONGHAUL_EMULATE_AVX512
@@ -47,7 +48,9 @@ const Kernels& kernels() {
 
 QuantisedRows LinearScratch::reserve(int tokens, int cols) {
   const size_t blocks = size_t(tokens) * (cols / kBlockCols);
-  if (values_.size() < size_t(tokens) * cols * 2) values_.resize(size_t(tokens) * cols * 2);  // the AVX2 level widens
+  // The AVX2 level widens to 16 bits, and fills up its last group.
+  const size_t padded = size_t(tokens + kGroupTokens - 1) / kGroupTokens * kGroupTokens;
+  if (values_.size() < padded * cols * 2) values_.resize(padded * cols * 2);
   if (scales_.size() < blocks) scales_.resize(blocks);
   if (offsets_.size() < blocks) offsets_.resize(blocks);
   return {values_.data(), scales_.data(), offsets_.data()};

@@ -18,7 +18,12 @@ Level level();
 Level best_level();
 void set_level(Level level);
 
-// Activations of one call: int8 values [tokens][cols] (int16 at the AVX2 level), scales [tokens][blocks], and per (token, block) the number that
+// Up to so many tokens make a call of few tokens: weights are then read once, from memory.
+constexpr int kFewTokens = 4;
+// Tokens whose inputs the AVX2 level keeps side by side in calls of more.
+constexpr int kGroupTokens = 6;
+
+// Activations of one call: int8 values [tokens][cols] (at the AVX2 level int16 in an order of its own), scales [tokens][blocks], and per (token, block) the number that
 // cancels the weights' bias: -(bias) * sum of the block's values.
 struct QuantisedRows {
   int8_t* values;

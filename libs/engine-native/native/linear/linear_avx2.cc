@@ -1,5 +1,6 @@
 // AVX2. The byte product saturates at 16 bits with bytes as large as ours, so values are widened to 16 bits: weights once per
-// unit of tokens, activations when they are quantised. `QuantisedRows::values` then holds int16.
+// unit of tokens, activations when they are quantised. `QuantisedRows::values` then holds int16, in rows for few tokens, else
+// in groups of kGroupTokens: [group][pair of inputs][token of the group][2 inputs], so that a step's inputs are neighbours.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -18,10 +19,21 @@ constexpr int kPairs = kBlockCols / 2;  // pairs of inputs in a block
 constexpr int kChunkBlocks = 8;         // blocks widened at a time: 16 x 256 values, 8 KiB
 // How far ahead of the dot products memory is asked for; the hardware alone keeps too little under way.
 constexpr int kPrefetchBytes = 4096;
+constexpr int kPanelsTogether = 12;     // panels that share a pass over the inputs
 constexpr int kTileWide = kPanelRows * kBlockCols;
 
-const int16_t* row_values(const LinearProblem& p, int token) {
-  return reinterpret_cast<const int16_t*>(p.rows.values) + size_t(token) * p.weights.cols;
+static_assert(kGroupTokens * 2 + 4 <= 16, "the sums of a group, two weights, one input and one product fit the registers");
+
+bool grouped(const LinearProblem& p) { return p.tokens > kFewTokens; }
+
+int16_t* row_values(const LinearProblem& p, int token) {
+  return reinterpret_cast<int16_t*>(p.rows.values) + size_t(token) * p.weights.cols;
+}
+
+/** Inputs of the group's first token; a pair of inputs is one int32, a group's next pair kGroupTokens further. */
+int32_t* group_values(const LinearProblem& p, int token) {
+  const size_t group = size_t(token) / kGroupTokens;
+  return reinterpret_cast<int32_t*>(p.rows.values) + group * kGroupTokens * (p.weights.cols / 2);
 }
 
 void quantise_block(const float* x, int16_t* q, float* scale, int32_t* sum) {
@@ -51,14 +63,21 @@ void quantise_block(const float* x, int16_t* q, float* scale, int32_t* sum) {
   *scale = absolute / 127.0f;
 }
 
+void scatter_block(const int16_t* q, int32_t* to) {
+  for (int pair = 0; pair < kPairs; pair++) std::memcpy(to + pair * kGroupTokens, q + pair * 2, 4);
+}
+
 void quantise(const LinearProblem& p, int first, int last) {
   const int blocks = p.weights.blocks(), bias = p.weights.bits == 8 ? 128 : 8;
   for (int t = first; t < last; t++) {
     const float* x = p.x + size_t(t) * p.weights.cols;
-    int16_t* q = const_cast<int16_t*>(row_values(p, t));
+    int32_t* group = group_values(p, t) + t % kGroupTokens;
     for (int b = 0; b < blocks; b++) {
+      int16_t block[kBlockCols];
+      int16_t* q = grouped(p) ? block : row_values(p, t) + b * kBlockCols;
       int32_t sum;
-      quantise_block(x + b * kBlockCols, q + b * kBlockCols, p.rows.scales + size_t(t) * blocks + b, &sum);
+      quantise_block(x + b * kBlockCols, q, p.rows.scales + size_t(t) * blocks + b, &sum);
+      if (grouped(p)) scatter_block(block, group + size_t(b) * kPairs * kGroupTokens);
       p.rows.offsets[size_t(t) * blocks + b] = -bias * sum;
     }
   }
@@ -109,53 +128,92 @@ template <int kBits> void widen(const PackedWeights& w, int panel, int first_blo
   }
 }
 
-// kTokens x 16 outputs over one widened block, added to `sums` [kTokens][16].
-template <int kTokens>
-INLINE void block_product(const int16_t* weights, const float* scales, const int16_t* const (&q)[kTokens], const int32_t* const (&offsets)[kTokens],
-                          const float* const (&row_scales)[kTokens], int block, float* sums) {
+// One pair of inputs of the first kTokens tokens of a group times 16 outputs.
+template <int kTokens> INLINE void multiply_pair(__m256i (&acc)[kTokens][2], const int32_t* inputs, const int16_t* weights) {
+  const __m256i low = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights));
+  const __m256i high = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights + 16));
+#pragma GCC unroll 8
+  for (int m = 0; m < kTokens; m++) {
+    const __m256i a = _mm256_set1_epi32(inputs[m]);
+    acc[m][0] = _mm256_add_epi32(acc[m][0], _mm256_madd_epi16(low, a));
+    acc[m][1] = _mm256_add_epi32(acc[m][1], _mm256_madd_epi16(high, a));
+  }
+}
+
+// Four pairs of a full group, whose sums fill the registers: GCC would spill them.
+INLINE void multiply_four_pairs(__m256i (&acc)[kGroupTokens][2], const int32_t* inputs, const int16_t* weights) {
+#define LONGHAUL_TOKEN(offset, first, second)                                              \
+  "vpbroadcastd " #offset "(%[inputs]), %%ymm15\n\tvpmaddwd %%ymm13, %%ymm15, %%ymm12\n\t" \
+  "vpmaddwd %%ymm14, %%ymm15, %%ymm15\n\tvpaddd %%ymm12, %" #first ", %" #first "\n\t"    \
+  "vpaddd %%ymm15, %" #second ", %" #second "\n\t"
+#define LONGHAUL_PAIR(pair)                                                                                       \
+  "vmovdqa 64*" #pair "(%[weights]), %%ymm13\n\tvmovdqa 64*" #pair "+32(%[weights]), %%ymm14\n\t"                 \
+  LONGHAUL_TOKEN(24*pair, 0, 1) LONGHAUL_TOKEN(24*pair+4, 2, 3) LONGHAUL_TOKEN(24*pair+8, 4, 5)                     \
+  LONGHAUL_TOKEN(24*pair+12, 6, 7) LONGHAUL_TOKEN(24*pair+16, 8, 9) LONGHAUL_TOKEN(24*pair+20, 10, 11)
+  asm(LONGHAUL_PAIR(0) LONGHAUL_PAIR(1) LONGHAUL_PAIR(2) LONGHAUL_PAIR(3)
+      : "+x"(acc[0][0]), "+x"(acc[0][1]), "+x"(acc[1][0]), "+x"(acc[1][1]), "+x"(acc[2][0]), "+x"(acc[2][1]), "+x"(acc[3][0]),
+        "+x"(acc[3][1]), "+x"(acc[4][0]), "+x"(acc[4][1]), "+x"(acc[5][0]), "+x"(acc[5][1])
+      : [inputs] "r"(inputs), [weights] "r"(weights)
+      : "xmm12", "xmm13", "xmm14", "xmm15", "memory");
+#undef LONGHAUL_PAIR
+#undef LONGHAUL_TOKEN
+}
+
+// What a group of tokens brings to a chunk of blocks: its inputs from the chunk's first on, and by token the bias's share and
+// the scale of each block.
+struct GroupRows {
+  const int32_t* inputs;
+  const int32_t* offsets[kGroupTokens];
+  const float* scales[kGroupTokens];
+};
+
+// The first kTokens tokens of a group x 16 outputs over one widened block, added to `sums` [kTokens][16].
+template <int kTokens> INLINE void block_product(const WideChunk& chunk, const GroupRows& rows, int block, float* sums) {
+  const int16_t* weights = chunk.values + block * kTileWide;
+  const int32_t* inputs = rows.inputs + size_t(block) * kPairs * kGroupTokens;
   __m256i acc[kTokens][2];
 #pragma GCC unroll 8
-  for (int m = 0; m < kTokens; m++) acc[m][0] = acc[m][1] = _mm256_set1_epi32(offsets[m][block]);
+  for (int m = 0; m < kTokens; m++) acc[m][0] = acc[m][1] = _mm256_set1_epi32(rows.offsets[m][block]);
 #pragma GCC unroll 4
-  for (int pair = 0; pair < kPairs; pair++) {
-    const __m256i low = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights + pair * 32));
-    const __m256i high = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights + pair * 32 + 16));
-#pragma GCC unroll 8
-    for (int m = 0; m < kTokens; m++) {
-      const __m256i a = broadcast_pair(q[m] + block * kBlockCols + pair * 2);
-      acc[m][0] = _mm256_add_epi32(acc[m][0], _mm256_madd_epi16(low, a));
-      acc[m][1] = _mm256_add_epi32(acc[m][1], _mm256_madd_epi16(high, a));
-      // Keeps the compiler from loading every token's inputs first, which would push the sums out of the registers.
-      asm("" : "+x"(acc[m][0]), "+x"(acc[m][1]));
+  for (int pair = 0; pair < kPairs; pair += 4) {
+    if constexpr (kTokens == kGroupTokens) {
+      multiply_four_pairs(acc, inputs + pair * kGroupTokens, weights + pair * 32);
+    } else {
+      for (int i = pair; i < pair + 4; i++) multiply_pair<kTokens>(acc, inputs + i * kGroupTokens, weights + i * 32);
     }
   }
+  const __m256 scales[2] = {_mm256_load_ps(chunk.scales + block * kPanelRows), _mm256_load_ps(chunk.scales + block * kPanelRows + 8)};
 #pragma GCC unroll 8
   for (int m = 0; m < kTokens; m++)
     for (int half = 0; half < 2; half++) {
-      const __m256 scale = _mm256_mul_ps(_mm256_load_ps(scales + half * 8), _mm256_set1_ps(row_scales[m][block]));
+      const __m256 scale = _mm256_mul_ps(scales[half], _mm256_set1_ps(rows.scales[m][block]));
       float* sum = sums + m * kPanelRows + half * 8;
       _mm256_store_ps(sum, _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc[m][half]), scale, _mm256_load_ps(sum)));
     }
 }
 
 template <int kTokens> void chunk_product(const LinearProblem& p, const WideChunk& chunk, int token, int first_block, int blocks, float* sums) {
-  const int16_t* q[kTokens];
-  const int32_t* offsets[kTokens];
-  const float* row_scales[kTokens];
+  GroupRows rows;
+  rows.inputs = group_values(p, token) + size_t(first_block) * kPairs * kGroupTokens;
   for (int m = 0; m < kTokens; m++) {
-    q[m] = row_values(p, token + m) + first_block * kBlockCols;
-    offsets[m] = p.rows.offsets + size_t(token + m) * p.weights.blocks() + first_block;
-    row_scales[m] = p.rows.scales + size_t(token + m) * p.weights.blocks() + first_block;
+    rows.offsets[m] = p.rows.offsets + size_t(token + m) * p.weights.blocks() + first_block;
+    rows.scales[m] = p.rows.scales + size_t(token + m) * p.weights.blocks() + first_block;
   }
-  for (int b = 0; b < blocks; b++)
-    block_product<kTokens>(chunk.values + b * kTileWide, chunk.scales + b * kPanelRows, q, offsets, row_scales, b, sums);
+  for (int b = 0; b < blocks; b++) block_product<kTokens>(chunk, rows, b, sums);
 }
 
+// Whole groups, and the first tokens of the last one.
 void chunk_tokens(const LinearProblem& p, const WideChunk& chunk, const Range& r, int first_block, int blocks, float* sums) {
-  int t = r.first_token;
-  for (; t + 6 <= r.last_token; t += 6) chunk_product<6>(p, chunk, t, first_block, blocks, sums + size_t(t - r.first_token) * kPanelRows);
-  for (; t + 2 <= r.last_token; t += 2) chunk_product<2>(p, chunk, t, first_block, blocks, sums + size_t(t - r.first_token) * kPanelRows);
-  for (; t < r.last_token; t++) chunk_product<1>(p, chunk, t, first_block, blocks, sums + size_t(t - r.first_token) * kPanelRows);
+  for (int t = r.first_token; t < r.last_token; t += kGroupTokens, sums += kGroupTokens * kPanelRows) {
+    switch (r.last_token - t) {
+      case 1: chunk_product<1>(p, chunk, t, first_block, blocks, sums); break;
+      case 2: chunk_product<2>(p, chunk, t, first_block, blocks, sums); break;
+      case 3: chunk_product<3>(p, chunk, t, first_block, blocks, sums); break;
+      case 4: chunk_product<4>(p, chunk, t, first_block, blocks, sums); break;
+      case 5: chunk_product<5>(p, chunk, t, first_block, blocks, sums); break;
+      default: chunk_product<kGroupTokens>(p, chunk, t, first_block, blocks, sums);
+    }
+  }
 }
 
 void store_panel(const LinearProblem& p, int token, int panel, const float* sums) {
@@ -165,20 +223,26 @@ void store_panel(const LinearProblem& p, int token, int panel, const float* sums
   for (int i = 0; i < left; i++) out[i] = sums[i] + p.bias[row + i];
 }
 
+// A chunk's inputs stay in L2 while some panels pass by, and so do the panels' sums.
 template <int kBits> void many_tokens(const LinearProblem& p, const Range& r) {
   const int tokens = r.last_token - r.first_token, blocks = p.weights.blocks();
+  const size_t panel_sums = size_t(tokens) * kPanelRows;
   static thread_local WideChunk chunk;
   static thread_local std::vector<float> buffer;
-  buffer.assign(size_t(tokens) * kPanelRows + 16, 0.0f);
+  buffer.resize(std::max(buffer.size(), panel_sums * kPanelsTogether + 16));
   float* sums = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(buffer.data()) + 63) & ~uintptr_t(63));
-  for (int panel = r.first_panel; panel < r.last_panel; panel++) {
-    std::fill(sums, sums + size_t(tokens) * kPanelRows, 0.0f);
+  for (int first = r.first_panel; first < r.last_panel; first += kPanelsTogether) {
+    const int panels = std::min(kPanelsTogether, r.last_panel - first);
+    std::fill(sums, sums + panel_sums * panels, 0.0f);
     for (int b = 0; b < blocks; b += kChunkBlocks) {
       const int count = std::min(kChunkBlocks, blocks - b);
-      widen<kBits>(p.weights, panel, b, count, chunk);
-      chunk_tokens(p, chunk, r, b, count, sums);
+      for (int i = 0; i < panels; i++) {
+        widen<kBits>(p.weights, first + i, b, count, chunk);
+        chunk_tokens(p, chunk, r, b, count, sums + panel_sums * i);
+      }
     }
-    for (int t = r.first_token; t < r.last_token; t++) store_panel(p, t, panel, sums + size_t(t - r.first_token) * kPanelRows);
+    for (int t = 0; t < tokens; t++)
+      for (int i = 0; i < panels; i++) store_panel(p, r.first_token + t, first + i, sums + panel_sums * i + size_t(t) * kPanelRows);
   }
 }
 
@@ -245,12 +309,12 @@ template <int kBits, int kTokens> void few_tokens(const LinearProblem& p, const 
 }
 
 template <int kBits> void multiply_bits(const LinearProblem& p, const Range& r) {
+  if (grouped(p)) return many_tokens<kBits>(p, r);
   switch (r.last_token - r.first_token) {
     case 1: return few_tokens<kBits, 1>(p, r);
     case 2: return few_tokens<kBits, 2>(p, r);
     case 3: return few_tokens<kBits, 3>(p, r);
-    case 4: return few_tokens<kBits, 4>(p, r);
-    default: return many_tokens<kBits>(p, r);
+    default: return few_tokens<kBits, kFewTokens>(p, r);
   }
 }
 

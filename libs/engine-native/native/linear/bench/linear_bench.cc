@@ -1,7 +1,8 @@
 // g++ -std=gnu++20 -O3 -pthread native/linear/bench/linear_bench.cc native/linear/*.cc -o build/linear_bench
 // Speed of the linear kernels on one thread, over the layers of a model of Qwen2.5-0.5B's shape.
 //   linear_bench [bits] [tokens]
-#include <chrono>
+#include <time.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -10,7 +11,12 @@
 
 using namespace longhaul::linear;
 
-static double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+// CPU time of this thread, so that a busy machine disturbs less.
+static double seconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+}
 
 int main(int argc, char** argv) {
   const int bits = argc > 1 ? std::atoi(argv[1]) : 8;

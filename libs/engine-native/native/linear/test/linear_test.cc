@@ -100,6 +100,29 @@ void one_shape(std::mt19937& random, int rows, int cols, int bits, int tokens) {
   }
 }
 
+// The first tokens of a layer as a call of their own.
+Layer first_tokens(const Layer& layer, int tokens) {
+  Layer fewer = layer;
+  fewer.tokens = tokens;
+  fewer.x.resize(size_t(tokens) * layer.cols);
+  return fewer;
+}
+
+// Answers must not depend on what else is in the batch, so neither may a bit of a product.
+void batch_changes_nothing(std::mt19937& random, int bits) {
+  const Layer layer(random, 400, 576, bits, 197);
+  for (Level level : {Level::kScalar, Level::kAvx2, Level::kAvx512Vnni}) {
+    if (level > best_level()) continue;
+    const auto all = run(layer, level, true, 2);
+    bool same = true;
+    for (int tokens : {1, 2, 3, 4, 5, 6, 11, 12, 192, 193, 196}) {
+      const auto fewer = run(first_tokens(layer, tokens), level, true, 2);
+      same = same && std::equal(fewer.begin(), fewer.end(), all.begin());
+    }
+    require(same, "a token's outputs have the same bits in calls of any size");
+  }
+}
+
 void halves() {
   require(half_to_float(0x3c00) == 1.0f && half_to_float(0xc000) == -2.0f, "one and minus two");
   require(half_to_float(0x0001) == 0x1p-24f && half_to_float(0x7bff) == 65504.0f, "the smallest and the largest half");
@@ -111,9 +134,10 @@ void halves() {
 int main() {
   std::mt19937 random(7);
   halves();
-  const int shapes[][2] = {{16, 32}, {48, 64}, {50, 96}, {1, 32}, {129, 288}, {33, 576}};
+  const int shapes[][2] = {{16, 32}, {48, 64}, {50, 96}, {1, 32}, {129, 288}, {33, 576}, {400, 320}};
   for (int bits : {8, 4})
     for (auto [rows, cols] : shapes)
       for (int tokens : {1, 2, 3, 4, 5, 6, 7, 13, 200}) one_shape(random, rows, cols, bits, tokens);
+  for (int bits : {8, 4}) batch_changes_nothing(random, bits);
   std::printf("%d passed\n", passed);
 }
