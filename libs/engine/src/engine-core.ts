@@ -57,7 +57,7 @@ export class EngineCore implements Engine {
       loader: this.#store,
       events: {
         loading: ({ owner }) => (owner.admittedMs ??= this.#context.clock.monotonicMs()),
-        admitted: (sequence, cachedTokens) => this.#onAdmitted(sequence, cachedTokens),
+        admitted: (sequence, cachedTokens, loadedTokens) => this.#onAdmitted(sequence, cachedTokens, loadedTokens),
         preempted: (sequence, lostTokens) => this.#onPreempted(sequence, lostTokens),
       },
     });
@@ -279,18 +279,19 @@ export class EngineCore implements Engine {
     }
   }
 
-  #onAdmitted(sequence: Sequence, cachedTokens: number): void {
+  #onAdmitted(sequence: Sequence, pooledTokens: number, loadedTokens: number): void {
     const { owner } = sequence;
     // What a waiting request finds in the pool may lack a write to the store.
     this.#store?.offer(sequence);
     if (owner.admissionReported) return;
     owner.admissionReported = true;
     owner.admittedMs ??= this.#context.clock.monotonicMs();
+    const cachedTokens = pooledTokens + loadedTokens;
     owner.cachedTokens = cachedTokens;
     const queueMs = owner.admittedMs - owner.submittedMs;
     const { requestId, promptTokenIds } = owner.request;
-    const promptTokens = promptTokenIds.length;
-    notify(() => this.#context.observer.admitted?.({ requestId, queueMs, promptTokens, cachedTokens }));
+    const admitted = { requestId, queueMs, promptTokens: promptTokenIds.length, cachedTokens, loadedTokens };
+    notify(() => this.#context.observer.admitted?.(admitted));
   }
 
   #onPreempted(sequence: Sequence, lostTokens: number): void {

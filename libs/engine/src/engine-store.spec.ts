@@ -216,10 +216,13 @@ describe('loading', () => {
     const observer: EngineObserver = {
       prefixLoaded: ({ tokens, matchedBlocks, loadedBlocks, error }) =>
         void seen.push({ tokens, matchedBlocks, loadedBlocks, error }),
-      admitted: ({ cachedTokens }) => void seen.push(cachedTokens),
+      admitted: ({ cachedTokens, loadedTokens }) => void seen.push({ cachedTokens, loadedTokens }),
     };
     await ask(storeHarness(store, { options: { observer } }), long());
-    expect(seen).toEqual([{ tokens: 192, matchedBlocks: 3, loadedBlocks: 3, error: null }, 192]);
+    expect(seen).toEqual([
+      { tokens: 192, matchedBlocks: 3, loadedBlocks: 3, error: null },
+      { cachedTokens: 192, loadedTokens: 192 },
+    ]);
   });
 });
 

@@ -37,7 +37,7 @@ export interface EngineObserver {
   queued?(request: { requestId: string; promptTokens: number; waiting: number }): void;
   rejected?(request: { requestId: string; error: AppError }): void;
   /** First admission of a request; its prefix-cache lookup included. */
-  admitted?(request: { requestId: string; queueMs: number; promptTokens: number; cachedTokens: number }): void;
+  admitted?(request: AdmittedRequest): void;
   preempted?(sequence: { requestId: string; choice: number; lostTokens: number }): void;
   firstToken?(request: { requestId: string; ttftMs: number }): void;
   interToken?(token: { requestId: string; itlMs: number }): void;
@@ -49,6 +49,16 @@ export interface EngineObserver {
   blocksDropped?(dropped: { reason: DropReason; error: AppError | null; blocks: number }): void;
   /** The store was asked for a prefix; see {@link LoadOutcome}. `tokens` need not be computed because of it. */
   prefixLoaded?(load: { requestId: string; tokens: number } & LoadOutcome): void;
+}
+
+export interface AdmittedRequest {
+  requestId: string;
+  queueMs: number;
+  promptTokens: number;
+  /** Prompt tokens that need not be computed. */
+  cachedTokens: number;
+  /** Those of them that came from the store. */
+  loadedTokens: number;
 }
 
 export interface FinishedRequest {

@@ -174,14 +174,6 @@ export const KV_METRICS = {
     action: 'Steadily growing: a client does not release its leases.',
     labels: [],
   },
-  kvQueueLength: {
-    name: 'longhaul_kv_queue_length',
-    kind: 'gauge',
-    unit: '{entry}',
-    help: 'Entries that wait in a bounded queue of the store, by queue.',
-    action: 'At its bound callers get KV_BUSY.',
-    labels: ['queue'],
-  },
   kvOperationDuration: {
     name: 'longhaul_kv_operation_duration_seconds',
     kind: 'histogram',

@@ -82,7 +82,7 @@ export async function openLocalEngine(
     await free();
     throw error;
   }
-  const unobserve = observeEngine(engine, info.id);
+  const unobserve = observeEngine(engine, info.id, { pages: native.pages, dtype: config.kvCacheDtype });
   const { stepTimeoutMs } = config;
   const unfollow = followEngine({ watch, engine, modelName: info.id, stepTimeoutMs, health, log });
   const weights = config.verifyWeights ? startWeightsCheck(modelPackage.dir, health, log) : null;

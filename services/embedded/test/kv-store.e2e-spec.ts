@@ -114,6 +114,30 @@ describe('stored KV', () => {
   });
 });
 
+describe('the metrics', () => {
+  it('tell computed, pooled and loaded tokens apart, and time the store', async () => {
+    await once(local());
+    const server = await local();
+    const loaded = fullBlocks(await ask(server));
+    const again = await ask(server);
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    await server.close();
+    const sample = (name: string, labels: string): number => {
+      const line = text.split('\n').find((each) => each.startsWith(`${name}{`) && each.includes(labels));
+      return Number(line?.split(' ').at(-1));
+    };
+    const source = (name: string) => sample('vllm:prompt_tokens_by_source_total', `source="${name}"`);
+    expect(source('external_kv_transfer')).toBeGreaterThanOrEqual(loaded);
+    expect(source('local_cache_hit')).toBeGreaterThanOrEqual(again.cachedTokens);
+    expect(sample('longhaul_kv_tier_writable', 'tier="disk"')).toBe(1);
+    expect(sample('longhaul_kv_operation_duration_seconds_count', 'operation="lookup"')).toBeGreaterThanOrEqual(1);
+    expect(sample('longhaul_kv_operation_duration_seconds_count', 'operation="get"')).toBeGreaterThanOrEqual(1);
+    expect(sample('longhaul_kv_operation_duration_seconds_count', 'operation="put"')).toBeGreaterThanOrEqual(1);
+    expect(sample('vllm:cache_config_info', 'block_size="16"')).toBe(1);
+    expect(sample('vllm:request_time_per_output_token_seconds_count', '')).toBeGreaterThanOrEqual(1);
+  });
+});
+
 describe('a directory that is in use', () => {
   it('is left to its owner: the second server serves without', async () => {
     const first = await local();

@@ -5,6 +5,8 @@ import type { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
 import { openDiskTier, type DiskEvent, type DiskTier } from './adapters/disk/index.js';
 import { meteredStore } from './adapters/metrics/metered-store.js';
+import { observeWritable } from './adapters/metrics/observe-writable.js';
+import { timedStore } from './adapters/metrics/timed-store.js';
 import { openObjectTier, type ObjectTier } from './adapters/object/index.js';
 import type { StoreConfig } from './config.js';
 import { createStoreCore } from './core/create-store-core.js';
@@ -59,16 +61,19 @@ export async function openLocalStore(config: StoreConfig, parts: LocalStoreParts
     observer: metrics,
     ...(parts.sink ? { sink: parts.sink } : {}),
   });
-  if (parts.health) for (const tier of [disk, object]) if (tier) observeTier(parts.health, tier);
+  const tiers = [disk, object].filter((tier) => tier !== null);
+  if (parts.health) for (const tier of tiers) observeTier(parts.health, tier);
+  const stopGauges = observeWritable(tiers);
   const close = async () => {
     await store.close();
     metrics.close();
+    stopGauges();
   };
   await store.start().catch(async (error: unknown) => {
     await close();
     throw error;
   });
-  return { store, checksum, close };
+  return { store: timedStore(store), checksum, close };
 }
 
 const SYSTEM_CLOCK: StoreClock = {

@@ -29,7 +29,8 @@ export interface PrefixLoader {
 export interface SchedulerEvents {
   /** The sequence has its slot, and its cached prefix; more of it is being loaded. */
   loading(sequence: Sequence): void;
-  admitted(sequence: Sequence, cachedTokens: number): void;
+  /** Prompt tokens that were in the pool, and those that were loaded into it since. */
+  admitted(sequence: Sequence, cachedTokens: number, loadedTokens: number): void;
   preempted(sequence: Sequence, lostTokens: number): void;
 }
 
@@ -172,7 +173,7 @@ export class Scheduler {
       // What a preempted sequence computes again is not the client's doing.
       if (first) this.fairShare.chargePrompt(clientOf(sequence), sequence.remaining);
       this.start(sequence);
-      this.#events.admitted(sequence, cachedTokens + loadedTokens);
+      this.#events.admitted(sequence, cachedTokens, loadedTokens);
     };
     const mayLoad = sequence.owner.promptLogprobs === null && !this.#notLoaded.has(sequence);
     const load = mayLoad ? (this.#loader?.load(sequence, run) ?? null) : null;

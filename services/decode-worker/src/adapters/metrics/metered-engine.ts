@@ -1,4 +1,10 @@
-import type { Engine, EngineObserver, LoadOutcome } from '@longhaul/engine';
+import {
+  PAGE_TOKENS,
+  type Engine,
+  type EngineObserver,
+  type FinishedRequest,
+  type LoadOutcome,
+} from '@longhaul/engine';
 import { count, observe, record, type EventLog } from '@longhaul/platform-otel';
 import { WARM_UP_ID } from '../engine/warm-up.js';
 
@@ -20,10 +26,14 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       record('stepTokens', prefillTokens + decodeTokens, labels);
       record('stepDuration', (planMs + waitMs + commitMs) / MS_PER_S, labels);
     },
-    admitted({ requestId, promptTokens, cachedTokens }) {
+    admitted({ requestId, promptTokens, cachedTokens, loadedTokens }) {
       if (requestId === WARM_UP_ID) return;
+      const pooledTokens = cachedTokens - loadedTokens;
       count('prefixCacheQueries', promptTokens, labels);
-      count('prefixCacheHits', cachedTokens, labels);
+      count('prefixCacheHits', pooledTokens, labels);
+      count('promptTokensBySource', promptTokens - cachedTokens, { ...labels, source: 'local_compute' });
+      count('promptTokensBySource', pooledTokens, { ...labels, source: 'local_cache_hit' });
+      count('promptTokensBySource', loadedTokens, { ...labels, source: 'external_kv_transfer' });
     },
     preempted({ requestId, choice, lostTokens }) {
       count('preemptions', 1, labels);
@@ -33,7 +43,6 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       const { askedTokens, tokens, chosenBlocks, matchedBlocks, ms, error, requestId } = load;
       count('externalCacheQueries', askedTokens, labels);
       count('externalCacheHits', tokens, labels);
-      count('promptTokensBySource', tokens, { ...labels, source: 'external_kv_transfer' });
       if (matchedBlocks > 0) count('kvLoadDecisions', 1, { ...labels, decision: decisionOf(load) });
       if (chosenBlocks > 0) record('kvLoadDuration', ms / MS_PER_S, labels);
       if (error !== null && error.code !== 'CANCELLED') log.failure('prefix-load-failed', error, { requestId, tokens });
@@ -42,13 +51,22 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       count('kvWriteBehindDropped', blocks, { ...labels, reason: error?.reason ?? reason });
       if (error !== null) log.failure('block-write-failed', error);
     },
-    finished({ requestId, timings }) {
-      if (requestId === WARM_UP_ID) return;
-      record('requestQueueTime', timings.queueMs / MS_PER_S, labels);
-      record('requestPrefillTime', timings.prefillMs / MS_PER_S, labels);
-      record('requestDecodeTime', timings.decodeMs / MS_PER_S, labels);
+    finished(request) {
+      if (request.requestId !== WARM_UP_ID) recordFinished(request, labels);
     },
   };
+}
+
+function recordFinished({ timings, usage, reasons }: FinishedRequest, labels: { model_name: string }): void {
+  const { queueMs, prefillMs, decodeMs } = timings;
+  record('requestQueueTime', queueMs / MS_PER_S, labels);
+  record('requestPrefillTime', prefillMs / MS_PER_S, labels);
+  record('requestDecodeTime', decodeMs / MS_PER_S, labels);
+  record('requestInferenceTime', (prefillMs + decodeMs) / MS_PER_S, labels);
+  record('requestPrefillComputed', usage.promptTokens - usage.cachedTokens, labels);
+  // The choices of a request decode side by side; the first token of each is prefill's.
+  const laterTokens = usage.completionTokens / reasons.length - 1;
+  if (laterTokens > 0) record('requestTimePerOutputToken', decodeMs / laterTokens / MS_PER_S, labels);
 }
 
 function decisionOf({ chosenBlocks, loadedBlocks }: LoadOutcome): 'load' | 'recompute' | 'failed' {
@@ -56,10 +74,18 @@ function decisionOf({ chosenBlocks, loadedBlocks }: LoadOutcome): 'load' | 'reco
   return loadedBlocks < chosenBlocks ? 'failed' : 'load';
 }
 
+/** How the KV pool is laid out. */
+export interface PoolFacts {
+  pages: number;
+  dtype: string;
+}
+
 /** Reads the engine's gauges until the returned function is called. */
-export function observeEngine(engine: Engine, modelName: string): () => void {
+export function observeEngine(engine: Engine, modelName: string, pool: PoolFacts): () => void {
   const labels = { model_name: modelName };
+  const layout = { block_size: String(PAGE_TOKENS), num_gpu_blocks: String(pool.pages), cache_dtype: pool.dtype };
   const stops = [
+    observe('cacheConfig', () => 1, { ...labels, ...layout }),
     observe('requestsRunning', () => engine.load().running, labels),
     observe('requestsWaiting', () => engine.load().waiting, labels),
     observe('kvCacheUsage', () => engine.load().kvUsage, labels),
