@@ -64,35 +64,4 @@ export const kvErrors = {
   /** A caller's mistake: the field and what it may be. */
   argument: (field: string, message: string): AppError =>
     new AppError({ code: 'INVALID_ARGUMENT', reason: 'INVALID_ARGUMENT', field, message }),
-  /** A bounded structure of this package holds as much as it may. */
-  indexFull: (limit: number): AppError =>
-    new AppError({
-      code: 'RESOURCE_EXHAUSTED',
-      reason: 'KV_INDEX_FULL',
-      retry: 'same',
-      message: `The block index holds ${limit} blocks, as many as it may. Evict first.`,
-      details: { limit },
-    }),
-  blockExists: (): AppError =>
-    new AppError({
-      code: 'ALREADY_EXISTS',
-      reason: 'KV_BLOCK_EXISTS',
-      message: 'The index holds a block of this key.',
-    }),
-  /** A block that something stands on cannot go. */
-  blockInUse: (): AppError =>
-    new AppError({
-      code: 'FAILED_PRECONDITION',
-      reason: 'KV_BLOCK_IN_USE',
-      retry: 'same',
-      message: 'The block has children or leases.',
-    }),
-  tooManyLeases: (limit: number): AppError =>
-    new AppError({
-      code: 'RESOURCE_EXHAUSTED',
-      reason: 'KV_BUSY',
-      retry: 'same',
-      message: `The block has ${limit} leases, as many as it may.`,
-      details: { limit },
-    }),
 };

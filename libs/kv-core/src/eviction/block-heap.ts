@@ -3,7 +3,10 @@ import { u32Column, type Column } from '../prefix-index/column.js';
 /** Whether the first block goes before the second. */
 export type Before = (a: number, b: number) => boolean;
 
-/** A binary heap of block handles from which any can be taken: 8 bytes per block, none per object. */
+/**
+ * A binary heap of block handles from which any can be taken: 4 bytes for each that is in, and 4 for each handle around
+ * those that ever were.
+ */
 export class BlockHeap {
   readonly #before: Before;
   readonly #items: Column = u32Column();
@@ -20,11 +23,10 @@ export class BlockHeap {
   }
 
   get byteLength(): number {
-    return this.#items.bytes + this.#places.bytes;
+    return this.#items.byteLength + this.#places.byteLength;
   }
 
   has(handle: number): boolean {
-    this.#places.reserve(handle + 1);
     return this.#places.get(handle) !== 0;
   }
 
@@ -33,15 +35,9 @@ export class BlockHeap {
     return this.#size === 0 ? -1 : this.#items.get(0);
   }
 
-  /** The block at a place, 0 to `size - 1`, in no particular order. */
-  at(place: number): number {
-    return this.#items.get(place);
-  }
-
   /** Puts a block in, or to its place after its order has changed. */
   put(handle: number): void {
     if (!this.has(handle)) {
-      this.#items.reserve(this.#size + 1);
       this.#set(this.#size++, handle);
     }
     const place = this.#places.get(handle) - 1;

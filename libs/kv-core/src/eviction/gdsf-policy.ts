@@ -1,170 +1,104 @@
-import { NO_BLOCK, PinLevel, type BlockHandle, type IndexObserver } from '../prefix-index/block-record.js';
+import { type BlockHandle, NO_BLOCK } from '../prefix-index/block-record.js';
 import { f64Column, u32Column } from '../prefix-index/column.js';
 import type { PrefixIndex } from '../prefix-index/prefix-index.js';
 import { BlockHeap } from './block-heap.js';
 
-/** Weight of a block: the more, the longer it stays. */
-export type BlockValue = (index: PrefixIndex, block: BlockHandle) => number;
-
-export interface VictimQuery {
-  /** Bytes that must become free. */
-  readonly bytes: number;
-  /** Takes victims among these only, for instance those of one namespace. Costs a scan of all candidates. */
-  readonly accept?: (block: BlockHandle) => boolean;
+export interface GdsfOptions {
+  /** Number of the tier, as in `TIERS`. */
+  readonly tier: number;
+  /** What the copy in the tier is worth now: uses times the microseconds that each saves, per byte. */
+  readonly worth: (block: BlockHandle) => number;
+  /** Uses that are numbered before the numbers are halved; 2^32 - 1 when absent. */
+  readonly maxOrder?: number;
 }
 
-export interface Victims {
-  /** Children before parents: the order in which they can be removed. */
-  readonly blocks: readonly BlockHandle[];
-  /** Their sizes added up; less than asked for when nothing more can go. */
-  readonly bytes: number;
-}
+const MAX_U32 = 0xffffffff;
 
 /**
- * Which blocks of one tier go first: Greedy Dual Size Frequency over the tree of prefixes, leaf first. The priority of a
- * block is `clock + frequency * cost / bytes` as of its last use, where the clock is the priority of the last victim;
- * so that what is dear to compute, small or often used stays, and what was so long ago goes. A victim has no child
- * in the tier, no lease and no hard pin; softly pinned ones go last.
+ * Which copies of one tier go first: Greedy Dual Size Frequency over the tree of prefixes, leaf first (kv-cache design,
+ * tiering). The priority of a block is `clock + worth` as of its last use, where the clock is the priority of the last
+ * victim: what is dear to compute, small or often used stays, and what was so long ago goes. Among equals the one
+ * used longest ago goes first.
  *
- * Follows leases, pins and uses through the index by itself. 20 bytes per block of the index. One policy per tier.
+ * The index says what is in the tier and what is a leaf of it; whoever changes that tells the policy (`moved`). 16
+ * bytes for each block of the tier and 4 for each leaf. One policy per tier.
  */
-export class GdsfPolicy implements IndexObserver {
+export class GdsfPolicy {
   readonly #index: PrefixIndex;
-  readonly #value: BlockValue;
-  /** 0: not of this tier; else 1 + children in this tier. */
-  readonly #members = u32Column();
+  readonly #options: GdsfOptions;
   readonly #priority = f64Column();
-  readonly #heap: BlockHeap;
+  /** Number of the last use. */
+  readonly #order = u32Column();
+  readonly #heap = new BlockHeap((a, b) => this.#before(a, b));
   #clock = 0;
-  #bytes = 0;
-  #size = 0;
+  #uses = 0;
 
-  /** @param value `gdsfValue` when absent: frequency * recompute cost / size. */
-  constructor(index: PrefixIndex, value: BlockValue = gdsfValue) {
+  constructor(index: PrefixIndex, options: GdsfOptions) {
     this.#index = index;
-    this.#value = value;
-    this.#heap = new BlockHeap((a, b) => this.#before(a, b));
-    index.observe(this);
+    this.#options = options;
   }
 
-  /** Blocks of the tier, and their sizes added up. */
-  get size(): number {
-    return this.#size;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Blocks that could go now. */
+  /** Leaves of the tier. */
   get candidates(): number {
     return this.#heap.size;
   }
 
+  /** Memory of the arrays. */
   get byteLength(): number {
-    return this.#members.bytes + this.#priority.bytes + this.#heap.byteLength;
+    return this.#priority.byteLength + this.#order.byteLength + this.#heap.byteLength;
   }
 
-  has(block: BlockHandle): boolean {
-    this.#reserve(block);
-    return this.#members.get(block) !== 0;
-  }
-
-  /** The block is in the tier now. Nothing when it was already. A parent comes before its children. */
-  add(block: BlockHandle): void {
-    if (this.has(block)) return;
-    this.#members.set(block, 1);
-    this.#size++;
-    this.#bytes += this.#index.bytesOf(block);
-    const parent = this.#index.parentOf(block);
-    if (parent !== NO_BLOCK && this.has(parent)) {
-      this.#members.set(parent, this.#members.get(parent) + 1);
-      this.#place(parent);
-    }
-    this.touched(block);
-  }
-
-  /** The block has left the tier. Nothing when it was not in it. */
-  delete(block: BlockHandle): void {
-    if (!this.has(block)) return;
-    this.#heap.delete(block);
-    this.#members.set(block, 0);
-    this.#size--;
-    this.#bytes -= this.#index.bytesOf(block);
-    const parent = this.#index.parentOf(block);
-    if (parent === NO_BLOCK || !this.has(parent)) return;
-    this.#members.set(parent, Math.max(1, this.#members.get(parent) - 1));
-    this.#place(parent);
-  }
-
-  /**
-   * Takes blocks that are worth least until enough bytes are free or nothing more can go. They leave the policy at
-   * once; the caller moves or removes their bytes.
-   */
-  takeVictims({ bytes, accept }: VictimQuery): Victims {
-    const blocks: BlockHandle[] = [];
-    let freed = 0;
-    const heap = accept === undefined ? this.#heap : this.#accepted(accept);
-    while (freed < bytes) {
-      const victim = heap.first();
-      if (victim === NO_BLOCK) break;
-      blocks.push(victim);
-      freed += this.#index.bytesOf(victim);
-      this.#clock = Math.max(this.#clock, this.#priority.get(victim));
-      heap.delete(victim);
-      this.delete(victim);
-      const parent = this.#index.parentOf(victim);
-      if (accept === undefined || parent === NO_BLOCK) continue;
-      if (this.#heap.has(parent) && accept(parent)) heap.put(parent);
-    }
-    return { blocks, bytes: freed };
-  }
-
-  eligibilityChanged(block: BlockHandle): void {
-    if (this.has(block)) this.#place(block);
-  }
-
-  touched(block: BlockHandle): void {
-    if (!this.has(block)) return;
-    this.#priority.set(block, this.#clock + this.#value(this.#index, block));
+  /** The block was stored in the tier, or used. Nothing when it is not in the tier. */
+  touch(block: BlockHandle): void {
+    if (!this.#index.inTier(block, this.#options.tier)) return;
+    this.#priority.set(block, this.#clock + this.#options.worth(block));
+    this.#order.set(block, this.#nextUse());
     this.#place(block);
   }
 
-  removed(block: BlockHandle): void {
-    this.delete(block);
+  /** The block has entered the tier or left it: it may be a candidate now or not, and so may its parent. */
+  moved(block: BlockHandle): void {
+    this.#place(block);
+    const parent = this.#index.parentOf(block);
+    if (parent !== NO_BLOCK) this.#place(parent);
   }
 
-  #accepted(accept: (block: BlockHandle) => boolean): BlockHeap {
-    const heap = new BlockHeap((a, b) => this.#before(a, b));
-    for (let place = 0; place < this.#heap.size; place++) {
-      const block = this.#heap.at(place);
-      if (accept(block)) heap.put(block);
+  /**
+   * The leaf of the smallest priority that `allowed` lets go, or `NO_BLOCK`. It stays a candidate until it has left
+   * the tier.
+   *
+   * @remarks O(log n) a block looked at; every leaf is looked at when none is allowed.
+   */
+  victim(allowed: (block: BlockHandle) => boolean): BlockHandle {
+    const aside: BlockHandle[] = [];
+    let victim = this.#heap.first();
+    while (victim !== NO_BLOCK && !allowed(victim)) {
+      aside.push(victim);
+      this.#heap.delete(victim);
+      victim = this.#heap.first();
     }
-    return heap;
+    for (const block of aside) this.#heap.put(block);
+    if (victim !== NO_BLOCK) this.#clock = Math.max(this.#clock, this.#priority.get(victim));
+    return victim;
   }
 
-  /** Into the heap or out of it, as the block may go or not. */
   #place(block: BlockHandle): void {
-    const index = this.#index;
-    const mayGo = this.#members.get(block) === 1 && index.leasesOf(block) === 0 && index.pinOf(block) !== PinLevel.hard;
-    if (mayGo) this.#heap.put(block);
+    const { tier } = this.#options;
+    if (this.#index.inTier(block, tier) && this.#index.isLeaf(block, tier)) this.#heap.put(block);
     else this.#heap.delete(block);
   }
 
   #before(a: BlockHandle, b: BlockHandle): boolean {
-    const pinA = this.#index.pinOf(a);
-    const pinB = this.#index.pinOf(b);
-    if (pinA !== pinB) return pinA < pinB;
-    return this.#priority.get(a) < this.#priority.get(b);
+    const difference = this.#priority.get(a) - this.#priority.get(b);
+    return difference === 0 ? this.#order.get(a) < this.#order.get(b) : difference < 0;
   }
 
-  #reserve(block: BlockHandle): void {
-    this.#members.reserve(block + 1);
-    this.#priority.reserve(block + 1);
+  /** Numbers that have run out are halved: the order of uses stays, only neighbours may become equal. */
+  #nextUse(): number {
+    if (this.#uses === (this.#options.maxOrder ?? MAX_U32)) {
+      this.#order.update((order) => order >>> 1);
+      this.#uses >>>= 1;
+    }
+    return ++this.#uses;
   }
-}
-
-/** Microseconds of recomputing that a byte of this block has saved, counting it as used once on entry. */
-export function gdsfValue(index: PrefixIndex, block: BlockHandle): number {
-  return (index.frequencyOf(block) * index.costMicrosOf(block)) / Math.max(1, index.bytesOf(block));
 }

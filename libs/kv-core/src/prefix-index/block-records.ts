@@ -2,23 +2,24 @@ const CHUNK_BITS = 14;
 const CHUNK_SLOTS = 1 << CHUNK_BITS;
 const IN_CHUNK = CHUNK_SLOTS - 1;
 
-/** 64 bytes, one line of a processor's cache: a lookup reads one line per block beside the hash table. */
-const RECORD_WORDS = 16;
+/** 72 bytes. */
+const RECORD_WORDS = 18;
 const KEY_WORDS = 8;
 
 /** The words of a record behind the key. */
 export const Word = {
   /** `handle + 1`, 0: none. Of a free slot: the next free one, in the same way. */
   parent: 8,
-  children: 9,
-  /** Number of the block in its chain. */
-  depth: 10,
-  bytes: 11,
-  costMicros: 12,
+  recomputeMicros: 9,
+  firstBlock: 10,
+  headCrc32c: 11,
+  expiresS: 12,
   deployEpoch: 13,
-  /** Holds the fields of `Bits` that name it. */
-  uses: 14,
-  state: 15,
+  /** The words below hold the fields of `Bits` and `Counts` that name them. */
+  size: 14,
+  space: 15,
+  children: 16,
+  uses: 17,
 } as const;
 
 /** A field that shares a word: the word, its lowest bit, its width as a mask. */
@@ -29,15 +30,33 @@ export interface BitField {
 }
 
 export const Bits = {
-  frequency: { word: Word.uses, shift: 0, mask: 0xffff },
-  leases: { word: Word.uses, shift: 16, mask: 0xffff },
-  namespace: { word: Word.state, shift: 16, mask: 0xffff },
-  tiers: { word: Word.state, shift: 6, mask: 7 },
-  pin: { word: Word.state, shift: 4, mask: 3 },
-  visible: { word: Word.state, shift: 3, mask: 1 },
-  /** 0: the slot is free. */
-  quality: { word: Word.state, shift: 0, mask: 7 },
+  /** In units of 4096 bytes. */
+  objectPages: { word: Word.size, shift: 0, mask: 0xfffff },
+  headPages: { word: Word.size, shift: 20, mask: 0xfff },
+  namespace: { word: Word.space, shift: 0, mask: 0xffff },
+  /** Less one. */
+  blockTokens: { word: Word.space, shift: 16, mask: 0xffff },
+  hits: { word: Word.uses, shift: 16, mask: 0xff },
+  /** Bit per tier that has the block. */
+  tiers: { word: Word.uses, shift: 24, mask: 7 },
+  quality: { word: Word.uses, shift: 27, mask: 7 },
 } as const;
+
+/** Counts that are small for nearly all blocks: 8 bits each; the value 255 says that the count is kept elsewhere. */
+export const Counts = {
+  /** Blocks that name this one as parent. */
+  links: { word: Word.children, shift: 0, mask: 0xff },
+  /** Those of them in a tier, by tier number. */
+  inTier: [
+    { word: Word.children, shift: 8, mask: 0xff },
+    { word: Word.children, shift: 16, mask: 0xff },
+    { word: Word.children, shift: 24, mask: 0xff },
+  ],
+  leases: { word: Word.uses, shift: 0, mask: 0xff },
+  holds: { word: Word.uses, shift: 8, mask: 0xff },
+} as const;
+
+const ELSEWHERE = 0xff;
 
 /** A key as eight 32-bit words, the form in which keys are kept and compared. */
 export function loadKey(bytes: Uint8Array, words: Uint32Array): void {
@@ -50,9 +69,11 @@ export function loadKey(bytes: Uint8Array, words: Uint32Array): void {
   }
 }
 
-/** One record per slot, in pieces of 1 MiB: they grow without moving what is there. New records are zero. */
+/** One record per slot, in pieces of about 1 MiB: they grow without moving what is there. New records are zero. */
 export class BlockRecords {
   readonly #chunks: Uint32Array[] = [];
+  /** Counts of 255 and more, by slot and field. */
+  readonly #large = new Map<number, number>();
 
   get byteLength(): number {
     return this.#chunks.length * CHUNK_SLOTS * RECORD_WORDS * 4;
@@ -80,6 +101,20 @@ export class BlockRecords {
     this.set(slot, field.word, others | (value << field.shift));
   }
 
+  /** Value of a field of `Counts`. */
+  count(slot: number, field: BitField): number {
+    const small = this.getBits(slot, field);
+    return small === ELSEWHERE ? (this.#large.get(largeName(slot, field)) as number) : small;
+  }
+
+  /** Moves a field of `Counts`; it must not fall below 0. */
+  add(slot: number, field: BitField, by: number): void {
+    const count = this.count(slot, field) + by;
+    if (count >= ELSEWHERE) this.#large.set(largeName(slot, field), count);
+    else if (count === ELSEWHERE - 1) this.#large.delete(largeName(slot, field));
+    this.setBits(slot, field, Math.min(count, ELSEWHERE));
+  }
+
   /** Writes the key and zeroes the rest. */
   begin(slot: number, key: Uint32Array): void {
     const at = (slot & IN_CHUNK) * RECORD_WORDS;
@@ -97,11 +132,19 @@ export class BlockRecords {
 
   /** A copy of the key, 32 bytes. */
   readKey(slot: number): Uint8Array {
-    const at = (slot & IN_CHUNK) * RECORD_WORDS;
-    return new Uint8Array(this.#chunk(slot).slice(at, at + KEY_WORDS).buffer);
+    const key = new Uint8Array(4 * KEY_WORDS);
+    const at = (slot & IN_CHUNK) * RECORD_WORDS * 4;
+    const { buffer, byteOffset } = this.#chunk(slot);
+    key.set(new Uint8Array(buffer, byteOffset + at, key.length));
+    return key;
   }
 
   #chunk(slot: number): Uint32Array {
     return this.#chunks[slot >>> CHUNK_BITS] as Uint32Array;
   }
+}
+
+/** Word and shift of a count fit in 10 bits. */
+function largeName(slot: number, { word, shift }: BitField): number {
+  return slot * 1024 + word * 32 + shift;
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { toHex } from '../bytes.js';
 import { QualityClass } from '../quality.js';
-import { NO_BLOCK, PinLevel, type BlockHandle, type NewBlock } from './block-record.js';
-import { leafFirst } from './leaf-first.js';
+import { type BlockFacts, type BlockHandle, NO_BLOCK } from './block-record.js';
 import { PrefixIndex } from './prefix-index.js';
+
+const DISK = 1;
 
 /** A key whose first 8 bytes, all that is hashed, are equal for many numbers. */
 function key(n: number, hashed = n % 3): Uint8Array {
@@ -14,162 +14,242 @@ function key(n: number, hashed = n % 3): Uint8Array {
   return bytes;
 }
 
-function block(n: number, fields: Partial<NewBlock> = {}): NewBlock {
-  return {
-    namespace: 1,
-    deployEpoch: 0,
-    key: key(n),
-    parent: NO_BLOCK,
-    quality: QualityClass.exact,
-    bytes: 1000 + n,
-    costMicros: 10 * n,
-    tiers: 1,
-    visible: true,
-    ...fields,
-  };
-}
+const FACTS: BlockFacts = {
+  namespace: 1,
+  deployEpoch: 0,
+  quality: QualityClass.exact,
+  bytes: 4096 * 7,
+  recomputeMicros: 1000,
+  firstBlock: 0,
+  blockTokens: 64,
+  headBytes: 4096,
+  headCrc32c: 5,
+  expiresS: 0,
+};
 
-function chain(index: PrefixIndex, length: number, fields: Partial<NewBlock> = {}): BlockHandle[] {
-  const handles: BlockHandle[] = [];
-  for (let n = 0; n < length; n++)
-    handles.push(index.insert(block(n, { parent: handles.at(-1) ?? NO_BLOCK, ...fields })));
-  return handles;
-}
-
+const indexOf = (maxBlocks = 100) => new PrefixIndex({ maxBlocks, seed: 7 });
 const keys = (length: number) => Array.from({ length }, (_, n) => key(n));
-const query = { namespace: 1, deployEpoch: 0, minQuality: QualityClass.exact };
+const anything = () => true;
+
+/** Enters a block that is in the disk tier, behind a parent where there is one. */
+function insert(index: PrefixIndex, n: number, parent?: number): BlockHandle {
+  const handle = index.ensure(key(n));
+  index.describe(handle, FACTS);
+  if (parent !== undefined) index.link(handle, key(parent));
+  index.setTier(handle, DISK, true);
+  return handle;
+}
+
+function chain(index: PrefixIndex, length: number): BlockHandle[] {
+  return Array.from({ length }, (_, n) => insert(index, n, n === 0 ? undefined : n - 1));
+}
+
+/** As evictions do. */
+function remove(index: PrefixIndex, handle: BlockHandle): void {
+  index.setTier(handle, DISK, false);
+  index.collect(handle);
+}
 
 describe('the prefix index', () => {
   it('finds the longest prefix and stops at the first key it does not have', () => {
-    const index = new PrefixIndex({ maxBlocks: 100 });
+    const index = indexOf();
     const handles = chain(index, 5);
-    expect([...index.longestPrefix({ ...query, keys: keys(9) })]).toEqual(handles);
-    expect([...index.longestPrefix({ ...query, keys: [key(0), key(77), key(1)] })]).toEqual([handles[0]]);
-    expect([...index.longestPrefix({ ...query, keys: [key(77)] })]).toEqual([]);
+    expect(index.longestPrefix(keys(9), anything)).toEqual(handles);
+    expect(index.longestPrefix([key(0), key(77), key(1)], anything)).toEqual([handles[0]]);
+    expect(index.longestPrefix([key(77)], anything)).toEqual([]);
+  });
+
+  it('stops at a block that is not taken, and at one that is not the child of the one before', () => {
+    const index = indexOf();
+    const handles = chain(index, 5);
+    expect(index.longestPrefix(keys(5), (handle) => handle !== handles[3])).toHaveLength(3);
+    expect(index.longestPrefix([key(0), key(2)], anything)).toEqual([handles[0]]);
   });
 
   it('tells keys of one short hash apart by the whole key', () => {
-    const index = new PrefixIndex({ maxBlocks: 100 });
-    const a = index.insert(block(1, { key: key(1, 5) }));
-    const b = index.insert(block(2, { key: key(2, 5) }));
-    expect([index.find(1, key(1, 5)), index.find(1, key(2, 5)), index.find(1, key(3, 5))]).toEqual([a, b, NO_BLOCK]);
+    const index = indexOf();
+    const a = index.ensure(key(1, 5));
+    const b = index.ensure(key(2, 5));
+    expect([index.find(key(1, 5)), index.find(key(2, 5)), index.find(key(3, 5))]).toEqual([a, b, NO_BLOCK]);
+    expect(index.ensure(key(1, 5))).toBe(a);
   });
 
-  it('does not find the blocks of another namespace, though the key is the same', () => {
-    const index = new PrefixIndex({ maxBlocks: 100 });
-    chain(index, 2);
-    expect(index.longestPrefix({ ...query, namespace: 2, keys: keys(2) })).toHaveLength(0);
-    const other = index.insert(block(0, { namespace: 2 }));
-    expect(index.find(2, key(0))).toBe(other);
+  it('gives an unknown parent a placeholder, and the block that comes later its place', () => {
+    const index = indexOf();
+    const child = insert(index, 1, 0);
+    const parent = index.find(key(0));
+    expect([index.parentOf(child), index.tiersOf(parent), index.size]).toEqual([parent, 0, 2]);
+    expect(insert(index, 0)).toBe(parent);
+    expect(index.longestPrefix(keys(2), anything)).toEqual([parent, child]);
+  });
+
+  it('forgets a block when nothing needs it, and with it the placeholders before it', () => {
+    const index = indexOf();
+    const handles = chain(index, 4);
+    for (const handle of handles.slice(0, 3)) remove(index, handle);
+    expect(index.size).toBe(4);
+    index.lease(handles[3]!, 1);
+    index.hold(handles[3]!, 1);
+    remove(index, handles[3]!);
+    index.hold(handles[3]!, -1);
+    expect(index.size).toBe(4);
+    index.lease(handles[3]!, -1);
+    expect([index.size, index.find(key(0))]).toEqual([0, NO_BLOCK]);
+  });
+
+  it('takes no block beyond its bound, and one again after a removal', () => {
+    const index = indexOf(2);
+    const [first] = chain(index, 2);
+    expect(index.ensure(key(9))).toBe(NO_BLOCK);
+    expect(index.link(first!, key(9))).toBe(false);
+    remove(index, index.find(key(1)));
+    expect(index.ensure(key(9))).not.toBe(NO_BLOCK);
+  });
+
+  it('refuses a parent that descends from the block', () => {
+    const index = indexOf();
+    const [first, , third] = chain(index, 3);
+    expect(index.link(first!, key(2))).toBe(false);
+    expect(index.parentOf(first!)).toBe(NO_BLOCK);
+    expect(index.link(third!, key(50))).toBe(true);
+    expect(index.parentOf(third!)).toBe(index.find(key(1)));
+  });
+
+  it('knows leaves by tier', () => {
+    const index = indexOf();
+    const [parent, child] = chain(index, 2);
+    index.setTier(parent!, 0, true);
+    expect([index.isLeaf(parent!, 0), index.isLeaf(parent!, DISK), index.isLeaf(child!, DISK)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    remove(index, child!);
+    expect(index.isLeaf(parent!, DISK)).toBe(true);
+    expect([index.inTier(parent!, 0), index.inTier(parent!, 2), index.inTier(NO_BLOCK, 0)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it('keeps all that was said of a block, up to the largest values', () => {
+    const index = indexOf();
+    const [handle] = chain(index, 1);
+    const most = 2 ** 32 - 1;
+    index.describe(handle!, {
+      ...{ namespace: 65_535, deployEpoch: most, quality: QualityClass.sparse, bytes: 2 ** 30, recomputeMicros: most },
+      ...{ firstBlock: most, blockTokens: 65_536, headBytes: 4095 * 4096, headCrc32c: most, expiresS: most },
+    });
+    for (let i = 0; i < 300; i++) index.countHit(handle!);
+    expect([index.namespaceOf(handle!), index.deployEpochOf(handle!)]).toEqual([65_535, most]);
+    expect([index.qualityOf(handle!), index.bytesOf(handle!)]).toEqual([QualityClass.sparse, 2 ** 30]);
+    expect([index.recomputeMicrosOf(handle!), index.firstBlockOf(handle!)]).toEqual([most, most]);
+    expect([index.blockTokensOf(handle!), index.headBytesOf(handle!)]).toEqual([65_536, 4095 * 4096]);
+    expect([index.headCrc32cOf(handle!), index.expiresSOf(handle!), index.hitsOf(handle!)]).toEqual([most, most, 255]);
+    expect([...index.keyOf(handle!)]).toEqual([...key(0)]);
+    expect(index.tiersOf(handle!)).toBe(1 << DISK);
   });
 
   it.each([
-    ['is not visible', { visible: false }],
-    ['is of a worse class than asked for', { quality: QualityClass.near }],
-    ['is of another rollout', { deployEpoch: 1 }],
-  ])('stops at a block that %s', (_, fields) => {
-    const index = new PrefixIndex({ maxBlocks: 100 });
-    const [first] = chain(index, 1);
-    index.insert(block(1, { parent: first as number, ...fields }));
-    expect(index.longestPrefix({ ...query, keys: keys(2) })).toHaveLength(1);
+    ['namespace', 65_536],
+    ['quality', 0],
+    ['quality', 6],
+    ['bytes', 4097],
+    ['bytes', 2 ** 30 + 4096],
+    ['headBytes', 4096 * 4096],
+    ['blockTokens', 0],
+    ['recomputeMicros', 0.5],
+    ['expiresS', -1],
+  ])('refuses a %s of %p', (field, value) => {
+    const index = indexOf();
+    const handle = index.ensure(key(0));
+    const bad = { ...FACTS, [field]: value } as BlockFacts;
+    expect(() => index.describe(handle, bad)).toThrow(expect.objectContaining({ reason: 'INVALID_ARGUMENT', field }));
+    expect(index.bytesOf(handle)).toBe(0);
   });
 
-  it('stops at a block that is not the child of the one before', () => {
-    const index = new PrefixIndex({ maxBlocks: 100 });
-    index.insert(block(0));
-    index.insert(block(1));
-    expect(index.longestPrefix({ ...query, keys: keys(2) })).toHaveLength(1);
+  it('refuses a key that is not 32 bytes', () => {
+    expect(() => indexOf().find(new Uint8Array(31))).toThrow(expect.objectContaining({ reason: 'INVALID_ARGUMENT' }));
   });
 
-  it('removes leaves only, and never what is leased', () => {
-    const index = new PrefixIndex({ maxBlocks: 100 });
-    const [first, second] = chain(index, 2) as [number, number];
-    expect(() => index.remove(first)).toThrow(expect.objectContaining({ reason: 'KV_BLOCK_IN_USE' }));
-    index.lease(second);
-    expect(() => index.remove(second)).toThrow(expect.objectContaining({ reason: 'KV_BLOCK_IN_USE' }));
-    index.release(second);
-    index.remove(second);
-    index.remove(first);
+  it('counts more leases, holds and children than fit in a byte', () => {
+    const index = indexOf(2000);
+    const parent = insert(index, 0);
+    for (let n = 1; n <= 300; n++) insert(index, n, 0);
+    for (let i = 0; i < 1000; i++) index.lease(parent, 1);
+    for (let i = 0; i < 256; i++) index.hold(parent, 1);
+    expect([index.leasesOf(parent), index.holdsOf(parent)]).toEqual([1000, 256]);
+    for (let n = 1; n <= 300; n++) {
+      expect(index.isLeaf(parent, DISK)).toBe(false);
+      remove(index, index.find(key(n)));
+    }
+    expect(index.isLeaf(parent, DISK)).toBe(true);
+    for (let i = 0; i < 1000; i++) index.lease(parent, -1);
+    for (let i = 0; i < 256; i++) index.hold(parent, -1);
+    remove(index, parent);
     expect(index.size).toBe(0);
-    expect(() => index.remove(first)).toThrow(/names no block/);
-  });
-
-  it('refuses one block more than it may hold, and takes one after a removal', () => {
-    const index = new PrefixIndex({ maxBlocks: 2 });
-    const [, second] = chain(index, 2) as [number, number];
-    expect(() => index.insert(block(9))).toThrow(expect.objectContaining({ reason: 'KV_INDEX_FULL' }));
-    index.remove(second);
-    expect(index.insert(block(9))).toBe(second);
-  });
-
-  it.each([
-    ['a key twice', block(0), 'KV_BLOCK_EXISTS'],
-    ['a parent of another namespace', block(5, { namespace: 2, parent: 0 }), 'INVALID_ARGUMENT'],
-    ['a parent that is not there', block(5, { parent: 50 }), 'INVALID_ARGUMENT'],
-    ['a short key', block(5, { key: new Uint8Array(31) }), 'INVALID_ARGUMENT'],
-    ['no quality', block(5, { quality: 0 as QualityClass }), 'INVALID_ARGUMENT'],
-    ['a negative size', block(5, { bytes: -1 }), 'INVALID_ARGUMENT'],
-  ])('refuses %s', (_, bad, reason) => {
-    const index = new PrefixIndex({ maxBlocks: 100 });
-    index.insert(block(0));
-    expect(() => index.insert(bad)).toThrow(expect.objectContaining({ reason }));
-    expect(index.size).toBe(1);
-  });
-
-  it('keeps all that was said of a block', () => {
-    const index = new PrefixIndex({ maxBlocks: 100 });
-    const [, handle] = chain(index, 2, { tiers: 6, deployEpoch: 9, visible: false }) as [number, number];
-    index.setPin(handle, PinLevel.hard);
-    index.setVisible(handle, true);
-    index.touch(handle);
-    expect([...index.keyOf(handle)]).toEqual([...key(1)]);
-    expect([index.parentOf(handle), index.depthOf(handle), index.childrenOf(handle)]).toEqual([0, 1, 0]);
-    expect([index.bytesOf(handle), index.costMicrosOf(handle), index.tiersOf(handle)]).toEqual([1001, 10, 6]);
-    expect([index.pinOf(handle), index.isVisible(handle), index.frequencyOf(handle)]).toEqual([2, true, 2]);
-    expect([index.deployEpochOf(handle), index.namespaceOf(handle), index.qualityOf(handle)]).toEqual([9, 1, 1]);
-  });
-
-  it('orders what can be removed leaf first and leaves out what cannot', () => {
-    const index = new PrefixIndex({ maxBlocks: 100 });
-    const handles = chain(index, 4) as [number, number, number, number];
-    const side = index.insert(block(20, { parent: handles[1] }));
-    index.lease(side);
-    expect(leafFirst(index, index.entries())).toEqual([handles[3], handles[2]]);
-    index.release(side);
-    expect(leafFirst(index, index.entries())).toHaveLength(5);
-    expect(leafFirst(index, [handles[0]])).toEqual([]);
   });
 
   it('agrees with a plain map after any sequence of changes', () => {
-    const step = fc.record({ op: fc.constantFrom('insert', 'insert', 'remove'), n: fc.nat(60), parent: fc.nat(60) });
+    const op = fc.constantFrom('insert', 'insert', 'remove', 'hold', 'unhold');
+    const step = fc.record({ op, n: fc.nat(60), parent: fc.nat(60) });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 300 }), fc.integer(), (steps, seed) => {
-        const index = new PrefixIndex({ maxBlocks: 40, seed });
-        const model = new Map<string, { handle: number; parent: string | null; n: number }>();
-        for (const { op, n, parent } of steps) {
-          const name = toHex(key(n));
-          if (op === 'insert' && !model.has(name) && model.size < 40) {
-            const over = model.get(toHex(key(parent)));
-            const handle = index.insert(block(n, { parent: over?.handle ?? NO_BLOCK }));
-            model.set(name, { handle, parent: over ? toHex(key(parent)) : null, n });
-          } else if (op === 'remove' && model.has(name)) {
-            if ([...model.values()].some((other) => other.parent === name)) continue;
-            index.remove(index.find(1, key(n)));
-            model.delete(name);
-          }
+      fc.property(fc.array(step, { maxLength: 300 }), fc.nat(), (steps, seed) => {
+        const index = new PrefixIndex({ maxBlocks: 1000, seed });
+        const model = new PlainIndex();
+        for (const { op: what, n, parent } of steps) {
+          if (what === 'insert' && !model.stored.has(n)) {
+            insert(index, n, parent);
+            model.insert(n, parent);
+          } else if (what === 'remove' && model.stored.delete(n)) remove(index, index.find(key(n)));
+          else if (what === 'hold' && model.stored.has(n) && !model.held.has(n)) {
+            model.held.add(n);
+            index.hold(index.find(key(n)), 1);
+          } else if (what === 'unhold' && model.held.delete(n)) index.hold(index.find(key(n)), -1);
+          model.collect();
         }
-        expect(index.size).toBe(model.size);
-        expect(new Set(index.entries())).toEqual(new Set([...model.values()].map(({ handle }) => handle)));
+        expect(index.size).toBe(model.known().size);
         for (let n = 0; n <= 60; n++) {
-          const known = model.get(toHex(key(n)));
-          expect(index.find(1, key(n))).toBe(known?.handle ?? NO_BLOCK);
-          if (known === undefined) continue;
-          expect(index.bytesOf(known.handle)).toBe(1000 + n);
-          const children = [...model.values()].filter((other) => other.parent === toHex(key(n))).length;
-          expect(index.childrenOf(known.handle)).toBe(children);
+          const handle = index.find(key(n));
+          expect(handle !== NO_BLOCK).toBe(model.known().has(n));
+          expect(index.inTier(handle, DISK)).toBe(model.stored.has(n));
+          if (handle === NO_BLOCK) continue;
+          const parent = model.parents.get(n);
+          expect(index.parentOf(handle)).toBe(parent === undefined ? NO_BLOCK : index.find(key(parent)));
+          const children = [...model.parents].filter(([child, of]) => of === n && model.stored.has(child));
+          expect(index.isLeaf(handle, DISK)).toBe(children.length === 0);
         }
       }),
       { numRuns: 60 },
     );
   });
 });
+
+/** What the index should know, in plain sets. */
+class PlainIndex {
+  readonly stored = new Set<number>();
+  readonly held = new Set<number>();
+  readonly parents = new Map<number, number>();
+
+  insert(n: number, parent: number): void {
+    this.stored.add(n);
+    if (this.parents.has(n)) return;
+    for (let at: number | undefined = parent; at !== undefined; at = this.parents.get(at)) if (at === n) return;
+    this.parents.set(n, parent);
+  }
+
+  known(): Set<number> {
+    return new Set([...this.stored, ...this.held, ...this.parents.values(), ...this.parents.keys()]);
+  }
+
+  /** A child that is neither stored nor held nor a parent is forgotten. */
+  collect(): void {
+    for (;;) {
+      const parents = new Set(this.parents.values());
+      const gone = [...this.parents.keys()].filter((n) => !this.stored.has(n) && !this.held.has(n) && !parents.has(n));
+      if (gone.length === 0) return;
+      for (const n of gone) this.parents.delete(n);
+    }
+  }
+}

@@ -1,42 +1,40 @@
-import { randomBytes } from 'node:crypto';
 import { kvErrors } from '../errors.js';
 import { checkBytes } from '../keys/key-bytes.js';
+import { MAX_BLOCK_TOKENS, MAX_OBJECT_BYTES } from '../limits.js';
 import type { QualityClass } from '../quality.js';
-import { Bits, BlockRecords, loadKey, Word } from './block-records.js';
-import {
-  NO_BLOCK,
-  type BlockHandle,
-  type IndexObserver,
-  type NewBlock,
-  type PinLevel,
-  type PrefixQuery,
-} from './block-record.js';
+import { TIERS } from '../tier.js';
+import { Bits, BlockRecords, Counts, loadKey, Word } from './block-records.js';
+import { type BlockFacts, type BlockHandle, NO_BLOCK } from './block-record.js';
 import { SlotTable } from './slot-table.js';
 
 const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffffffff;
+const PAGE_BYTES = 4096;
+const MAX_HITS = 255;
 
 export interface PrefixIndexOptions {
-  /** Most blocks that are held; one more is refused with `KV_INDEX_FULL`. */
+  /** Most blocks that are known, placeholders included. */
   readonly maxBlocks: number;
-  /** Makes the places of keys unpredictable to whoever chooses keys. Random when absent. */
-  readonly seed?: number;
+  /** Makes the places of keys unpredictable to whoever chooses keys: 32 random bits. */
+  readonly seed: number;
 }
 
 /**
- * All blocks of a store by key, with their place in the tree of prefixes. Lives in typed arrays: about 75 bytes per
- * block, no object per block, growth in pieces. Lookups compare whole keys; the hash only finds candidates.
+ * All blocks that a store knows, by key, with their place in the tree of prefixes and the tiers that have them. Lives
+ * in typed arrays that grow in pieces: 72 bytes per block and 5 to 11 for the hash table, no object per block.
  *
- * One owner; not safe for concurrent use by threads.
+ * A block is known while it is in some tier, a child names it as parent, or somebody holds it (lease, read, write).
+ * Without tiers it is a placeholder that no lookup sees. Handles are reused: whoever keeps one across an `await` holds
+ * the block. Lookups compare whole keys; the hash only finds candidates. Tiers are numbered as in `TIERS`.
+ *
+ * One owner; not safe for concurrent use by threads. Handles are not checked.
  */
 export class PrefixIndex {
   readonly maxBlocks: number;
   readonly #seed: number;
   readonly #records = new BlockRecords();
-  readonly #table = new SlotTable((slot) => this.#hash(this.#records.get(slot, 0), this.#records.get(slot, 1)));
-  readonly #observers: IndexObserver[] = [];
+  readonly #table: SlotTable;
   readonly #wanted = new Uint32Array(8);
-  #wantedNamespace = 0;
   #size = 0;
   /** Slots ever used; those given back are chained from `#free`. */
   #slots = 0;
@@ -44,132 +42,104 @@ export class PrefixIndex {
 
   constructor(options: PrefixIndexOptions) {
     this.maxBlocks = options.maxBlocks;
-    this.#seed = options.seed ?? randomBytes(4).readUInt32LE();
+    this.#seed = options.seed;
+    const hashOf = (slot: number) => this.#hash(this.#records.get(slot, 0), this.#records.get(slot, 1));
+    this.#table = new SlotTable({ maxSlots: options.maxBlocks, hashOf });
   }
 
-  /** Blocks held. */
+  /** Blocks known, placeholders included. */
   get size(): number {
     return this.#size;
   }
 
   /** Memory of the arrays. */
   get byteLength(): number {
-    return this.#records.byteLength + this.#table.bytes;
+    return this.#records.byteLength + this.#table.byteLength;
   }
 
-  /** Every handle given out so far is below this. */
+  /** Every handle given out so far is below this. A handle below it that names no block is in no tier. */
   get handleLimit(): number {
     return this.#slots;
   }
 
-  observe(observer: IndexObserver): void {
-    this.#observers.push(observer);
+  /** The block of this key, placeholder or not, or `NO_BLOCK`. */
+  find(key: Uint8Array): BlockHandle {
+    this.#load(key);
+    return this.#findLoaded();
   }
 
-  /**
-   * Enters a block; its frequency starts at 1.
-   *
-   * @throws AppError `KV_INDEX_FULL`; `KV_BLOCK_EXISTS` for a key that the namespace has; `INVALID_ARGUMENT` for fields out
-   * of range and a parent of another namespace.
-   */
-  insert(block: NewBlock): BlockHandle {
-    this.#checkNew(block);
-    if (this.#size >= this.maxBlocks) throw kvErrors.indexFull(this.maxBlocks);
-    if (this.find(block.namespace, block.key) !== NO_BLOCK) throw kvErrors.blockExists();
+  /** The block of this key, a placeholder when it is new, or `NO_BLOCK` when the index is full. */
+  ensure(key: Uint8Array): BlockHandle {
+    const found = this.find(key);
+    if (found !== NO_BLOCK || this.#size >= this.maxBlocks) return found;
     const handle = this.#takeSlot();
-    this.#write(handle, block);
-    if (block.parent !== NO_BLOCK) this.#addChildren(block.parent, 1);
-    this.#table.add(this.#hash(this.#wanted[0] as number, this.#wanted[1] as number), handle);
+    this.#records.begin(handle, this.#wanted);
+    this.#table.add(this.#wantedHash(), handle);
     this.#size++;
     return handle;
   }
 
-  /** The block of this key, visible or not, or `NO_BLOCK`. */
-  find(namespace: number, key: Uint8Array): BlockHandle {
-    checkBytes('key', key);
-    loadKey(key, this.#wanted);
-    this.#wantedNamespace = namespace;
-    return this.#table.find(this.#hash(this.#wanted[0] as number, this.#wanted[1] as number), this.#isWanted);
-  }
-
   /**
-   * The longest run of blocks from the first key on that are visible, of this rollout, good enough, and each the child
-   * of the one before. Stops at the first that is not. O(keys found).
-   *
-   * @returns handles in order; empty when nothing matches.
+   * The longest run of blocks from the first key on, each the child of the one before, that `accept` takes. O(keys
+   * found).
    */
-  longestPrefix(query: PrefixQuery): Uint32Array {
-    const records = this.#records;
-    const found = new Uint32Array(query.keys.length);
-    let count = 0;
-    for (const key of query.keys) {
-      const handle = this.find(query.namespace, key);
-      if (handle === NO_BLOCK || records.getBits(handle, Bits.visible) === 0) break;
-      if (records.getBits(handle, Bits.quality) > query.minQuality) break;
-      if (records.get(handle, Word.deployEpoch) !== query.deployEpoch) break;
-      if (count > 0 && this.parentOf(handle) !== found[count - 1]) break;
-      found[count++] = handle;
+  longestPrefix(keys: readonly Uint8Array[], accept: (block: BlockHandle) => boolean): BlockHandle[] {
+    const found: BlockHandle[] = [];
+    let previous = NO_BLOCK;
+    for (const key of keys) {
+      this.#load(key);
+      const handle = this.#isNext(previous) ? previous + 1 : this.#findLoaded();
+      if (handle === NO_BLOCK || !accept(handle)) break;
+      if (previous !== NO_BLOCK && this.parentOf(handle) !== previous) break;
+      found.push(handle);
+      previous = handle;
     }
-    return found.subarray(0, count);
+    return found;
   }
 
   /**
-   * Takes out a block that has no children and no lease.
+   * States what the block is; its hits start at 0.
    *
-   * @throws AppError `KV_BLOCK_IN_USE` otherwise: evict leaves first.
+   * @throws AppError `INVALID_ARGUMENT` by field for what is out of range; nothing has changed then.
    */
-  remove(handle: BlockHandle): void {
-    this.#check(handle);
+  describe(handle: BlockHandle, facts: BlockFacts): void {
+    checkFacts(facts);
     const records = this.#records;
-    if (this.childrenOf(handle) > 0 || this.leasesOf(handle) > 0) throw kvErrors.blockInUse();
-    for (const observer of this.#observers) observer.removed(handle);
-    const parent = this.parentOf(handle);
-    if (parent !== NO_BLOCK) this.#addChildren(parent, -1);
-    this.#table.delete(this.#hash(records.get(handle, 0), records.get(handle, 1)), handle);
-    records.setBits(handle, Bits.quality, 0);
-    records.set(handle, Word.parent, this.#free);
-    this.#free = handle + 1;
-    this.#size--;
+    records.set(handle, Word.recomputeMicros, facts.recomputeMicros);
+    records.set(handle, Word.firstBlock, facts.firstBlock);
+    records.set(handle, Word.headCrc32c, facts.headCrc32c);
+    records.set(handle, Word.expiresS, facts.expiresS);
+    records.set(handle, Word.deployEpoch, facts.deployEpoch);
+    records.setBits(handle, Bits.objectPages, facts.bytes / PAGE_BYTES);
+    records.setBits(handle, Bits.headPages, facts.headBytes / PAGE_BYTES);
+    records.setBits(handle, Bits.namespace, facts.namespace);
+    records.setBits(handle, Bits.blockTokens, facts.blockTokens - 1);
+    records.setBits(handle, Bits.quality, facts.quality);
+    records.setBits(handle, Bits.hits, 0);
   }
 
-  /** Handles of all blocks, in no particular order. The index must not change meanwhile. */
-  *entries(): Generator<BlockHandle> {
-    for (let handle = 0; handle < this.#slots; handle++)
-      if (this.#records.getBits(handle, Bits.quality) !== 0) yield handle;
+  /**
+   * Names the parent; it gets a placeholder where it is not known. The first parent stays.
+   *
+   * @returns false when the index is full, or the parent descends from the block (its leaves could never be evicted).
+   */
+  link(handle: BlockHandle, parentKey: Uint8Array): boolean {
+    if (this.parentOf(handle) !== NO_BLOCK) return true;
+    const parent = this.ensure(parentKey);
+    if (parent === NO_BLOCK || this.#descends(parent, handle)) return false;
+    this.#records.set(handle, Word.parent, parent + 1);
+    this.#records.add(parent, Counts.links, 1);
+    return true;
   }
 
-  /** Whether the handle names a block now. */
-  holds(handle: BlockHandle): boolean {
-    return handle >= 0 && handle < this.#slots && this.#records.getBits(handle, Bits.quality) !== 0;
-  }
-
+  /** A copy. */
   keyOf(handle: BlockHandle): Uint8Array {
     return this.#records.readKey(handle);
   }
 
+  /** The parent, or `NO_BLOCK` where none was linked. */
   parentOf(handle: BlockHandle): BlockHandle {
     return this.#records.get(handle, Word.parent) - 1;
-  }
-
-  childrenOf(handle: BlockHandle): number {
-    return this.#records.get(handle, Word.children);
-  }
-
-  /** Number of the block in its chain, from 0. */
-  depthOf(handle: BlockHandle): number {
-    return this.#records.get(handle, Word.depth);
-  }
-
-  bytesOf(handle: BlockHandle): number {
-    return this.#records.get(handle, Word.bytes);
-  }
-
-  costMicrosOf(handle: BlockHandle): number {
-    return this.#records.get(handle, Word.costMicros);
-  }
-
-  frequencyOf(handle: BlockHandle): number {
-    return this.#records.getBits(handle, Bits.frequency);
   }
 
   namespaceOf(handle: BlockHandle): number {
@@ -180,92 +150,134 @@ export class PrefixIndex {
     return this.#records.get(handle, Word.deployEpoch);
   }
 
+  /** Of a block that was described. */
   qualityOf(handle: BlockHandle): QualityClass {
     return this.#records.getBits(handle, Bits.quality) as QualityClass;
   }
 
-  leasesOf(handle: BlockHandle): number {
-    return this.#records.getBits(handle, Bits.leases);
+  bytesOf(handle: BlockHandle): number {
+    return this.#records.getBits(handle, Bits.objectPages) * PAGE_BYTES;
   }
 
-  /** Sum of `TierBit`. */
+  recomputeMicrosOf(handle: BlockHandle): number {
+    return this.#records.get(handle, Word.recomputeMicros);
+  }
+
+  firstBlockOf(handle: BlockHandle): number {
+    return this.#records.get(handle, Word.firstBlock);
+  }
+
+  blockTokensOf(handle: BlockHandle): number {
+    return this.#records.getBits(handle, Bits.blockTokens) + 1;
+  }
+
+  headBytesOf(handle: BlockHandle): number {
+    return this.#records.getBits(handle, Bits.headPages) * PAGE_BYTES;
+  }
+
+  headCrc32cOf(handle: BlockHandle): number {
+    return this.#records.get(handle, Word.headCrc32c);
+  }
+
+  expiresSOf(handle: BlockHandle): number {
+    return this.#records.get(handle, Word.expiresS);
+  }
+
+  /** Bit per tier that has the block; 0 for a placeholder and for `NO_BLOCK`. */
   tiersOf(handle: BlockHandle): number {
-    return this.#records.getBits(handle, Bits.tiers);
+    return handle === NO_BLOCK ? 0 : this.#records.getBits(handle, Bits.tiers);
   }
 
-  setTiers(handle: BlockHandle, tiers: number): void {
-    this.#records.setBits(handle, Bits.tiers, tiers);
+  inTier(handle: BlockHandle, tier: number): boolean {
+    return (this.tiersOf(handle) & (1 << tier)) !== 0;
   }
 
-  isVisible(handle: BlockHandle): boolean {
-    return this.#records.getBits(handle, Bits.visible) === 1;
+  setTier(handle: BlockHandle, tier: number, present: boolean): void {
+    if (this.inTier(handle, tier) === present) return;
+    this.#records.setBits(handle, Bits.tiers, this.tiersOf(handle) ^ (1 << tier));
+    const parent = this.parentOf(handle);
+    if (parent !== NO_BLOCK) this.#records.add(parent, inTierCount(tier), present ? 1 : -1);
   }
 
-  setVisible(handle: BlockHandle, visible: boolean): void {
-    this.#records.setBits(handle, Bits.visible, visible ? 1 : 0);
+  /** No child of the block is in the tier. */
+  isLeaf(handle: BlockHandle, tier: number): boolean {
+    return this.#records.count(handle, inTierCount(tier)) === 0;
   }
 
-  pinOf(handle: BlockHandle): PinLevel {
-    return this.#records.getBits(handle, Bits.pin) as PinLevel;
+  /** Uses since it was described, counted up to 255. */
+  hitsOf(handle: BlockHandle): number {
+    return this.#records.getBits(handle, Bits.hits);
   }
 
-  setPin(handle: BlockHandle, pin: PinLevel): void {
-    this.#check(handle);
-    this.#records.setBits(handle, Bits.pin, pin);
-    this.#eligibilityChanged(handle);
+  countHit(handle: BlockHandle): void {
+    this.#records.setBits(handle, Bits.hits, Math.min(MAX_HITS, this.hitsOf(handle) + 1));
   }
 
-  /** Counts a use, up to 65,535. */
-  touch(handle: BlockHandle): void {
-    this.#records.setBits(handle, Bits.frequency, Math.min(MAX_U16, this.frequencyOf(handle) + 1));
-    for (const observer of this.#observers) observer.touched(handle);
+  leasesOf(handle: BlockHandle): number {
+    return this.#records.count(handle, Counts.leases);
   }
 
-  /**
-   * Keeps the block until `release` has been called as often.
-   *
-   * @throws AppError `KV_BUSY` at 65,535 leases of one block.
-   */
-  lease(handle: BlockHandle): void {
-    this.#check(handle);
-    const count = this.leasesOf(handle);
-    if (count === MAX_U16) throw kvErrors.tooManyLeases(MAX_U16);
-    this.#records.setBits(handle, Bits.leases, count + 1);
-    if (count === 0) this.#eligibilityChanged(handle);
+  /** A lease began (1) or ended (-1: the handle may be free then). */
+  lease(handle: BlockHandle, by: 1 | -1): void {
+    this.#records.add(handle, Counts.leases, by);
+    if (by < 0) this.collect(handle);
   }
 
-  release(handle: BlockHandle): void {
-    const count = this.leasesOf(handle);
-    if (count === 0) throw kvErrors.argument('handle', 'The block has no lease.');
-    this.#records.setBits(handle, Bits.leases, count - 1);
-    if (count === 1) this.#eligibilityChanged(handle);
+  /** Reads and writes under way. */
+  holdsOf(handle: BlockHandle): number {
+    return this.#records.count(handle, Counts.holds);
   }
 
-  #write(handle: BlockHandle, block: NewBlock): void {
-    const records = this.#records;
-    records.begin(handle, this.#wanted);
-    records.set(handle, Word.parent, block.parent + 1);
-    records.set(handle, Word.depth, block.parent === NO_BLOCK ? 0 : this.depthOf(block.parent) + 1);
-    records.set(handle, Word.bytes, block.bytes);
-    records.set(handle, Word.costMicros, Math.min(MAX_U32, Math.round(block.costMicros)));
-    records.set(handle, Word.deployEpoch, block.deployEpoch);
-    records.setBits(handle, Bits.frequency, 1);
-    records.setBits(handle, Bits.namespace, block.namespace);
-    records.setBits(handle, Bits.tiers, block.tiers);
-    records.setBits(handle, Bits.visible, block.visible ? 1 : 0);
-    records.setBits(handle, Bits.quality, block.quality);
+  /** A read or write began (1) or ended (-1: the handle may be free then). */
+  hold(handle: BlockHandle, by: 1 | -1): void {
+    this.#records.add(handle, Counts.holds, by);
+    if (by < 0) this.collect(handle);
   }
 
-  #addChildren(handle: BlockHandle, count: number): void {
-    this.#records.set(handle, Word.children, this.childrenOf(handle) + count);
+  /** Forgets the block, and placeholders among its ancestors, where nothing needs them. */
+  collect(handle: BlockHandle): void {
+    let at = handle;
+    while (at !== NO_BLOCK && !this.#needed(at)) {
+      const parent = this.parentOf(at);
+      this.#giveSlot(at);
+      if (parent === NO_BLOCK) return;
+      this.#records.add(parent, Counts.links, -1);
+      at = parent;
+    }
   }
 
-  #eligibilityChanged(handle: BlockHandle): void {
-    for (const observer of this.#observers) observer.eligibilityChanged(handle);
+  #descends(handle: BlockHandle, ancestor: BlockHandle): boolean {
+    if (handle === ancestor) return true;
+    if (this.#records.count(ancestor, Counts.links) === 0) return false;
+    for (let at = handle; at !== NO_BLOCK; at = this.parentOf(at)) if (at === ancestor) return true;
+    return false;
   }
 
-  readonly #isWanted = (slot: number): boolean =>
-    this.#records.hasKey(slot, this.#wanted) && this.#records.getBits(slot, Bits.namespace) === this.#wantedNamespace;
+  #needed(handle: BlockHandle): boolean {
+    const used = this.tiersOf(handle) | this.leasesOf(handle) | this.holdsOf(handle);
+    return used !== 0 || this.#records.count(handle, Counts.links) !== 0;
+  }
+
+  #load(key: Uint8Array): void {
+    checkBytes('key', key);
+    loadKey(key, this.#wanted);
+  }
+
+  #findLoaded(): BlockHandle {
+    return this.#table.find(this.#wantedHash(), this.#isWanted);
+  }
+
+  /** Blocks of a chain mostly came one after the other: then the next one is at hand. A free slot is in no tier. */
+  #isNext(previous: BlockHandle): boolean {
+    const next = previous + 1;
+    return previous !== NO_BLOCK && next < this.#slots && this.tiersOf(next) !== 0 && this.#isWanted(next);
+  }
+
+  readonly #isWanted = (slot: number): boolean => this.#records.hasKey(slot, this.#wanted);
+
+  #wantedHash(): number {
+    return this.#hash(this.#wanted[0] as number, this.#wanted[1] as number);
+  }
 
   #hash(first: number, second: number): number {
     let h = Math.imul(first ^ this.#seed, 0x85ebca6b);
@@ -284,25 +296,39 @@ export class PrefixIndex {
     return this.#slots++;
   }
 
-  #check(handle: BlockHandle): void {
-    if (!this.holds(handle)) throw kvErrors.argument('handle', `${handle} names no block.`);
+  #giveSlot(handle: BlockHandle): void {
+    const records = this.#records;
+    this.#table.delete(this.#hash(records.get(handle, 0), records.get(handle, 1)), handle);
+    records.set(handle, Word.parent, this.#free);
+    this.#free = handle + 1;
+    this.#size--;
   }
+}
 
-  #checkNew(block: NewBlock): void {
-    const range = (field: string, value: number, high: number): void => {
-      if (Number.isInteger(value) && value >= 0 && value <= high) return;
-      throw kvErrors.argument(field, `${field} is ${value}; it must be 0 to ${high}.`);
-    };
-    range('namespace', block.namespace, MAX_U16);
-    range('deployEpoch', block.deployEpoch, MAX_U32);
-    range('bytes', block.bytes, MAX_U32);
-    range('tiers', block.tiers, 7);
-    range('quality', block.quality - 1, 4);
-    if (!(block.costMicros >= 0)) throw kvErrors.argument('costMicros', 'costMicros must be 0 or more.');
-    if (block.parent === NO_BLOCK) return;
-    this.#check(block.parent);
-    if (this.namespaceOf(block.parent) !== block.namespace) {
-      throw kvErrors.argument('parent', 'The parent belongs to another namespace.');
-    }
+function inTierCount(tier: number): (typeof Counts.inTier)[number] {
+  const field = Counts.inTier[tier];
+  if (!field) throw kvErrors.argument('tier', `tier is ${tier}; it must be 0 to ${TIERS.length - 1}.`);
+  return field;
+}
+
+function checkFacts(facts: BlockFacts): void {
+  const range = (field: keyof BlockFacts, low: number, high: number): void => {
+    const value = facts[field];
+    if (Number.isInteger(value) && value >= low && value <= high) return;
+    throw kvErrors.argument(field, `${field} is ${value}; it must be a whole number from ${low} to ${high}.`);
+  };
+  const pages = (field: 'bytes' | 'headBytes'): void => {
+    if (facts[field] % PAGE_BYTES === 0) return;
+    throw kvErrors.argument(field, `${field} is ${facts[field]}; it must be a multiple of ${PAGE_BYTES}.`);
+  };
+  range('namespace', 0, MAX_U16);
+  range('quality', 1, 5);
+  range('bytes', 0, MAX_OBJECT_BYTES);
+  range('headBytes', 0, Bits.headPages.mask * PAGE_BYTES);
+  range('blockTokens', 1, MAX_BLOCK_TOKENS);
+  for (const field of ['deployEpoch', 'recomputeMicros', 'firstBlock', 'headCrc32c', 'expiresS'] as const) {
+    range(field, 0, MAX_U32);
   }
+  pages('bytes');
+  pages('headBytes');
 }

@@ -47,8 +47,8 @@ export async function evictBlocks(
   let evicted = 0;
   let leasedSkipped = 0;
   for (const slot of selected(parts, record, what)) {
-    const over = (blocks.deployEpoch[slot] ?? 0) < namespace.deployEpoch;
-    if (!over && ((blocks.leases[slot] ?? 0) > 0 || pins.isHard(slot))) {
+    const over = blocks.deployEpochOf(slot) < namespace.deployEpoch;
+    if (!over && (blocks.leasesOf(slot) > 0 || pins.isHard(slot))) {
       leasedSkipped += 1;
       continue;
     }
@@ -65,7 +65,7 @@ export async function evictBlocks(
 function selected(parts: StoreParts, record: NamespaceRecord, what: EvictRequest['what']): Set<number> {
   const { blocks, namespaces, limits } = parts;
   const sharing = namespaces.sharing(record);
-  const mine = (slot: number) => blocks.tiers[slot] !== 0 && sharing.has(blocks.namespace[slot] ?? 0);
+  const mine = (slot: number) => blocks.tiersOf(slot) !== 0 && sharing.has(blocks.namespaceOf(slot));
   const slots = new Set<number>();
   if (what.kind === 'keys') {
     checkKeys(what.keys, limits.maxLookupKeys);
@@ -75,9 +75,9 @@ function selected(parts: StoreParts, record: NamespaceRecord, what: EvictRequest
     }
     return slots;
   }
-  for (let slot = 0; slot < blocks.end; slot++) {
+  for (let slot = 0; slot < blocks.handleLimit; slot++) {
     if (!mine(slot)) continue;
-    if (what.kind === 'namespace' || (blocks.deployEpoch[slot] ?? 0) < what.epoch) slots.add(slot);
+    if (what.kind === 'namespace' || blocks.deployEpochOf(slot) < what.epoch) slots.add(slot);
   }
   return slots;
 }
@@ -93,11 +93,12 @@ export function* snapshotBatches(
 ): Generator<BlockEventBatch> {
   const from = events.nextSequence;
   let batch: BlockEvent[] = [];
-  for (let slot = 0; slot < blocks.end; slot++) {
-    if (blocks.namespace[slot] !== record.ordinal || blocks.deployEpoch[slot] !== deployEpoch || !record.id) continue;
+  for (let slot = 0; slot < blocks.handleLimit; slot++) {
+    if (blocks.namespaceOf(slot) !== record.ordinal || blocks.deployEpochOf(slot) !== deployEpoch || !record.id)
+      continue;
     for (let tier = 0; tier < guarded.length; tier++) {
       if (!blocks.inTier(slot, tier)) continue;
-      const keys = [Uint8Array.from(blocks.keyOf(slot))];
+      const keys = [blocks.keyOf(slot)];
       const about = { namespaceId: record.id, keys, ...residence.describe(slot), tier: tierName(tier) };
       batch.push({ kind: 'stored', sequence: from - 1n, ...about });
     }

@@ -1,7 +1,6 @@
-import type { BlockHead } from '@longhaul/kv-core';
-import type { BlockFacts } from './block-table.js';
+import type { BlockFacts, BlockHead } from '@longhaul/kv-core';
 
-/** What the table keeps of a block, as far as its head says it. */
+/** What the index keeps of a block, as far as its head says it. */
 export function factsOf({ header, headBytes }: BlockHead, headCrc32c: number): Omit<BlockFacts, 'namespace'> {
   return {
     deployEpoch: header.deployEpoch,

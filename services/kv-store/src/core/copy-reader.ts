@@ -21,7 +21,7 @@ export function markDamaged(parts: StoreParts, slot: number, tier: number): void
   const { blocks, namespaces, observer, residence } = parts;
   if (!blocks.inTier(slot, tier)) return;
   observer.counted('corrupt_blocks', 1, { tier: tierName(tier) });
-  namespaces.record(blocks.namespace[slot] ?? 0).counts.corruptBlocks += 1;
+  namespaces.record(blocks.namespaceOf(slot)).counts.corruptBlocks += 1;
   void residence.unpublish(slot, tier);
 }
 
@@ -54,7 +54,7 @@ async function readLower(
     const guard = guarded[tier];
     if (!guard || !blocks.inTier(slot, tier) || !guard.readable) continue;
     try {
-      const bytes = await guard.read(Uint8Array.from(blocks.keyOf(slot)), range.offset, range.length);
+      const bytes = await guard.read(blocks.keyOf(slot), range.offset, range.length);
       if (passes(range, bytes)) return { kind: 'ok', bytes };
       markDamaged(parts, slot, tier);
       damaged = true;

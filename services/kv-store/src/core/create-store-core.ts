@@ -1,6 +1,5 @@
-import { TIERS } from '@longhaul/kv-core';
+import { PrefixIndex, TIERS } from '@longhaul/kv-core';
 import { invalidArgument } from '@longhaul/kernel';
-import { BlockTable } from './block-table.js';
 import { EventLog } from './event-log.js';
 import { Evictor } from './evictor.js';
 import { GuardedTier } from './guarded-tier.js';
@@ -31,7 +30,7 @@ function assemble(options: StoreCoreOptions, storeEpoch: bigint): StoreParts {
   const lower = byTier(options.lower ?? []);
   const guarded = lower.map((given) => (given ? new GuardedTier(given.tier, { clock, observer, limits }) : null));
   const writeModes = lower.map((given) => given?.write ?? null);
-  const blocks = new BlockTable(limits.maxBlocks, Buffer.from(random(4)).readInt32LE());
+  const blocks = new PrefixIndex({ maxBlocks: limits.maxBlocks, seed: Buffer.from(random(4)).readUInt32LE() });
   const namespaces = new Namespaces(options.tenants ?? UNLIMITED_TENANTS, limits.maxNamespaces);
   const { ringEvents, maxWatchers } = limits;
   const events = new EventLog({ owner, storeEpoch, ringEvents, maxWatchers, sink: options.sink ?? null, observer });

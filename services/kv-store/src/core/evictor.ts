@@ -1,4 +1,4 @@
-import type { BlockTable } from './block-table.js';
+import { NO_BLOCK, type PrefixIndex } from '@longhaul/kv-core';
 import type { GuardedTier } from './guarded-tier.js';
 import type { LeaseTable } from './lease-table.js';
 import { type NamespaceRecord, type Namespaces, type Tenant, tenantLimit } from './namespaces.js';
@@ -10,7 +10,7 @@ import { storeErrors } from './store-errors.js';
 import type { StoreLimits } from './store-options.js';
 
 export interface EvictorParts {
-  readonly blocks: BlockTable;
+  readonly blocks: PrefixIndex;
   readonly namespaces: Namespaces;
   readonly leases: LeaseTable;
   readonly pins: Pins;
@@ -138,7 +138,7 @@ export class Evictor {
     const gone: Promise<void>[] = [];
     const below = (slot: number) =>
       guarded.some((guard, lower) => lower > tier && guard?.readable === true && blocks.inTier(slot, lower));
-    for (let slot = blocks.end - 1; slot >= 0 && !enough(); slot--) {
+    for (let slot = blocks.handleLimit - 1; slot >= 0 && !enough(); slot--) {
       if (!blocks.inTier(slot, tier) || !below(slot) || !this.mayGo(slot, tenant)) continue;
       gone.push(this.drop(slot, tier, 'demoted'));
     }
@@ -147,17 +147,17 @@ export class Evictor {
 
   private mayGo(slot: number, tenant: Tenant | null): boolean {
     const { blocks, pins, namespaces } = this.parts;
-    const free = blocks.leases[slot] === 0 && blocks.holds[slot] === 0 && !pins.isHard(slot);
-    return free && (!tenant || namespaces.record(blocks.namespace[slot] ?? 0).tenant === tenant);
+    const free = blocks.leasesOf(slot) === 0 && blocks.holdsOf(slot) === 0 && !pins.isHard(slot);
+    return free && (!tenant || namespaces.record(blocks.namespaceOf(slot)).tenant === tenant);
   }
 
   /** Softly pinned blocks only when there is nothing else. */
   private victim(tier: number, tenant: Tenant | null): number {
     const { pins, residence } = this.parts;
     const free = (slot: number) => this.mayGo(slot, tenant);
-    const queue = residence.queues[tier];
-    if (!queue) return -1;
-    const victim = queue.pop((slot) => free(slot) && !pins.isSoft(slot));
-    return victim >= 0 ? victim : queue.pop(free);
+    const policy = residence.policies[tier];
+    if (!policy) return NO_BLOCK;
+    const victim = policy.victim((slot) => free(slot) && !pins.isSoft(slot));
+    return victim === NO_BLOCK ? policy.victim(free) : victim;
   }
 }

@@ -16,7 +16,7 @@ import type { Promoter, Promotion } from './promoter.js';
 import { type Pace, type ReadBudget, readAhead, type ReadStep } from './read-ahead.js';
 import { RAM, tierName } from './residence.js';
 import { storeErrors } from './store-errors.js';
-import { fastestTier, type StoreParts } from './store-parts.js';
+import { fastestOf, readableTiers, type StoreParts } from './store-parts.js';
 
 /** Sections of one layer that lie side by side are one read, up to so many bytes and with so small gaps. */
 const MAX_READ_BYTES = 8 * 2 ** 20;
@@ -113,7 +113,8 @@ export class GetStream {
     const { parts } = this.get;
     for (const block of this.blocks) {
       if (block.index >= this.cut) return;
-      const bytes = parts.blocks.inTier(block.slot, RAM) ? 0 : (parts.blocks.headBytes[block.slot] ?? 0);
+      const { slot } = block;
+      const bytes = slot < 0 || parts.blocks.inTier(slot, RAM) ? 0 : parts.blocks.headBytesOf(slot);
       yield { bytes, run: async () => ({ block, result: await this.readHead(block) }) };
     }
   }
@@ -122,7 +123,8 @@ export class GetStream {
     if (slot < 0) return { kind: 'not_found' };
     const { parts, promoter } = this.get;
     const { namespace } = this.request;
-    if (tierName(fastestTier(parts, slot)) === 'object') await promoter.fetch(slot, namespace);
+    const fastest = fastestOf(parts.blocks.tiersOf(slot) & readableTiers(parts));
+    if (tierName(fastest) === 'object') await promoter.fetch(slot, namespace);
     return readBlockHead(parts, slot, namespace);
   }
 

@@ -12,13 +12,13 @@ export type HeadResult =
  */
 export async function readBlockHead(parts: StoreParts, slot: number, namespace: Namespace): Promise<HeadResult> {
   const { blocks, checksum } = parts;
-  const expected = { namespace, seqKey: Uint8Array.from(blocks.keyOf(slot)), objectBytes: blocks.bytes[slot] ?? 0 };
+  const expected = { namespace, seqKey: blocks.keyOf(slot), objectBytes: blocks.bytesOf(slot) };
   const heads: BlockHead[] = [];
   const result = await readChecked(parts, slot, {
     offset: 0,
-    length: blocks.headBytes[slot] ?? 0,
+    length: blocks.headBytesOf(slot),
     check: (bytes) => {
-      if (checksum(bytes) !== blocks.headCrc32c[slot]) throw new Error('The head of the block is damaged.');
+      if (checksum(bytes) !== blocks.headCrc32cOf(slot)) throw new Error('The head of the block is damaged.');
       heads.push(readHead(bytes, expected));
     },
   });

@@ -1,4 +1,4 @@
-import type { BlockTable } from './block-table.js';
+import type { PrefixIndex } from '@longhaul/kv-core';
 import { keyName } from './key-name.js';
 import type { RandomBytes, StoreClock, StoreObserver } from './ports.js';
 import { storeErrors } from './store-errors.js';
@@ -18,7 +18,7 @@ export interface Lease {
 }
 
 export interface LeaseTableParts {
-  readonly blocks: BlockTable;
+  readonly blocks: PrefixIndex;
   readonly clock: StoreClock;
   readonly random: RandomBytes;
   readonly limits: StoreLimits;

@@ -1,7 +1,7 @@
 import { KEY_BYTES, type PrefixLookup, type PrefixMatch, type TierSpan } from '@longhaul/kv-core';
 import { invalidArgument } from '@longhaul/kernel';
-import { RAM, tierName } from './residence.js';
-import { fastestTier, isVisible, type StoreParts } from './store-parts.js';
+import { tierName } from './residence.js';
+import { fastestOf, isVisible, readableTiers, type StoreParts } from './store-parts.js';
 import type { WriteThrough } from './write-through.js';
 
 /** Memory's speed, bytes a microsecond: what checking the sums costs at least. */
@@ -17,18 +17,12 @@ export function lookupPrefix(
   const record = namespaces.require(request.namespace);
   checkKeys(request.keys, limits.maxLookupKeys);
   if (!(request.leaseMs >= 0)) throw invalidArgument('lease_ms', 'lease_ms must be 0 or more.');
-  const slots: number[] = [];
-  const tiers: number[] = [];
-  for (const key of request.keys) {
-    const slot = blocks.find(key);
-    if (!isVisible(parts, slot, record, request.namespace.deployEpoch)) break;
-    const previous = slots.at(-1);
-    if (previous !== undefined && blocks.parentOf(slot) !== previous) break;
-    const tier = fastestTier(parts, slot);
-    if (tier < 0 || (blocks.quality[slot] ?? 0) > request.minQuality) break;
-    slots.push(slot);
-    tiers.push(tier);
-  }
+  const { deployEpoch } = request.namespace;
+  const readable = readableTiers(parts);
+  const slots = blocks.longestPrefix(request.keys, (slot) => {
+    const wanted = isVisible(parts, slot, record, deployEpoch) && blocks.qualityOf(slot) <= request.minQuality;
+    return wanted && (blocks.tiersOf(slot) & readable) !== 0;
+  });
   const lease = slots.length > 0 ? leases.grant(record.ordinal, new Set(slots), request.leaseMs) : null;
   const missed = request.keys.length - slots.length;
   record.counts.lookups += 1;
@@ -43,7 +37,7 @@ export function lookupPrefix(
   }
   return {
     matchedBlocks: slots.length,
-    spans: spansOf(parts, slots, tiers),
+    spans: spansOf(parts, slots, readable),
     leaseId: lease?.id ?? new Uint8Array(),
     leaseExpiresUnixMs: lease?.expiresMs ?? 0,
     storeEpoch,
@@ -58,14 +52,15 @@ export function checkKeys(keys: readonly Uint8Array[], maxKeys: number): void {
   if (keys.some((key) => key.length !== KEY_BYTES)) throw invalidArgument('keys', `A key has ${KEY_BYTES} bytes.`);
 }
 
-function spansOf({ blocks, guarded }: StoreParts, slots: readonly number[], tiers: readonly number[]): TierSpan[] {
+function spansOf(parts: StoreParts, slots: readonly number[], readable: number): TierSpan[] {
+  const { blocks, guarded } = parts;
   const spans: { tier: number; first: number; count: number; storedBytes: number }[] = [];
   slots.forEach((slot, i) => {
-    const tier = tiers[i] ?? RAM;
+    const tier = fastestOf(blocks.tiersOf(slot) & readable);
     let span = spans.at(-1);
     if (span?.tier !== tier) spans.push((span = { tier, first: i, count: 0, storedBytes: 0 }));
     span.count += 1;
-    span.storedBytes += blocks.bytes[slot] ?? 0;
+    span.storedBytes += blocks.bytesOf(slot);
   });
   return spans.map(({ tier, first, count, storedBytes }) => ({
     tier: tierName(tier),

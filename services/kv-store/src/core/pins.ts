@@ -1,4 +1,4 @@
-import type { BlockTable } from './block-table.js';
+import type { PrefixIndex } from '@longhaul/kv-core';
 import type { Namespaces } from './namespaces.js';
 import type { StoreClock, StoreObserver } from './ports.js';
 import { storeErrors } from './store-errors.js';
@@ -11,7 +11,7 @@ interface Pin {
 }
 
 export interface PinParts {
-  readonly blocks: BlockTable;
+  readonly blocks: PrefixIndex;
   readonly namespaces: Namespaces;
   readonly clock: StoreClock;
   readonly limits: StoreLimits;
@@ -35,7 +35,7 @@ export class Pins {
     if (hard) this.checkQuota(slots);
     for (const slot of slots) {
       this.drop(slot);
-      const bytes = hard ? (this.parts.blocks.bytes[slot] ?? 0) : 0;
+      const bytes = hard ? this.parts.blocks.bytesOf(slot) : 0;
       this.pins.set(slot, { hard, untilMs, bytes });
       this.tenantOf(slot).hardPinnedBytes += bytes;
     }
@@ -75,7 +75,7 @@ export class Pins {
     let tenant;
     for (const slot of slots) {
       tenant = this.tenantOf(slot);
-      if (!this.isHard(slot)) added += this.parts.blocks.bytes[slot] ?? 0;
+      if (!this.isHard(slot)) added += this.parts.blocks.bytesOf(slot);
     }
     if (!tenant || tenant.hardPinnedBytes + added <= tenant.limits.hardPinnedBytes) return;
     const limit = tenant.limits.hardPinnedBytes;
@@ -86,7 +86,7 @@ export class Pins {
   }
 
   private tenantOf(slot: number) {
-    return this.parts.namespaces.record(this.parts.blocks.namespace[slot] ?? 0).tenant;
+    return this.parts.namespaces.record(this.parts.blocks.namespaceOf(slot)).tenant;
   }
 
   private report(): void {

@@ -48,7 +48,7 @@ export class Promoter {
     const { blocks, checksum } = this.parts;
     const place = this.reserve(slot);
     if (!place) return;
-    const expected = { namespace, seqKey: Uint8Array.from(blocks.keyOf(slot)) };
+    const expected = { namespace, seqKey: blocks.keyOf(slot) };
     const check = (bytes: Uint8Array) => void verifyBlock(bytes, { expected, checksum });
     const result = await readChecked(this.parts, slot, { offset: 0, length: place.objectBytes, check });
     place.release();
@@ -57,7 +57,7 @@ export class Promoter {
 
   private install(slot: number, object: Uint8Array): void {
     const { blocks, observer, ram, residence } = this.parts;
-    if (blocks.inTier(slot, RAM) || blocks.tiers[slot] === 0) return;
+    if (blocks.inTier(slot, RAM) || blocks.tiersOf(slot) === 0) return;
     const key = blocks.keyOf(slot);
     if (residence.removal(RAM, key) || ram.usedBytes + object.length > ram.limitBytes) return;
     ram.adopt(key, object);
@@ -67,9 +67,9 @@ export class Promoter {
 
   private reserve(slot: number): { objectBytes: number; release: () => void } | null {
     const { blocks, evictor, namespaces, ram } = this.parts;
-    const objectBytes = blocks.bytes[slot] ?? 0;
+    const objectBytes = blocks.bytesOf(slot);
     if (blocks.inTier(slot, RAM) || this.bytes + objectBytes > PROMOTION_SHARE * ram.limitBytes) return null;
-    const record: NamespaceRecord = namespaces.record(blocks.namespace[slot] ?? 0);
+    const record: NamespaceRecord = namespaces.record(blocks.namespaceOf(slot));
     try {
       evictor.reserveMemory(objectBytes, record);
     } catch {

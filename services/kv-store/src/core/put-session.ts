@@ -170,7 +170,7 @@ export class WritingSession implements PutSession {
         namespaces.record(record.ordinal),
         this.request.namespace.deployEpoch,
       );
-      return tierName(visible ? Math.max(0, 31 - Math.clz32(blocks.tiers[slot] ?? 1)) : RAM);
+      return tierName(visible ? Math.max(0, 31 - Math.clz32(blocks.tiersOf(slot))) : RAM);
     } finally {
       this.parts.residence.unhold(slot);
     }

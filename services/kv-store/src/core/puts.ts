@@ -32,7 +32,7 @@ export class Puts {
     const slot = blocks.find(request.key);
     if (isVisible(this.parts, slot, record, request.namespace.deployEpoch)) {
       observer.counted('puts_present', 1, {});
-      return presentSession(tierName(31 - Math.clz32(blocks.tiers[slot] ?? 1)));
+      return presentSession(tierName(31 - Math.clz32(blocks.tiersOf(slot))));
     }
     this.clearWay(request, slot, record);
     this.sweep();
@@ -56,12 +56,12 @@ export class Puts {
   /** What is in the way of the key: a rollout that is over or a block past its time goes, another tenant's stays. */
   private clearWay(request: PutRequest, slot: number, record: NamespaceRecord): void {
     const { blocks, evictor, guarded, leases, namespaces, residence } = this.parts;
-    if (slot >= 0 && blocks.tiers[slot] !== 0) {
-      const holder = namespaces.record(blocks.namespace[slot] ?? 0);
+    if (slot >= 0 && blocks.tiersOf(slot) !== 0) {
+      const holder = namespaces.record(blocks.namespaceOf(slot));
       if (!equalBytes(holder.tag, record.tag)) throw storeErrors.namespace('The key belongs to another namespace.');
       leases.sweep(true);
-      const sameRollout = blocks.deployEpoch[slot] === request.namespace.deployEpoch;
-      if (sameRollout && (blocks.leases[slot] ?? 0) > 0) throw storeErrors.busy('The expired block is still leased.');
+      const sameRollout = blocks.deployEpochOf(slot) === request.namespace.deployEpoch;
+      if (sameRollout && blocks.leasesOf(slot) > 0) throw storeErrors.busy('The expired block is still leased.');
       for (let tier = 0; tier < guarded.length; tier++) void evictor.drop(slot, tier, 'superseded');
     }
     if (residence.removal(RAM, request.key)) throw storeErrors.busy('The older block of this key is still being read.');
@@ -140,7 +140,7 @@ export class Puts {
         throw invalidArgument('parent_key', 'parent_key names a block that descends from this one.');
       }
       if (!evictor.freeSlot()) {
-        throw storeErrors.quota(`The index holds its ${blocks.capacity} blocks.`, { limit: blocks.capacity });
+        throw storeErrors.quota(`The index holds its ${blocks.maxBlocks} blocks.`, { limit: blocks.maxBlocks });
       }
     }
   }

@@ -36,7 +36,7 @@ async function recoverEntry(
 ): Promise<void> {
   const { blocks, observer, residence } = parts;
   const labels = { tier: tierName(tier) };
-  if (blocks.inTier(Math.max(0, blocks.find(entry.key)), tier) && blocks.find(entry.key) >= 0) return;
+  if (blocks.inTier(blocks.find(entry.key), tier)) return;
   try {
     const { head, bytes } = await readStoredHead(guard, entry);
     const kept = adopt(parts, tier, { head, headCrc32c: parts.checksum(bytes.subarray(0, head.headBytes)) });
@@ -77,16 +77,12 @@ function adopt(
   const record = namespaces.recover(header.tenantTag, header.modelFingerprint, header.deployEpoch);
   const slot = record ? blocks.ensure(header.seqKey) : -1;
   if (!record || slot < 0) return 'index_full';
-  if (blocks.tiers[slot] !== 0) {
-    const holder = namespaces.record(blocks.namespace[slot] ?? 0);
-    const same = blocks.headCrc32c[slot] === headCrc32c && equalBytes(holder.tag, record.tag);
+  if (blocks.tiersOf(slot) !== 0) {
+    const holder = namespaces.record(blocks.namespaceOf(slot));
+    const same = blocks.headCrc32cOf(slot) === headCrc32c && equalBytes(holder.tag, record.tag);
     if (!same) return 'other';
   } else {
-    if (
-      residence.removal(tier, header.seqKey) ||
-      (blocks.holds[slot] ?? 0) > 0 ||
-      !blocks.link(slot, header.parentKey)
-    ) {
+    if (residence.removal(tier, header.seqKey) || blocks.holdsOf(slot) > 0 || !blocks.link(slot, header.parentKey)) {
       blocks.collect(slot);
       return 'index_full';
     }

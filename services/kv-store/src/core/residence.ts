@@ -1,7 +1,5 @@
-import { QualityClass, TIERS, type Tier } from '@longhaul/kv-core';
-import type { BlockTable } from './block-table.js';
+import { GdsfPolicy, NO_BLOCK, type PrefixIndex, TIERS, type Tier } from '@longhaul/kv-core';
 import type { EventLog } from './event-log.js';
-import { EvictionQueue } from './eviction-queue.js';
 import type { GuardedTier } from './guarded-tier.js';
 import { keyName } from './key-name.js';
 import { charge, type Namespaces, tenantLimit } from './namespaces.js';
@@ -15,7 +13,7 @@ export const RAM = 0;
 const MAX_UNREMOVED = 65_536;
 
 export interface ResidenceParts {
-  readonly blocks: BlockTable;
+  readonly blocks: PrefixIndex;
   readonly namespaces: Namespaces;
   readonly pins: Pins;
   readonly events: EventLog;
@@ -34,7 +32,8 @@ export class Residence {
   /** Bytes of visible copies, by tier. */
   readonly bytes = [0, 0, 0];
   readonly objects = [0, 0, 0];
-  readonly queues: readonly EvictionQueue[];
+  /** Order of eviction, by tier. */
+  readonly policies: readonly GdsfPolicy[];
   /** Deletions to come or under way, by tier and key: a new copy must wait for them. */
   private readonly removals = new Map<string, Promise<void>>();
   /** Objects without a slot that a tier in trouble still has. */
@@ -43,13 +42,7 @@ export class Residence {
 
   constructor(private readonly parts: ResidenceParts) {
     const { blocks } = parts;
-    this.queues = TIERS.map(
-      (_, tier) =>
-        new EvictionQueue(blocks.capacity, {
-          present: (slot) => blocks.inTier(slot, tier) && blocks.isLeaf(slot, tier),
-          worth: (slot) => this.worth(slot, tier),
-        }),
-    );
+    this.policies = TIERS.map((_, tier) => new GdsfPolicy(blocks, { tier, worth: (slot) => this.worth(slot, tier) }));
   }
 
   /** The copy in the tier is complete: lookups may find it. */
@@ -58,13 +51,14 @@ export class Residence {
     if (blocks.inTier(slot, tier)) return;
     blocks.setTier(slot, tier, true);
     this.account(slot, tier, 1);
-    this.queues[tier]?.touch(slot);
+    this.policies[tier]?.touch(slot);
+    this.policies[tier]?.moved(slot);
     const namespaceId = this.recordOf(slot).id;
     if (!namespaceId) return;
     events.append({
       kind: 'stored',
       namespaceId,
-      keys: [Uint8Array.from(blocks.keyOf(slot))],
+      keys: [blocks.keyOf(slot)],
       ...this.describe(slot),
       tier: tierName(tier),
     });
@@ -78,13 +72,12 @@ export class Residence {
   unpublish(slot: number, tier: number): Promise<void> {
     const { blocks, events, pins } = this.parts;
     if (!blocks.inTier(slot, tier)) return Promise.resolve();
-    const key = Uint8Array.from(blocks.keyOf(slot));
+    const key = blocks.keyOf(slot);
     const namespaceId = this.recordOf(slot).id;
     this.account(slot, tier, -1);
     blocks.setTier(slot, tier, false);
-    const parent = blocks.parentOf(slot);
-    if (parent >= 0) this.queues[tier]?.offer(parent);
-    if (blocks.tiers[slot] === 0) pins.drop(slot);
+    this.policies[tier]?.moved(slot);
+    if (blocks.tiersOf(slot) === 0) pins.drop(slot);
     if (namespaceId) events.append({ kind: 'removed', namespaceId, keys: [key], tier: tierName(tier) });
     const removed = this.remove(slot, tier, key);
     blocks.collect(slot);
@@ -110,7 +103,7 @@ export class Residence {
       this.unremoved.delete(name);
       const slot = blocks.find(key);
       const replaced =
-        this.removals.has(name) || (slot >= 0 && (blocks.inTier(slot, tier) || blocks.holds[slot] !== 0));
+        this.removals.has(name) || (slot >= 0 && (blocks.inTier(slot, tier) || blocks.holdsOf(slot) !== 0));
       if (!replaced) void this.discard(tier, key);
       else if (!blocks.inTier(slot, tier)) this.unremoved.set(name, { tier, key });
     }
@@ -118,12 +111,8 @@ export class Residence {
   }
 
   touch(slot: number): void {
-    const { blocks } = this.parts;
-    const hits = blocks.hits[slot] ?? 0;
-    if (hits < 255) blocks.hits[slot] = hits + 1;
-    for (let tier = 0; tier < this.queues.length; tier++) {
-      if (blocks.inTier(slot, tier)) this.queues[tier]?.touch(slot);
-    }
+    this.parts.blocks.countHit(slot);
+    for (const policy of this.policies) policy.touch(slot);
   }
 
   hold(slot: number): void {
@@ -132,7 +121,7 @@ export class Residence {
 
   unhold(slot: number): void {
     const { blocks } = this.parts;
-    if (blocks.holds[slot] === 1) {
+    if (blocks.holdsOf(slot) === 1) {
       const actions = this.whenFree.get(slot);
       this.whenFree.delete(slot);
       for (const action of actions ?? []) action();
@@ -145,15 +134,15 @@ export class Residence {
     const { blocks } = this.parts;
     const parent = blocks.parentOf(slot);
     return {
-      parentKey: Uint8Array.from(parent < 0 ? blocks.keyOf(slot) : blocks.keyOf(parent)),
-      firstBlock: blocks.firstBlock[slot] ?? 0,
-      blockTokens: blocks.blockTokens[slot] ?? 0,
-      quality: (blocks.quality[slot] ?? QualityClass.sparse) as QualityClass,
+      parentKey: blocks.keyOf(parent === NO_BLOCK ? slot : parent),
+      firstBlock: blocks.firstBlockOf(slot),
+      blockTokens: blocks.blockTokensOf(slot),
+      quality: blocks.qualityOf(slot),
     };
   }
 
   private remove(slot: number, tier: number, key: Uint8Array): Promise<void> {
-    if ((this.parts.blocks.holds[slot] ?? 0) === 0) return this.discard(tier, key);
+    if (this.parts.blocks.holdsOf(slot) === 0) return this.discard(tier, key);
     const done = new Promise<void>((resolve) => {
       const waiting = this.whenFree.get(slot) ?? [];
       this.whenFree.set(slot, waiting);
@@ -192,17 +181,17 @@ export class Residence {
   /** Hits times the time the copy saves, per byte: what the next tier down would load soon is worth little here. */
   private worth(slot: number, tier: number): number {
     const { blocks, guarded } = this.parts;
-    const bytes = blocks.bytes[slot] ?? 1;
-    let micros = blocks.recomputeMicros[slot] ?? 0;
+    const bytes = blocks.bytesOf(slot);
+    let micros = blocks.recomputeMicrosOf(slot);
     for (let below = tier + 1; below < guarded.length; below++) {
       if (blocks.inTier(slot, below)) micros = Math.min(micros, guarded[below]?.loadMicros(bytes) ?? micros);
     }
-    return ((1 + (blocks.hits[slot] ?? 0)) * Math.max(1, micros)) / bytes;
+    return ((1 + blocks.hitsOf(slot)) * Math.max(1, micros)) / bytes;
   }
 
   private account(slot: number, tier: number, sign: 1 | -1): void {
     const { blocks, observer, ram, guarded } = this.parts;
-    const by = { bytes: sign * (blocks.bytes[slot] ?? 0), objects: sign };
+    const by = { bytes: sign * blocks.bytesOf(slot), objects: sign };
     const record = this.recordOf(slot);
     charge(this, tier, by);
     charge(record, tier, by);
@@ -210,7 +199,7 @@ export class Residence {
     const name = tierName(tier);
     const limit = tier === RAM ? ram.limitBytes : (guarded[tier]?.tier.limitBytes ?? 0);
     observer.measured('tier_bytes', this.bytes[tier] ?? 0, limit, { tier: name });
-    observer.measured('tier_objects', this.objects[tier] ?? 0, blocks.capacity, { tier: name });
+    observer.measured('tier_objects', this.objects[tier] ?? 0, blocks.maxBlocks, { tier: name });
     observer.measured('tenant_bytes', record.tenant.bytes[tier] ?? 0, tenantLimit(record.tenant, tier), {
       tier: name,
       tenant: record.tenant.name,
@@ -220,11 +209,11 @@ export class Residence {
 
   private reportIndex(): void {
     const { blocks, observer } = this.parts;
-    observer.measured('index_blocks', blocks.size, blocks.capacity, {});
+    observer.measured('index_blocks', blocks.size, blocks.maxBlocks, {});
   }
 
   private recordOf(slot: number) {
-    return this.parts.namespaces.record(this.parts.blocks.namespace[slot] ?? 0);
+    return this.parts.namespaces.record(this.parts.blocks.namespaceOf(slot));
   }
 }
 

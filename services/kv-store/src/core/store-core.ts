@@ -173,7 +173,7 @@ export class KvStoreCore implements StoreCore {
     const { blocks, pins } = this.parts;
     for (const key of keys) {
       const slot = blocks.find(key);
-      if (slot >= 0 && blocks.namespace[slot] === record.ordinal) pins.drop(slot);
+      if (slot >= 0 && blocks.namespaceOf(slot) === record.ordinal) pins.drop(slot);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { BlockTier, Checksum } from '@longhaul/kv-core';
+import { invalidArgument } from '@longhaul/kernel';
 import type { EventSink, RandomBytes, StoreClock, StoreObserver } from './ports.js';
 
 /** Most bytes of one tenant, per tier; hard pins have a bound of their own within them. */
@@ -133,7 +134,13 @@ export const UNLIMITED_TENANTS: TenantTable = {
   byTenant: new Map(),
 };
 
-/** Defaults filled in. */
+/** Namespaces that the index has numbers for. */
+const MAX_NAMESPACES = 65_536;
+
+/** Defaults filled in. @throws AppError `INVALID_ARGUMENT` for more namespaces than the index can tell apart. */
 export function completeLimits(given: Partial<StoreLimits> = {}): StoreLimits {
-  return { ...DEFAULT_LIMITS, ...given };
+  const limits = { ...DEFAULT_LIMITS, ...given };
+  if (limits.maxNamespaces <= MAX_NAMESPACES) return limits;
+  const message = `maxNamespaces is ${limits.maxNamespaces}; the index numbers at most ${MAX_NAMESPACES}.`;
+  throw invalidArgument('maxNamespaces', message, { limit: MAX_NAMESPACES });
 }

@@ -1,5 +1,4 @@
-import type { Checksum } from '@longhaul/kv-core';
-import type { BlockTable } from './block-table.js';
+import type { Checksum, PrefixIndex } from '@longhaul/kv-core';
 import type { EventLog } from './event-log.js';
 import type { Evictor } from './evictor.js';
 import type { GuardedTier } from './guarded-tier.js';
@@ -8,12 +7,12 @@ import type { NamespaceRecord, Namespaces } from './namespaces.js';
 import type { Pins } from './pins.js';
 import type { StoreClock, StoreObserver } from './ports.js';
 import type { RamTier } from './ram-tier.js';
-import type { Residence } from './residence.js';
+import { RAM, type Residence } from './residence.js';
 import type { StoreLimits, WriteMode } from './store-options.js';
 
 /** Everything that the operations of the store share. Made once, by `createStoreCore`. */
 export interface StoreParts {
-  readonly blocks: BlockTable;
+  readonly blocks: PrefixIndex;
   readonly namespaces: Namespaces;
   readonly leases: LeaseTable;
   readonly pins: Pins;
@@ -34,16 +33,18 @@ export interface StoreParts {
 /** Whether lookups under the namespace and rollout may see what is in the slot. */
 export function isVisible(parts: StoreParts, slot: number, record: NamespaceRecord, deployEpoch: number): boolean {
   const { blocks, clock } = parts;
-  if (slot < 0 || blocks.tiers[slot] === 0) return false;
-  if (blocks.namespace[slot] !== record.ordinal || blocks.deployEpoch[slot] !== deployEpoch) return false;
-  const expiresS = blocks.expiresS[slot] ?? 0;
+  if (slot < 0 || blocks.tiersOf(slot) === 0) return false;
+  if (blocks.namespaceOf(slot) !== record.ordinal || blocks.deployEpochOf(slot) !== deployEpoch) return false;
+  const expiresS = blocks.expiresSOf(slot);
   return expiresS === 0 || clock.nowMs() < expiresS * 1000;
 }
 
-/** The fastest tier that has the block and can be read now, or -1. */
-export function fastestTier({ blocks, guarded }: StoreParts, slot: number): number {
-  for (let tier = 0; tier < guarded.length; tier++) {
-    if (blocks.inTier(slot, tier) && (guarded[tier]?.readable ?? tier === 0)) return tier;
-  }
-  return -1;
+/** Bit per tier that can be read now. */
+export function readableTiers({ guarded }: StoreParts): number {
+  return guarded.reduce((bits, guard, tier) => bits | ((guard?.readable ?? tier === RAM) ? 1 << tier : 0), 0);
+}
+
+/** The fastest of some tiers (a bit each), or -1. */
+export function fastestOf(tiers: number): number {
+  return 31 - Math.clz32(tiers & -tiers);
 }

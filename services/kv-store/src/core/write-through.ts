@@ -65,17 +65,17 @@ export class WriteThrough {
     const { blocks, writeModes } = this.parts;
     const mode = writeModes[tier];
     if (!mode || blocks.inTier(slot, tier) || !blocks.inTier(slot, RAM)) return false;
-    return mode.kind === 'write_through' || (blocks.hits[slot] ?? 0) >= mode.afterHits;
+    return mode.kind === 'write_through' || blocks.hitsOf(slot) >= mode.afterHits;
   }
 
   private enqueue(slot: number, tier: number, recheck: boolean): Promise<boolean> {
     const { blocks, guarded, ram } = this.parts;
-    const bytes = blocks.bytes[slot] ?? 0;
+    const bytes = blocks.bytesOf(slot);
     const name = `${tier}:${slot}`;
     if (this.pending.has(name)) return Promise.resolve(false);
     if (this.closed) return this.skip(tier, 'closing');
     if (!guarded[tier]?.writable) return this.skip(tier, 'not_writable');
-    const key = Uint8Array.from(blocks.keyOf(slot));
+    const key = blocks.keyOf(slot);
     if (!this.hasRoom(bytes)) return this.defer(tier, key);
     const object = ram.view(key, 0, bytes);
     if (!object) return this.skip(tier, 'not_in_memory');
@@ -114,7 +114,7 @@ export class WriteThrough {
     for (const [name, { tier, key }] of this.backlog) {
       const slot = blocks.find(key);
       const wanted = slot >= 0 && this.wants(slot, tier);
-      if (wanted && !this.hasRoom(blocks.bytes[slot] ?? 0)) break;
+      if (wanted && !this.hasRoom(blocks.bytesOf(slot))) break;
       this.backlog.delete(name);
       if (wanted) void this.enqueue(slot, tier, true);
     }
@@ -190,7 +190,7 @@ export class WriteThrough {
     const late = () => {
       if (!blocks.inTier(blocks.find(key), tier)) void residence.discard(tier, key);
     };
-    await evictor.makeRoom(tier, object.length, namespaces.record(blocks.namespace[slot] ?? 0));
+    await evictor.makeRoom(tier, object.length, namespaces.record(blocks.namespaceOf(slot)));
     try {
       await guard.write(key, object, late);
     } catch (error) {
