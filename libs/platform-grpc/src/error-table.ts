@@ -30,7 +30,8 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
 export const HTTP_STATUS_OF_REASON: Readonly<Record<string, number>> = {
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
-  METHOD_NOT_ALLOWED: 405,
+  BODY_TIMEOUT: 408,
+  HEADERS_TOO_LARGE: 431,
 };
 
 /** Where the error itself does not say how long to wait. */

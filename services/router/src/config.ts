@@ -27,6 +27,11 @@ export const edgeSettings = {
     description: 'Largest request body or gRPC message; larger ones get 413 or RESOURCE_EXHAUSTED.',
     unit: 'bytes',
   },
+  bodyTimeoutMs: {
+    schema: values.integer(10, 2 ** 31 - 1).default(120_000),
+    description: 'Longest time that a client may take to send a request; more gets 408.',
+    unit: 'ms',
+  },
   ssePingMs: {
     schema: values.integer(10).default(15_000),
     description: 'A stream without data gets a comment this often.',

@@ -59,7 +59,7 @@ const CHAT_FAULTS: [fault: object, param: string, code?: string][] = [
   [{ logit_bias: { '999': 1 } }, 'logit_bias'],
   [{ logit_bias: { '1': 101 } }, 'logit_bias'],
   [{ top_logprobs: 2 }, 'top_logprobs'],
-  [{ logprobs: true, top_logprobs: 21 }, 'logprobs'],
+  [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
   [{ stream: 'yes' }, 'stream'],
   [{ stream_options: { include_usage: true } }, 'stream_options'],
   [{ stream: true, prompt_logprobs: 1 }, 'prompt_logprobs', 'not_supported'],
@@ -115,6 +115,21 @@ describe('bad input', () => {
     expect(await post('/v1/completions', 'prompt=x', 'text/plain')).toMatchObject({ status: 415 });
     const large = await post('/v1/completions', completion({ prompt: 'x'.repeat(70_000) }));
     expect(large).toMatchObject({ status: 413, error: { code: 'body_too_large' } });
+  });
+
+  it('a field called __proto__ is an unknown field like any other, and sets nothing', async () => {
+    const body = '{"prompt":"x","max_tokens":1,"__proto__":{"stream":true}}';
+    expect(await post('/v1/completions', body)).toMatchObject({ status: 400, error: { param: '__proto__' } });
+  });
+
+  it('a body of brackets ends in an error, not in a stack', async () => {
+    const nested = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
+    expect(await post('/v1/completions', nested)).toMatchObject({ status: 400 });
+    expect(await post('/v1/completions', `{"prompt":${nested}}`)).toMatchObject({ status: 400 });
+    expect(await post('/v1/chat/completions', `{"messages":[{"role":"user","content":${nested}}]}`)).toMatchObject({
+      status: 400,
+      error: { param: 'messages[0].content' },
+    });
   });
 
   it('an unknown model is a 404, and so is an unknown path', async () => {

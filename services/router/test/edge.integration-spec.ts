@@ -19,6 +19,17 @@ async function eventually(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+/** Sends bytes as they are; resolves to all that came back when the server has closed the connection. */
+function exchangeRaw(port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(Buffer.concat(chunks).toString('utf8')));
+  });
+}
+
 describe('the edge', () => {
   it('answers 429 with Retry-After when the house is full, and again 200 when it is not', async () => {
     running = await startRouter({ maxConcurrentRequests: 1 });
@@ -125,6 +136,23 @@ describe('the edge', () => {
     const other = startRouter({ port: running.server.httpPort });
     await expect(other).rejects.toMatchObject({ reason: 'ADDRESS_IN_USE' });
     await expect(other).rejects.toThrow(/choose another with --port/);
+  });
+
+  it('gives up on a client that does not send what it announced', async () => {
+    running = await startRouter({ bodyTimeoutMs: 200 });
+    const head = ['POST /v1/completions HTTP/1.1', 'Host: x', 'Content-Type: application/json', 'Content-Length: 100'];
+    const answer = await exchangeRaw(running.server.httpPort, `${head.join('\r\n')}\r\n\r\n{`);
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('"code":"body_timeout"');
+    await eventually(() => running.server.held().requests === 0);
+  });
+
+  it('answers what is no HTTP with an error body, too', async () => {
+    running = await startRouter();
+    const { httpPort } = running.server;
+    expect(await exchangeRaw(httpPort, 'nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [^]*"code":"invalid_http"/);
+    const large = `GET /live HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(100_000)}\r\n\r\n`;
+    expect(await exchangeRaw(httpPort, large)).toMatch(/^HTTP\/1\.1 431 [^]*"code":"headers_too_large"/);
   });
 
   it('tokenises and detokenises', async () => {

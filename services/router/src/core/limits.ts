@@ -14,7 +14,7 @@ const SAMPLING_RANGES = {
 } as const satisfies Partial<Record<keyof SamplingParams, Range>>;
 
 const MAX_CHOICES = 16;
-const MAX_LOGPROBS = 20;
+export const MAX_LOGPROBS = 20;
 const MAX_BIASES = 1024;
 const MAX_BIAS = 100;
 const MAX_STOPS = 16;
@@ -81,7 +81,8 @@ function checkNumber(value: number, [field, min, max, open]: Range): void {
   throw invalidArgument(field, `${field} must be in ${open ? '(' : '['}${min}, ${max}].`, { min, max });
 }
 
-function checkInteger(field: string, value: number, [min, max]: readonly [number, number]): void {
+/** Throws `INVALID_ARGUMENT` naming the field and its range. */
+export function checkInteger(field: string, value: number, [min, max]: readonly [number, number]): void {
   if (Number.isInteger(value) && value >= min && value <= max) return;
   throw invalidArgument(field, `${field} must be a whole number from ${min} to ${max}.`, { min, max });
 }

@@ -4,13 +4,20 @@ import { openServerSpan } from '@longhaul/platform-otel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admission } from '../../core/admission.js';
 import type { RequestObserver } from '../../core/ports.js';
+import { answerClientError } from './client-error.js';
 import { authenticate, chooseRequestId, setContext } from './request-context.js';
 
 export interface EdgeOptions {
   apiKey: string | undefined;
   maxBodyBytes: number;
+  /** A request that has not arrived as a whole by then is refused with 408. */
+  bodyTimeoutMs: number;
 }
 
+const HEADERS_MS = 60_000;
+/** How often connections are looked at, at least, and for short timeouts their share. */
+const CHECK_MS = 30_000;
+const CHECK_SHARE = 4;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 /** Paths that cost work; the rest answers even when the house is full. */
 const ADMITTED_PATHS = new Set(['/v1/chat/completions', '/v1/completions', '/tokenize', '/detokenize']);
@@ -19,6 +26,9 @@ const ADMITTED_PATHS = new Set(['/v1/chat/completions', '/v1/completions', '/tok
 export function createHttpAdapter(options: EdgeOptions): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: options.maxBodyBytes,
+    requestTimeout: options.bodyTimeoutMs,
+    http: arrivalLimits(options.bodyTimeoutMs),
+    clientErrorHandler: answerClientError,
     trustProxy: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
@@ -34,6 +44,13 @@ export function createHttpAdapter(options: EdgeOptions): FastifyAdapter {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
   return adapter;
+}
+
+/** Node takes the two timeouts for each other where that of the headers is the longer one. */
+function arrivalLimits(requestTimeout: number) {
+  const headersTimeout = Math.min(HEADERS_MS, requestTimeout);
+  const connectionsCheckingInterval = Math.min(CHECK_MS, Math.ceil(requestTimeout / CHECK_SHARE));
+  return { requestTimeout, headersTimeout, connectionsCheckingInterval };
 }
 
 /** The steps before any handler: id, trace, key, admission. They run before the body is read. */

@@ -1,6 +1,7 @@
 import type { SamplingParams, StopParams } from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand, PromptInput } from '../../core/command.js';
+import { checkInteger, MAX_LOGPROBS } from '../../core/limits.js';
 import type { ChatMessage } from '../../core/ports.js';
 import type { ChatRequest, CommonRequest, CompletionRequest } from './openai-schema.js';
 import { isGiven, notSupported } from './parse-body.js';
@@ -20,6 +21,7 @@ export function chatCommand(body: ChatRequest, origin: RequestOrigin): GenerateC
   if (isGiven(body.top_logprobs) && body.logprobs !== true) {
     throw invalidArgument('top_logprobs', 'top_logprobs needs logprobs to be true.');
   }
+  if (isGiven(body.top_logprobs)) checkInteger('top_logprobs', body.top_logprobs, [0, MAX_LOGPROBS]);
   if (
     isGiven(body.max_tokens) &&
     isGiven(body.max_completion_tokens) &&

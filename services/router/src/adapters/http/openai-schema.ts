@@ -19,6 +19,8 @@ const common = {
   seed: optionalInteger,
   stop: z.union([z.string(), z.array(z.string())], { error: 'must be a string or an array of strings' }).nullish(),
   user: z.string().nullish(),
+  safety_identifier: z.string().nullish(),
+  prompt_cache_key: z.string().nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
   top_k: optionalInteger,
   min_p: optionalNumber,

@@ -42,13 +42,14 @@ export function parseBody<S extends z.ZodType>(schema: S, body: unknown): z.outp
 }
 
 function withoutUnsupported(body: Body): Body {
-  const rest: Body = {};
-  for (const [key, value] of Object.entries(body)) {
+  const rest = Object.entries(body).filter(([key, value]) => {
     const asksForNothing = Object.hasOwn(UNSUPPORTED, key) ? UNSUPPORTED[key] : undefined;
-    if (!asksForNothing) rest[key] = value;
-    else if (value !== null && !asksForNothing(value)) throw notSupported(key);
-  }
-  return rest;
+    if (!asksForNothing) return true;
+    if (value !== null && !asksForNothing(value)) throw notSupported(key);
+    return false;
+  });
+  // Not by assignment: a field called __proto__ would become the prototype and never be seen.
+  return Object.fromEntries(rest);
 }
 
 /** OpenAI's clients send null for what they leave out. */
