@@ -73,8 +73,11 @@ export class Namespaces {
     return record;
   }
 
-  /** @returns whether the epoch was raised: what earlier ones stored is void then. */
-  handshake(namespace: Namespace): { record: NamespaceRecord; raised: boolean } {
+  /**
+   * @returns `raised`: the epoch was raised, what earlier ones stored is void; `named`: the record has only now learnt
+   * whose it is.
+   */
+  handshake(namespace: Namespace): { record: NamespaceRecord; raised: boolean; named: boolean } {
     checkNamespace(namespace);
     const { id, deployEpoch, modelFingerprint } = namespace;
     const bound = this.bindings.get(keyName(id));
@@ -89,11 +92,11 @@ export class Namespaces {
     if (bound && bound.record.tenant.name !== namespace.tenant) {
       throw storeErrors.namespace('tenant is not the one this namespace is bound to.');
     }
-    const record = this.claim(namespace);
+    const { record, named } = this.claim(namespace);
     const raised = !sameEpoch && (bound !== undefined || deployEpoch > 0);
     if (bound) Object.assign(bound, { record, deployEpoch });
     else this.bindings.set(keyName(id), { id: Uint8Array.from(id), record, deployEpoch });
-    return { record, raised };
+    return { record, raised, named };
   }
 
   /** The record of a namespace that has shaken hands. @throws AppError `KV_NAMESPACE_MISMATCH`. */
@@ -130,21 +133,20 @@ export class Namespaces {
     return this.records;
   }
 
-  private claim(namespace: Namespace): NamespaceRecord {
+  private claim(namespace: Namespace): { record: NamespaceRecord; named: boolean } {
     const tag = Uint8Array.from(tenantTag(namespace.id));
     for (const other of this.records) {
       if (other.id && equalBytes(other.tag, tag) && !equalBytes(other.id, namespace.id)) {
         throw storeErrors.namespace('Another namespace has the same tag.');
       }
     }
-    const wanted = this.obtain(tag, namespace.modelFingerprint);
-    if (!wanted) {
+    const record = this.obtain(tag, namespace.modelFingerprint);
+    if (!record) {
       throw storeErrors.busy(`The store knows its ${this.maxNamespaces} namespaces.`, { limit: this.maxNamespaces });
     }
-    for (const record of this.records) {
-      if (!record.id && equalBytes(record.tag, tag)) this.own(record, namespace);
-    }
-    return wanted;
+    const named = record.id === null;
+    for (const other of this.records) if (!other.id && equalBytes(other.tag, tag)) this.own(other, namespace);
+    return { record, named };
   }
 
   /** Moves what a recovered namespace uses to the tenant's account. */

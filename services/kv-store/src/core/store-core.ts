@@ -27,6 +27,7 @@ import { Promoter } from './promoter.js';
 import { Puts } from './puts.js';
 import { ReadBudget } from './read-ahead.js';
 import { recoverTier } from './recovery.js';
+import { tellRecovered } from './recovered-events.js';
 import { tierName } from './residence.js';
 import { storeErrors } from './store-errors.js';
 import type { StoreParts } from './store-parts.js';
@@ -107,10 +108,12 @@ export class KvStoreCore implements StoreCore {
     }
     if (!request.codecs.includes(RAW_CODEC)) throw storeErrors.unsupported('codecs lacks 0 (raw).');
     const { namespaces, limits, observer, events } = this.parts;
-    const { record, raised } = namespaces.handshake(request.namespace);
+    const { record, raised, named } = namespaces.handshake(request.namespace);
     observer.measured('namespaces', namespaces.count, limits.maxNamespaces, {});
     if (raised) await this.endOlderRollouts(request.namespace);
     if (raised && record.id) events.append({ kind: 'cleared', namespaceId: record.id });
+    const { deployEpoch } = request.namespace;
+    if (named) void tellRecovered(this.parts, { record, deployEpoch }, () => this.closed);
     return {
       formatVersion: FORMAT_MAJOR,
       storeEpoch: this.storeEpoch,
