@@ -67,7 +67,7 @@ function ours(): Subject {
     lookup: (keys) => index.longestPrefix(keys, (block) => index.inTier(block, DISK)).length,
     policyBytes: () => {
       const policy = new GdsfPolicy(index, { tier: DISK, worth: (block) => index.recomputeMicrosOf(block) });
-      for (let block = 0; block < index.handleLimit; block++) policy.touch(block);
+      for (let block = 0; block < index.handleLimit; block++) policy.entered(block);
       return policy.byteLength;
     },
   };

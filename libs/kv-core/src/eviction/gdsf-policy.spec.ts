@@ -39,8 +39,7 @@ class Tier {
     if (parent !== undefined) index.link(block, numberKey(parent));
     index.setTier(block, TIER, true);
     this.bytes += index.bytesOf(block);
-    this.policy.touch(block);
-    this.policy.moved(block);
+    this.policy.entered(block);
     return block;
   }
 
@@ -52,7 +51,7 @@ class Tier {
   drop(block: BlockHandle): void {
     this.bytes -= this.index.bytesOf(block);
     this.index.setTier(block, TIER, false);
-    this.policy.moved(block);
+    this.policy.left(block);
     this.index.collect(block);
   }
 

@@ -20,8 +20,8 @@ const MAX_U32 = 0xffffffff;
  * victim: what is dear to compute, small or often used stays, and what was so long ago goes. Among equals the one
  * used longest ago goes first.
  *
- * The index says what is in the tier and what is a leaf of it; whoever changes that tells the policy (`moved`). 16
- * bytes for each block of the tier and 4 for each leaf. One policy per tier.
+ * The index says what is in the tier and what is a leaf of it; whoever changes that tells the policy (`entered`, `left`).
+ * 16 bytes for each block of the tier and 4 for each leaf. One policy per tier.
  */
 export class GdsfPolicy {
   readonly #index: PrefixIndex;
@@ -48,16 +48,26 @@ export class GdsfPolicy {
     return this.#priority.byteLength + this.#order.byteLength + this.#heap.byteLength;
   }
 
-  /** The block was stored in the tier, or used. Nothing when it is not in the tier. */
+  /** A block of the tier was used. */
   touch(block: BlockHandle): void {
-    if (!this.#index.inTier(block, this.#options.tier)) return;
     this.#priority.set(block, this.#clock + this.#options.worth(block));
     this.#order.set(block, this.#nextUse());
-    this.#place(block);
+    if (this.#heap.has(block)) this.#heap.put(block);
   }
 
-  /** The block has entered the tier or left it: it may be a candidate now or not, and so may its parent. */
-  moved(block: BlockHandle): void {
+  /** The block has entered the tier, which is its first use. */
+  entered(block: BlockHandle): void {
+    this.touch(block);
+    this.#moved(block);
+  }
+
+  /** The block has left the tier. */
+  left(block: BlockHandle): void {
+    this.#moved(block);
+  }
+
+  /** It may be a candidate now or not, and so may its parent. */
+  #moved(block: BlockHandle): void {
     this.#place(block);
     const parent = this.#index.parentOf(block);
     if (parent !== NO_BLOCK) this.#place(parent);

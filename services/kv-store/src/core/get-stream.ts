@@ -14,9 +14,9 @@ import { type HeadResult, readBlockHead } from './head-reader.js';
 import type { Lease } from './lease-table.js';
 import type { Promoter, Promotion } from './promoter.js';
 import { type Pace, type ReadBudget, readAhead, type ReadStep } from './read-ahead.js';
-import { RAM, tierName } from './residence.js';
+import { fastestOf, RAM, tierName } from './residence.js';
 import { storeErrors } from './store-errors.js';
-import { fastestOf, readableTiers, type StoreParts } from './store-parts.js';
+import { readableTiers, type StoreParts } from './store-parts.js';
 
 /** Sections of one layer that lie side by side are one read, up to so many bytes and with so small gaps. */
 const MAX_READ_BYTES = 8 * 2 ** 20;
@@ -61,9 +61,10 @@ export class GetStream {
     this.lease = lease;
     this.guard = guard;
     const { blocks } = get.parts;
+    const leased = new Set(lease.slots);
     this.blocks = request.keys.map((key, index) => {
       const found = blocks.find(key);
-      const slot = lease.slots.has(found) ? found : -1;
+      const slot = leased.has(found) ? found : -1;
       if (slot >= 0) get.parts.residence.hold(slot);
       return { index, slot, head: null, sections: [], next: 0, promotion: null, outcome: null };
     });

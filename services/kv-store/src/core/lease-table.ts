@@ -9,7 +9,7 @@ const LEASE_ID_BYTES = 16;
 export interface Lease {
   readonly id: Uint8Array;
   readonly namespace: number;
-  readonly slots: ReadonlySet<number>;
+  readonly slots: Uint32Array;
   /** How far an extension reaches. */
   lengthMs: number;
   expiresMs: number;
@@ -42,9 +42,12 @@ export class LeaseTable {
     return count;
   }
 
-  /** @param leaseMs 0 takes the default; longer than the limit is cut to it, as the answer says. */
-  grant(namespace: number, slots: ReadonlySet<number>, leaseMs: number): Lease {
-    const { limits, clock, random, blocks } = this.parts;
+  /**
+   * @param blocks each once.
+   * @param leaseMs 0 takes the default; longer than the limit is cut to it, as the answer says.
+   */
+  grant(namespace: number, blocks: readonly number[], leaseMs: number): Lease {
+    const { limits, clock, random } = this.parts;
     this.sweep(true);
     if (this.leases.size >= limits.maxLeases) {
       throw storeErrors.busy(`The store has given its ${limits.maxLeases} leases.`, { limit: limits.maxLeases });
@@ -53,8 +56,9 @@ export class LeaseTable {
     const nowMs = clock.nowMs();
     const endMs = nowMs + limits.maxLeaseLifeMs;
     const expiresMs = Math.min(nowMs + lengthMs, endMs);
+    const slots = Uint32Array.from(blocks);
     const lease: Lease = { id: random(LEASE_ID_BYTES), namespace, slots, lengthMs, expiresMs, endMs };
-    for (const slot of slots) blocks.lease(slot, 1);
+    for (const slot of slots) this.parts.blocks.lease(slot, 1);
     this.leases.set(keyName(lease.id), lease);
     this.report();
     return lease;

@@ -1,7 +1,7 @@
 import { KEY_BYTES, type PrefixLookup, type PrefixMatch, type TierSpan } from '@longhaul/kv-core';
 import { invalidArgument } from '@longhaul/kernel';
-import { tierName } from './residence.js';
-import { fastestOf, isVisible, readableTiers, type StoreParts } from './store-parts.js';
+import { fastestOf, tierName } from './residence.js';
+import { isVisible, readableTiers, type StoreParts } from './store-parts.js';
 import type { WriteThrough } from './write-through.js';
 
 /** Memory's speed, bytes a microsecond: what checking the sums costs at least. */
@@ -23,7 +23,7 @@ export function lookupPrefix(
     const wanted = isVisible(parts, slot, record, deployEpoch) && blocks.qualityOf(slot) <= request.minQuality;
     return wanted && (blocks.tiersOf(slot) & readable) !== 0;
   });
-  const lease = slots.length > 0 ? leases.grant(record.ordinal, new Set(slots), request.leaseMs) : null;
+  const lease = slots.length > 0 ? leases.grant(record.ordinal, slots, request.leaseMs) : null;
   const missed = request.keys.length - slots.length;
   record.counts.lookups += 1;
   record.counts.hitBlocks += slots.length;

@@ -51,8 +51,7 @@ export class Residence {
     if (blocks.inTier(slot, tier)) return;
     blocks.setTier(slot, tier, true);
     this.account(slot, tier, 1);
-    this.policies[tier]?.touch(slot);
-    this.policies[tier]?.moved(slot);
+    this.policies[tier]?.entered(slot);
     const namespaceId = this.recordOf(slot).id;
     if (!namespaceId) return;
     events.append({
@@ -76,7 +75,7 @@ export class Residence {
     const namespaceId = this.recordOf(slot).id;
     this.account(slot, tier, -1);
     blocks.setTier(slot, tier, false);
-    this.policies[tier]?.moved(slot);
+    this.policies[tier]?.left(slot);
     if (blocks.tiersOf(slot) === 0) pins.drop(slot);
     if (namespaceId) events.append({ kind: 'removed', namespaceId, keys: [key], tier: tierName(tier) });
     const removed = this.remove(slot, tier, key);
@@ -111,8 +110,11 @@ export class Residence {
   }
 
   touch(slot: number): void {
-    this.parts.blocks.countHit(slot);
-    for (const policy of this.policies) policy.touch(slot);
+    const { blocks } = this.parts;
+    blocks.countHit(slot);
+    for (let tiers = blocks.tiersOf(slot); tiers !== 0; tiers &= tiers - 1) {
+      this.policies[fastestOf(tiers)]?.touch(slot);
+    }
   }
 
   hold(slot: number): void {
@@ -215,6 +217,11 @@ export class Residence {
   private recordOf(slot: number) {
     return this.parts.namespaces.record(this.parts.blocks.namespaceOf(slot));
   }
+}
+
+/** The fastest of some tiers (a bit each), or -1. */
+export function fastestOf(tiers: number): number {
+  return 31 - Math.clz32(tiers & -tiers);
 }
 
 export function tierName(tier: number): Tier {

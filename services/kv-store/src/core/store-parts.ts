@@ -43,8 +43,3 @@ export function isVisible(parts: StoreParts, slot: number, record: NamespaceReco
 export function readableTiers({ guarded }: StoreParts): number {
   return guarded.reduce((bits, guard, tier) => bits | ((guard?.readable ?? tier === RAM) ? 1 << tier : 0), 0);
 }
-
-/** The fastest of some tiers (a bit each), or -1. */
-export function fastestOf(tiers: number): number {
-  return 31 - Math.clz32(tiers & -tiers);
-}
