@@ -1,7 +1,7 @@
 import { invalidArgument } from '@longhaul/kernel';
 import { prepareModel, type ModelPackage, type WeightScheme } from '@longhaul/model';
 import { NEEDLE_3M } from '@longhaul/testing';
-import { longhaulHome } from './home.js';
+import { longhaulHome } from '@longhaul/embedded';
 import { megabytes, progressBar } from './progress-bar.js';
 
 export const DEFAULT_MODEL = 'smollm2-135m-instruct';

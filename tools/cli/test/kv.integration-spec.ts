@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { crc32c } from '@longhaul/kv-native';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chain, kv, kvFolder, kvJson, openFolder, type ChainBlock } from './kv-folder.js';
@@ -210,8 +210,21 @@ describe('longhaul kv on a directory', () => {
     },
   );
 
-  it('wants exactly one store, and known words', async () => {
-    await expect(kv('ls')).rejects.toMatchObject({ field: '--kv-dir' });
+  it("reads the server's own directory when it is told of no other", async () => {
+    const before = process.env['LONGHAUL_HOME'];
+    const home = mkdtempSync(join(tmpdir(), 'longhaul-cli-home-'));
+    process.env['LONGHAUL_HOME'] = home;
+    try {
+      cpSync(folder.path, join(home, 'kv'), { recursive: true });
+      expect(await kvJson('stats')).toMatchObject({ report: { blocks: 14 } });
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+      if (before === undefined) delete process.env['LONGHAUL_HOME'];
+      else process.env['LONGHAUL_HOME'] = before;
+    }
+  });
+
+  it('wants at most one store, and known words', async () => {
     await expect(kv('stats', '--kv-dir', folder.path, '--address', '127.0.0.1:1')).rejects.toMatchObject({
       field: '--kv-dir',
     });

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { invalidArgument } from '@longhaul/kernel';
 import { importModel, openPackage, pullModel } from '@longhaul/model';
 import { parseFlags } from '../flags.js';
-import { longhaulHome } from '../home.js';
+import { longhaulHome } from '@longhaul/embedded';
 import { checkpointSource, prepareWithProgress, weightScheme } from '../model-source.js';
 import { megabytes, progressBar } from '../progress-bar.js';
 

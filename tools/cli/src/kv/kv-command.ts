@@ -5,13 +5,13 @@ import { kvLs } from './ls.js';
 import { kvStats } from './stats.js';
 import { kvVerify } from './verify.js';
 
-export const KV_HELP = `longhaul kv ls      --kv-dir DIR | --address HOST:PORT --namespace HEX --model HEX --tenant NAME [--epoch N]
+export const KV_HELP = `longhaul kv ls      [--kv-dir DIR] | --address HOST:PORT --namespace HEX --model HEX --tenant NAME [--epoch N]
 longhaul kv inspect <key|file> [--kv-dir DIR] [--tokens]   one block: header, sections, checksums
-longhaul kv verify  --kv-dir DIR [--repair]                read and check everything; exit code 1 when damage remains
-longhaul kv stats   --kv-dir DIR | --address HOST:PORT     how much is kept, of whom
-longhaul kv gc      --kv-dir DIR                           give the space of removed blocks back
-  --kv-dir: the directory of a store's disk tier. ls, inspect, stats and verify only read and may run beside the store;
-  gc and verify --repair refuse a directory that a running process uses. --address: a running kv-store service, with
+longhaul kv verify  [--kv-dir DIR] [--repair]              read and check everything; exit code 1 when damage remains
+longhaul kv stats   [--kv-dir DIR] | --address HOST:PORT   how much is kept, of whom
+longhaul kv gc      [--kv-dir DIR]                         give the space of removed blocks back
+  --kv-dir: the directory of a store's disk tier; by default that of longhaul serve. ls, inspect, stats and verify only
+  read and may run beside the store; gc and verify --repair refuse a directory that a process uses. --address: a running kv-store service, with
   --tls-ca, --tls-cert, --tls-key and --capability FILE where it asks for them. All take --json.`;
 
 const VERBS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {

@@ -1,21 +1,24 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { longhaulHome } from '@longhaul/embedded';
 import { AppError, invalidArgument } from '@longhaul/kernel';
 import type { LoggedBlock, LogListing } from '@longhaul/kv-store';
 import type { Flags } from '../flags.js';
 
-/** The directory that a command works on. */
+/** The directory that a command works on; without `--kv-dir` the one that `longhaul serve` uses by itself. */
 export function kvDir(flags: Flags): string {
   const given = flags.values['kv-dir'];
-  if (!given) throw invalidArgument('--kv-dir', '--kv-dir DIR says which store is meant.');
-  return resolve(given);
+  return given ? resolve(given) : join(longhaulHome(), 'kv');
 }
 
 /** The directory, or null where the command goes to a running store. */
 export function kvDirUnlessAddress(flags: Flags): string | null {
   const { 'kv-dir': dir, address } = flags.values;
-  if ((dir === undefined) === (address === undefined))
-    throw invalidArgument('--kv-dir', 'Either --kv-dir DIR or --address HOST:PORT says which store is meant.');
-  return dir === undefined ? null : kvDir(flags);
+  if (dir !== undefined && address !== undefined)
+    throw invalidArgument(
+      '--kv-dir',
+      'Either --kv-dir DIR or --address HOST:PORT says which store is meant, not both.',
+    );
+  return address === undefined ? kvDir(flags) : null;
 }
 
 /** What is served from the log. */
