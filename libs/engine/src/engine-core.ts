@@ -122,11 +122,12 @@ export class EngineCore implements Engine {
   }
 
   #openStore(): StoredPrefixes | null {
-    const { store, limits, clock, observer } = this.#context;
+    const { store, limits, clock, observer, runner } = this.#context;
     if (store === null || !limits.prefixCaching) return null;
     const wake = (): void => this.#wake.notify();
     const defect = (cause: unknown): void => this.#break(cause);
-    return new StoredPrefixes(store, { clock, observer, blocks: this.#blocks, wake, defect });
+    const chunkTokens = limits.maxPrefillTokens;
+    return new StoredPrefixes(store, { clock, observer, runner, chunkTokens, blocks: this.#blocks, wake, defect });
   }
 
   #assertAcceptable(request: GenerationRequest, signal: AbortSignal | undefined): void {

@@ -218,7 +218,7 @@ describe('loading', () => {
         void seen.push({ tokens, matchedBlocks, loadedBlocks, error }),
       admitted: ({ cachedTokens, loadedTokens }) => void seen.push({ cachedTokens, loadedTokens }),
     };
-    await ask(storeHarness(store, { options: { observer } }), long());
+    await ask(storeHarness(store, { options: { observer }, store: { overlapPatienceMs: 0 } }), long());
     expect(seen).toEqual([
       { tokens: 192, matchedBlocks: 3, loadedBlocks: 3, error: null },
       { cachedTokens: 192, loadedTokens: 192 },

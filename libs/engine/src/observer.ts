@@ -17,6 +17,8 @@ export interface StepStats {
   decodeTokens: number;
   /** Sum over the prompt tokens of the tokens before each: what attention had to look at. */
   prefillPairs: number;
+  /** Sequences whose prefix was still being loaded when the step began: it may have waited for them. */
+  gatedSequences: number;
   /** Planning, reserving and building the batch. */
   planMs: number;
   /** In the model and in sampling, as the runner measured. */

@@ -47,6 +47,22 @@ export interface SampleResult {
 }
 
 /**
+ * Holds back a step's attention, layer by layer, until the KV of one of its sequences has arrived. Complete and
+ * cancelled are final. A step whose gate is complete when it answers has read complete layers only; after a cancellation
+ * it goes on without that sequence, whose result then means nothing, and the others are as if it had not been there.
+ */
+export interface LoadGate {
+  /** Layers [0, layers) are in their pages. Nothing once cancelled. */
+  advance(layers: number): void;
+  /** Nothing once complete. */
+  cancel(): void;
+  readonly complete: boolean;
+  readonly cancelled: boolean;
+  /** How long the step has waited, milliseconds. */
+  readonly waitedMs: number;
+}
+
+/**
  * Arrays may be views of the engine's state: they are valid until the step's promise settles, and never written to.
  *
  * One ragged batch: sequence b brings `cuSeqlens[b+1] - cuSeqlens[b]` tokens after `pastLens[b]` stored ones.
@@ -70,6 +86,8 @@ export interface RunnerStep {
   logitRows: Int32Array;
   samples: readonly SampleSpec[];
   scores: readonly ScoreSpec[];
+  /** Sequences, by index, whose stored tokens are still arriving; ascending. */
+  gates: readonly { sequence: number; gate: LoadGate }[];
   wantLogits: boolean;
 }
 
@@ -87,6 +105,11 @@ export interface ModelRunner {
   step(request: RunnerStep): Promise<RunnerResult>;
   /** Copies one page over all layers. Called between steps only. */
   copyPage(from: number, to: number): void;
+  /**
+   * A gate for one sequence of one step. Nobody waits longer than `patienceMs` after this call; who would cancels it.
+   * Optional: without it a prefix is computed upon only when it has been loaded as a whole.
+   */
+  openGate?(options: { layers: number; patienceMs: number }): LoadGate;
   /** Fills freed pages with NaN. Optional; a debugging aid that proves freed pages are never read. */
   poison?(pages: Int32Array): void;
 }

@@ -1,7 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createEngine, defaultLimits, type Engine, type EngineLimits } from '@longhaul/engine';
-import { kvPageBytes, loadEngine, PAGE_TOKENS, type NativeKvPool, type NativeModel } from '@longhaul/engine-native';
+import {
+  kvPageBytes,
+  loadEngine,
+  PAGE_TOKENS,
+  type Engine as NativeEngine,
+  type NativeKvPool,
+  type NativeModel,
+} from '@longhaul/engine-native';
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
 import type { AppError } from '@longhaul/kernel';
 import { GRAPH_FILE, openPackage, type ModelManifest } from '@longhaul/model';
@@ -57,7 +64,7 @@ export async function openLocalEngine(
   const files = await readTokenizerFiles(modelPackage);
   const tokenizer = createTokenizer(files);
   const native = await openNative(join(modelPackage.dir, GRAPH_FILE), { manifest, config, log });
-  const watch = watchSteps(createNativeRunner(native.model, native.pool));
+  const watch = watchSteps(createNativeRunner(native.engine, native.model, native.pool));
   const engine = createEngine({
     runner: watch.runner,
     model: { ...info, numericsId: `${config.kvCacheDtype}/${native.kernelLevel}` },
@@ -124,6 +131,7 @@ function startWeightsCheck(dir: string, health: HealthModel, log: EventLog): Wei
 }
 
 interface NativeParts {
+  engine: NativeEngine;
   model: NativeModel;
   pool: NativeKvPool;
   pages: number;
@@ -153,7 +161,7 @@ async function openNative(
       freeBytes: process.availableMemory(),
     });
     const { kernelLevel } = native.runtime;
-    return { model, pool: native.createPool({ ...shape, pages }), pages, kernelLevel, unfollowLog };
+    return { engine: native, model, pool: native.createPool({ ...shape, pages }), pages, kernelLevel, unfollowLog };
   } catch (error) {
     await model.dispose();
     unfollowLog();

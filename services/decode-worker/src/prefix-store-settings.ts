@@ -35,6 +35,12 @@ export const prefixStoreSettings = {
     description: 'What has not been loaded by then is computed.',
     unit: 'ms',
   },
+  kvOverlapPatienceMs: {
+    schema: values.integer(0, 60_000).default(250),
+    description:
+      'How long a step may wait for the last layers of a prefix that is being loaded while it computes; 0 computes only over prefixes that are there as a whole.',
+    unit: 'ms',
+  },
   kvFlushTimeoutMs: {
     schema: values.integer(0).default(10_000),
     description: 'How long blocks may still be written to the KV store after the last request.',

@@ -36,20 +36,33 @@ export class BlockManager {
   }
 
   /** Pages that `reserve` would take. */
-  pagesNeeded(sequence: Sequence, newTokens: number): number {
-    const appended = pagesFor(sequence.computed + newTokens) - sequence.pages.length;
+  pagesNeeded(sequence: Sequence, newTokens: number, pagesAhead = 0): number {
+    const end = pagesFor(sequence.computed + pagesAhead * PAGE_TOKENS + newTokens);
+    const appended = end - sequence.pages.length - pagesAhead;
     return appended + (this.#sharedLastPage(sequence) === null ? 0 : 1);
   }
 
-  /** Sets pages aside for `newTokens` more tokens. Null, and nothing taken, when the pool is short. */
-  reserve(sequence: Sequence, newTokens: number): Reservation | null {
-    if (this.pagesNeeded(sequence, newTokens) > this.pool.available) return null;
+  /**
+   * Sets pages aside for `newTokens` more tokens. Null, and nothing taken, when the pool is short.
+   *
+   * @param pagesAhead full pages that are on their way and come first.
+   */
+  reserve(sequence: Sequence, newTokens: number, pagesAhead = 0): Reservation | null {
+    const needed = this.pagesNeeded(sequence, newTokens, pagesAhead);
+    if (needed > this.pool.available) return null;
     const index = this.#sharedLastPage(sequence);
     const replaced = index === null ? null : { index, page: this.#take() };
-    const appended: number[] = [];
-    const end = pagesFor(sequence.computed + newTokens);
-    for (let i = sequence.pages.length; i < end; i++) appended.push(this.#take());
+    const appended = Array.from({ length: needed - (replaced === null ? 0 : 1) }, () => this.#take());
     return { appended, replaced };
+  }
+
+  /** From here on until `endStep`, pages that are given back are not handed out: the step may still write to them. */
+  beginStep(): void {
+    this.pool.beginStep();
+  }
+
+  endStep(): void {
+    this.pool.endStep();
   }
 
   /** Poisons what has been freed since, if the runner can. Between steps only, before reservations. */

@@ -22,6 +22,20 @@ describe('the page pool', () => {
     expect(() => pool.release(7)).toThrow(expect.objectContaining({ reason: 'PAGE_RELEASED_TWICE' }));
   });
 
+  it('hands out nothing that was given back during a step before the step ends; idle pages it does', () => {
+    const pool = new PagePool(3);
+    pool.connect({ onIdle: () => undefined, evictOne: () => pool.uncache(2) });
+    for (let page = 0; page < 3; page++) pool.take();
+    pool.cache(2);
+    pool.beginStep();
+    pool.release(1);
+    pool.release(2);
+    expect(pool.counts()).toEqual({ total: 3, free: 1, idle: 1, active: 1 });
+    expect([pool.available, pool.take(), pool.take()]).toEqual([1, 2, null]);
+    pool.endStep();
+    expect([pool.available, pool.take()]).toEqual([1, 1]);
+  });
+
   it('keeps a cached page idle until it is used again or uncached', () => {
     const pool = new PagePool(1);
     pool.take();

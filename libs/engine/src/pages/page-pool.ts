@@ -29,6 +29,9 @@ export class PagePool {
   readonly #cached: Uint8Array;
   readonly #free: number[] = [];
   readonly #onFree: (page: number) => void;
+  /** Freed while a step was in flight. */
+  readonly #late: number[] = [];
+  #stepping = false;
   #idle = 0;
   #hooks: PageCacheHooks | null = null;
 
@@ -51,7 +54,7 @@ export class PagePool {
 
   counts(): PageCounts {
     const total = this.#references.length;
-    const free = this.#free.length;
+    const free = this.#free.length + this.#late.length;
     return { total, free, idle: this.#idle, active: total - free - this.#idle };
   }
 
@@ -61,6 +64,19 @@ export class PagePool {
 
   isFree(page: number): boolean {
     return this.references(page) === 0 && this.#cached[page] !== 1;
+  }
+
+  /**
+   * A step is in flight: it may write to pages that are released meanwhile, so that they are handed out only after
+   * `endStep`. Idle pages are full and never written to.
+   */
+  beginStep(): void {
+    this.#stepping = true;
+  }
+
+  endStep(): void {
+    this.#stepping = false;
+    this.#free.push(...this.#late.splice(0));
   }
 
   /** A page with one reference, or null when none is available. May evict an idle page. */
@@ -92,7 +108,8 @@ export class PagePool {
       this.#idle++;
       this.#hooks?.onIdle(page);
     } else {
-      this.#toFree(page);
+      (this.#stepping ? this.#late : this.#free).push(page);
+      this.#onFree(page);
     }
   }
 
@@ -108,16 +125,12 @@ export class PagePool {
     this.#cached[page] = 0;
     if (this.references(page) > 0) return;
     this.#idle--;
-    this.#toFree(page);
+    this.#free.push(page);
+    this.#onFree(page);
   }
 
   snapshot(): { references: number[]; cached: number[]; free: number[] } {
-    return { references: [...this.#references], cached: [...this.#cached], free: [...this.#free] };
-  }
-
-  #toFree(page: number): void {
-    this.#free.push(page);
-    this.#onFree(page);
+    return { references: [...this.#references], cached: [...this.#cached], free: [...this.#free, ...this.#late] };
   }
 }
 

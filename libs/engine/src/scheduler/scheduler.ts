@@ -1,30 +1,11 @@
 import { PAGE_TOKENS, pagesFor, type EngineLimits } from '../limits.js';
-import type { BlockManager, Reservation } from '../pages/block-manager.js';
+import type { BlockManager } from '../pages/block-manager.js';
 import type { Sequence } from '../sequence/sequence.js';
 import { FairShare } from './fair-share.js';
+import type { PlannedItem } from './planned-item.js';
+import type { LoadHandle, PrefixLoader } from './prefix-loader.js';
 import { shareOut } from './prefill-shares.js';
 import { clientOf, WaitingQueue } from './waiting-queue.js';
-
-/** One sequence's part in a step. */
-export interface PlannedItem {
-  readonly sequence: Sequence;
-  /** Tokens to compute: from `sequence.computed` on. */
-  readonly tokens: number;
-  readonly reservation: Reservation;
-}
-
-/** A load that the scheduler may give up. */
-export interface LoadHandle {
-  /** Pages it has set aside. */
-  readonly reserved: number;
-  abort(): void;
-}
-
-/** Loads prefixes from a store; what the scheduler needs of it. */
-export interface PrefixLoader {
-  /** @param done called once, later, unless aborted. @returns null when there is nothing to load. */
-  load(sequence: Sequence, done: (loadedTokens: number) => void): LoadHandle | null;
-}
 
 export interface SchedulerEvents {
   /** The sequence has its slot, and its cached prefix; more of it is being loaded. */
@@ -87,7 +68,7 @@ export class Scheduler {
       } else {
         const preempted = this.#placeDecodes(items);
         if (!preempted) this.#admit();
-        this.#placePrefills(items);
+        this.#placeGated(items, this.#placePrefills(items));
       }
       if (items.length > 0 || this.running.length === 0) return items;
       // Nobody could advance: prompts in parts hold all pages between them, or loads do.
@@ -134,7 +115,7 @@ export class Scheduler {
       while (sequence.state === 'running') {
         const reservation = this.#blocks.reserve(sequence, 1);
         if (reservation !== null) {
-          items.push({ sequence, tokens: 1, reservation });
+          items.push({ sequence, past: sequence.computed, tokens: 1, reservation, gated: null });
           break;
         }
         preempted = true;
@@ -221,13 +202,15 @@ export class Scheduler {
     return needed <= this.#blocks.pool.available;
   }
 
-  #placePrefills(items: PlannedItem[]): void {
+  /** @returns what is left of the budget. */
+  #placePrefills(items: PlannedItem[]): number {
     // Not just those with several tokens left: a one-token prompt admitted a moment ago is no planned decode.
     const planned = new Set(items.map(({ sequence }) => sequence));
     const prefilling = this.running.filter((sequence) => !planned.has(sequence));
+    let left = this.#prefillBudget(items.length);
     const shares = shareOut(
       prefilling.map((sequence) => sequence.remaining),
-      this.#prefillBudget(items.length),
+      left,
     );
     let scoreRows = this.#limits.maxScoreRows;
     prefilling.forEach((sequence, i) => {
@@ -235,7 +218,27 @@ export class Scheduler {
       const share = Math.min(shares[i] ?? 0, scored ? scoreRows : Infinity);
       const taken = this.#placePrefill(sequence, share, items);
       if (scored) scoreRows -= taken;
+      left -= taken;
     });
+    return left;
+  }
+
+  /** What the others leave goes to sequences whose prefix will be there before the step has got far. */
+  #placeGated(items: PlannedItem[], budget: number): void {
+    let left = budget;
+    for (const [sequence, load] of this.loading) {
+      const early = left > 0 ? load.early(items.length === 0) : null;
+      if (early === null) continue;
+      const pagesAhead = early.pages.length;
+      const past = sequence.computed + pagesAhead * PAGE_TOKENS;
+      const room = this.#blocks.pool.available * PAGE_TOKENS;
+      const tokens = alignedChunk({ past, remaining: sequence.tokens.length - past }, Math.min(left, room));
+      const reservation = tokens > 0 ? this.#blocks.reserve(sequence, tokens, pagesAhead) : null;
+      if (reservation === null) continue;
+      const { pages, claim } = early;
+      items.push({ sequence, past, tokens, reservation, gated: { pages, claim, gate: early.open() } });
+      left -= tokens;
+    }
   }
 
   #prefillBudget(decodes: number): number {
@@ -248,11 +251,12 @@ export class Scheduler {
     const most = Math.min(share, sequence.remaining, scored ? this.#limits.maxScoreRows : Infinity);
     const copied = this.#blocks.pagesNeeded(sequence, 0);
     const room = (sequence.pages.length + this.#blocks.pool.available - copied) * PAGE_TOKENS - sequence.computed;
-    const tokens = alignedChunk(sequence, Math.min(most, room));
+    const past = sequence.computed;
+    const tokens = alignedChunk({ past, remaining: sequence.remaining }, Math.min(most, room));
     if (tokens <= 0) return 0;
     const reservation = this.#blocks.reserve(sequence, tokens);
     if (reservation === null) return 0;
-    items.push({ sequence, tokens, reservation });
+    items.push({ sequence, past, tokens, reservation, gated: null });
     return tokens;
   }
 
@@ -268,8 +272,8 @@ export class Scheduler {
 }
 
 /** Ends a chunk at a page boundary unless it finishes the prompt or is shorter than a page. */
-function alignedChunk(sequence: Sequence, tokens: number): number {
-  if (tokens >= sequence.remaining) return sequence.remaining;
-  const end = Math.floor((sequence.computed + tokens) / PAGE_TOKENS) * PAGE_TOKENS;
-  return end > sequence.computed ? end - sequence.computed : tokens;
+function alignedChunk({ past, remaining }: { past: number; remaining: number }, tokens: number): number {
+  if (tokens >= remaining) return remaining;
+  const end = Math.floor((past + tokens) / PAGE_TOKENS) * PAGE_TOKENS;
+  return end > past ? end - past : tokens;
 }

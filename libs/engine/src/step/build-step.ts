@@ -1,6 +1,6 @@
 import { pagesFor } from '../limits.js';
 import type { RopeTables, RunnerStep, SampleSpec, ScoreSpec } from '../ports.js';
-import type { PlannedItem } from '../scheduler/scheduler.js';
+import type { PlannedItem } from '../scheduler/planned-item.js';
 import type { Sequence } from '../sequence/sequence.js';
 
 /** Where the results of one item are in the runner's answer. */
@@ -24,11 +24,11 @@ const EMPTY = new Int32Array(0);
 export function buildStep(items: readonly PlannedItem[], rope: RopeTables): BuiltStep {
   const rows = new RowCollector();
   const results = items.map((item) => rows.add(item));
-  const blockTableWidth = Math.max(...items.map(({ sequence, tokens }) => pagesFor(sequence.computed + tokens)));
+  const blockTableWidth = Math.max(...items.map(({ past, tokens }) => pagesFor(past + tokens)));
   const request: RunnerStep = {
     tokenIds: flattenTokens(items),
     cuSeqlens: rows.boundaries(),
-    pastLens: Int32Array.from(items, ({ sequence }) => sequence.computed),
+    pastLens: Int32Array.from(items, ({ past }) => past),
     blockTable: flattenTables(items, blockTableWidth),
     blockTableWidth,
     ...ropeOf(items, rope),
@@ -36,6 +36,7 @@ export function buildStep(items: readonly PlannedItem[], rope: RopeTables): Buil
     logitRows: Int32Array.from(rows.logitRows),
     samples: rows.samples,
     scores: rows.scores,
+    gates: items.flatMap(({ gated }, sequence) => (gated === null ? [] : [{ sequence, gate: gated.gate }])),
     wantLogits: false,
   };
   return { request, results };
@@ -63,20 +64,20 @@ class RowCollector {
     return Int32Array.from(this.#ends);
   }
 
-  #addScores({ sequence, tokens }: PlannedItem, firstRow: number): void {
+  #addScores({ sequence, past, tokens }: PlannedItem, firstRow: number): void {
     const collected = sequence.owner.promptLogprobs;
     const wanted = sequence.owner.request.promptLogprobs;
     if (collected === null || wanted === null) return;
     // Row i predicts token i + 1. After a preemption the tokens scored before are not scored again.
     for (let i = 0; i < tokens; i++) {
-      const position = sequence.computed + i + 1;
+      const position = past + i + 1;
       if (position < collected.length || position >= sequence.promptLength) continue;
       this.scores.push({ row: this.#row(firstRow + i), token: sequence.tokens.at(position), logprobs: wanted });
     }
   }
 
-  #addSamples({ sequence, tokens }: PlannedItem, firstRow: number): void {
-    if (tokens < sequence.remaining) return;
+  #addSamples({ sequence, past, tokens }: PlannedItem, firstRow: number): void {
+    if (past + tokens < sequence.tokens.length) return;
     const row = this.#row(firstRow + tokens - 1);
     const choices = sequence.owner.forkPending ? sequence.owner.request.n : 1;
     for (let i = 0; i < choices; i++) this.samples.push(sampleSpec(sequence, row, sequence.choice + i));
@@ -110,8 +111,8 @@ function sampleSpec(sequence: Sequence, row: number, stream: number): SampleSpec
 function flattenTokens(items: readonly PlannedItem[]): Int32Array {
   const tokenIds = new Int32Array(items.reduce((sum, { tokens }) => sum + tokens, 0));
   let end = 0;
-  for (const { sequence, tokens } of items) {
-    tokenIds.set(sequence.tokens.view(sequence.computed, sequence.computed + tokens), end);
+  for (const { sequence, past, tokens } of items) {
+    tokenIds.set(sequence.tokens.view(past, past + tokens), end);
     end += tokens;
   }
   return tokenIds;
@@ -119,10 +120,11 @@ function flattenTokens(items: readonly PlannedItem[]): Int32Array {
 
 function flattenTables(items: readonly PlannedItem[], width: number): Int32Array {
   const table = new Int32Array(items.length * width);
-  items.forEach(({ sequence, reservation }, b) => {
+  items.forEach(({ sequence, reservation, gated }, b) => {
     table.set(sequence.pages.view(), b * width);
+    table.set(gated?.pages ?? [], b * width + sequence.pages.length);
     if (reservation.replaced !== null) table[b * width + reservation.replaced.index] = reservation.replaced.page;
-    table.set(reservation.appended, b * width + sequence.pages.length);
+    table.set(reservation.appended, b * width + sequence.pages.length + (gated?.pages.length ?? 0));
   });
   return table;
 }

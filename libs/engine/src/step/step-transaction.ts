@@ -2,7 +2,8 @@ import { AppError } from '@longhaul/kernel';
 import type { EngineContext } from '../context.js';
 import type { StepStats } from '../observer.js';
 import type { BlockManager, Reservation } from '../pages/block-manager.js';
-import type { PlannedItem, Scheduler } from '../scheduler/scheduler.js';
+import type { PlannedItem } from '../scheduler/planned-item.js';
+import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Sequence } from '../sequence/sequence.js';
 import { buildStep, type BuiltStep } from './build-step.js';
 import type { StepCommit } from './step-commit.js';
@@ -34,7 +35,7 @@ export class StepTransaction {
 
   /** Runs one step; rejects only on a defect of the engine itself. */
   async run(): Promise<TransactionOutcome> {
-    const { clock, runner, rope } = this.#context;
+    const { clock, rope } = this.#context;
     const startMs = clock.monotonicMs();
     this.#blocks.poisonFreed();
     const items = this.#scheduler.plan();
@@ -45,12 +46,22 @@ export class StepTransaction {
       this.#blocks.copyShared(items);
       const step = buildStep(items, rope);
       stats.planMs = clock.monotonicMs() - startMs;
-      const answer = await runner.step(step.request);
+      const answer = await this.#compute(step);
       const answeredMs = clock.monotonicMs();
       this.#applyAll(step, answer);
       return { kind: 'committed', stats: this.#timed(stats, answer, { startMs, answeredMs }) };
     } catch (error) {
       return this.#release(items, AppError.from(error));
+    }
+  }
+
+  /** Pages given back meanwhile are nobody's until the runner has let go of them. */
+  async #compute(step: BuiltStep): Promise<RunnerResult> {
+    this.#blocks.beginStep();
+    try {
+      return await this.#context.runner.step(step.request);
+    } finally {
+      this.#blocks.endStep();
     }
   }
 
@@ -71,7 +82,12 @@ export class StepTransaction {
     for (const results of step.results) {
       const { sequence } = results.item;
       // Not reserved any more: cancelled, or failed together with a sibling.
-      if (!this.#reserved.delete(sequence)) continue;
+      if (!this.#reserved.has(sequence)) continue;
+      if (!isSound(results.item)) {
+        this.abandon(sequence);
+        continue;
+      }
+      this.#reserved.delete(sequence);
       this.#scheduler.suspects.delete(sequence);
       this.#commit.apply(results, answer);
     }
@@ -81,9 +97,12 @@ export class StepTransaction {
   #release(items: readonly PlannedItem[], error: AppError): TransactionOutcome {
     const alone = items.length === 1;
     const gaveUp: Sequence[] = [];
-    for (const { sequence } of items) {
+    for (const { sequence, gated } of items) {
+      gated?.gate.cancel();
       if (!this.#reserved.has(sequence)) continue;
       this.abandon(sequence);
+      // It is not running yet, and does not join a step early again.
+      if (gated !== null) continue;
       if (alone && this.#scheduler.suspects.has(sequence)) gaveUp.push(sequence);
       else this.#scheduler.suspects.add(sequence);
     }
@@ -97,14 +116,22 @@ export class StepTransaction {
   }
 }
 
+/** Whether the sequence has everything that the step has read. Gives it what it has been computed upon, if so. */
+function isSound({ sequence, past, gated }: PlannedItem): boolean {
+  return gated === null || (gated.claim() && sequence.computed === past);
+}
+
 function describe(items: readonly PlannedItem[]): StepStats {
-  const decodes = items.filter(({ sequence }) => sequence.outputLength > 0 && sequence.remaining === 1);
+  const decodes = items.filter(
+    ({ sequence, past }) => sequence.outputLength > 0 && sequence.tokens.length - past === 1,
+  );
   const total = items.reduce((sum, { tokens }) => sum + tokens, 0);
   return {
     sequences: items.length,
     prefillTokens: total - decodes.length,
     decodeTokens: decodes.length,
-    prefillPairs: items.reduce((sum, { sequence, tokens }) => sum + tokens * (sequence.computed + tokens / 2), 0),
+    prefillPairs: items.reduce((sum, { past, tokens }) => sum + tokens * (past + tokens / 2), 0),
+    gatedSequences: items.filter(({ gated }) => gated !== null).length,
     ...{ planMs: 0, runMs: 0, sampleMs: 0, waitMs: 0, commitMs: 0 },
   };
 }

@@ -15,6 +15,15 @@ export interface BlockGroup {
   /** Where block `begin + i` goes: entry i; SKIPPED_PAGE for what is not wanted. */
   readonly pages: readonly Int32Array[];
   readonly signal: AbortSignal;
+  /** Told how the group as a whole comes along. */
+  readonly progress: GroupProgress | null;
+}
+
+export interface GroupProgress {
+  /** Layers [0, layers) of all blocks are in their pages, verified; all of them only when every block has ended well. */
+  arrived(layers: number): void;
+  /** Some block will not come. */
+  lost(): void;
 }
 
 export interface GroupOutcome {
@@ -34,6 +43,9 @@ export class GroupLoad {
   /** Blocks from this one on are lost. */
   #limit: number;
   readonly #sound: boolean[] = [];
+  /** By layer: blocks that have it in their pages. */
+  readonly #copied: Int32Array;
+  #layers = 0;
   #bytes = 0;
   #error: AppError | null = null;
 
@@ -41,6 +53,7 @@ export class GroupLoad {
     this.#group = group;
     this.#options = options;
     this.#limit = group.end - group.begin;
+    this.#copied = new Int32Array(options.geometry.layerEnd);
     this.#blocks = Array.from(
       { length: this.#limit },
       (_, i) => new IncomingBlock(group.chain, group.begin + i, options),
@@ -97,6 +110,7 @@ export class GroupLoad {
     const pages = this.#group.pages[index] as Int32Array;
     const copy = this.#options.transfer
       .importBlock(pages, loaded.layer, loaded.layer + 1, loaded.sections)
+      .then(() => this.#arrived(loaded.layer))
       .catch((error: unknown) => this.#lose(index, AppError.from(error)))
       .finally(() => this.#copies.delete(copy));
     this.#copies.add(copy);
@@ -108,6 +122,21 @@ export class GroupLoad {
       return;
     }
     this.#sound[index] = true;
+    this.#report();
+  }
+
+  #arrived(layer: number): void {
+    this.#copied[layer] = (this.#copied[layer] ?? 0) + 1;
+    while (this.#copied[this.#layers] === this.#blocks.length) this.#layers++;
+    this.#report();
+  }
+
+  /** The last layer waits for every block's end: until then the store may still say that one is no good. */
+  #report(): void {
+    const blocks = this.#blocks.length;
+    if (this.#limit < blocks || this.#layers === 0) return;
+    const ended = this.#leading() === blocks;
+    this.#group.progress?.arrived(ended ? this.#layers : Math.min(this.#layers, this.#copied.length - 1));
   }
 
   /** Blocks from the first on that have ended well. */
@@ -121,6 +150,7 @@ export class GroupLoad {
     if (index >= this.#limit) return;
     this.#limit = index;
     this.#error = error;
+    this.#group.progress?.lost();
   }
 
   #outcome(): GroupOutcome {

@@ -3,11 +3,14 @@ import { QualityClass, type PrefixMatch, type Tier, type TierSpan } from '@longh
 import { PAGE_TOKENS } from '../limits.js';
 import type { BlockManager, PageHold } from '../pages/block-manager.js';
 import type { Clock } from '../ports.js';
+import type { EarlyPrefix, LoadHandle } from '../scheduler/prefix-loader.js';
 import type { Sequence } from '../sequence/sequence.js';
 import type { BlockChain } from './block-chain.js';
 import { GroupLoad } from './group-load.js';
+import { LayerOverlap, type OverlapOptions } from './layer-overlap.js';
+import { loadGroups, type BlockRange } from './load-groups.js';
 import { SKIPPED_PAGE } from './page-transfer.js';
-import { blocksWorthLoading, type LoadSpeed, type PrefillSpeed } from './speed.js';
+import { blocksLoadedWithin, blocksWorthLoading, type LoadSpeed, type PrefillSpeed } from './speed.js';
 import type { StoreHealth } from './store-health.js';
 import type { StoreNamespaces } from './store-namespaces.js';
 import type { PrefixStoreOptions } from './store-options.js';
@@ -22,6 +25,10 @@ export interface LoadContext {
   readonly health: StoreHealth;
   readonly prefill: PrefillSpeed;
   readonly speed: LoadSpeed;
+  /** Tokens of a step that computes a prompt. */
+  readonly chunkTokens: number;
+  /** Null: sequences are computed only when their load has ended. */
+  readonly overlap: OverlapOptions | null;
 }
 
 /** How a load ended. */
@@ -34,30 +41,48 @@ export interface LoadOutcome {
   readonly loadedBlocks: number;
   readonly bytes: number;
   readonly ms: number;
+  /** Time that loading and a step over what was being loaded went on beside each other. */
+  readonly overlapMs: number;
+  /** Time that this step waited for layers. */
+  readonly waitedMs: number;
   /** Why fewer than chosen. */
   readonly error: AppError | null;
 }
 
+interface Progress {
+  askedTokens: number;
+  matchedBlocks: number;
+  chosenBlocks: number;
+  bytes: number;
+}
+
 /**
- * Loads what follows the cached prefix of one sequence into pages of its own, invisible to everybody until `finish`.
- * Ends by itself within the load timeout, or soon after `abort`.
+ * Loads what follows the cached prefix of one sequence into pages of its own, invisible to everybody until `finish` but
+ * for a step that waits for them. Ends by itself within the load timeout, or soon after `abort`.
  */
-export class PrefixLoad {
+export class PrefixLoad implements LoadHandle {
   readonly #sequence: Sequence;
   readonly #chain: BlockChain;
   readonly #context: LoadContext;
   readonly #controller = new AbortController();
   readonly #firstPage: number;
   readonly #pagesPerBlock: number;
+  readonly #overlap: LayerOverlap | null;
+  readonly #complete: () => void;
   #hold: PageHold | null = null;
+  #chosenBlocks = 0;
   #loadedBlocks = 0;
+  #over = false;
 
-  constructor(sequence: Sequence, chain: BlockChain, context: LoadContext) {
+  /** @param complete everything chosen is there, earlier than `run` can say so: `finish` is due, at once. */
+  constructor(sequence: Sequence, chain: BlockChain, context: LoadContext, complete: () => void) {
     this.#sequence = sequence;
     this.#chain = chain;
     this.#context = context;
     this.#firstPage = sequence.pages.length;
     this.#pagesPerBlock = context.options.geometry.blockTokens / PAGE_TOKENS;
+    this.#overlap = context.overlap === null ? null : new LayerOverlap(context.overlap);
+    this.#complete = complete;
   }
 
   /** Pages set aside for the load. */
@@ -65,8 +90,27 @@ export class PrefixLoad {
     return this.#hold?.pages.length ?? 0;
   }
 
+  /** The sequence has got what there is, or does not want it. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get loadedBlocks(): number {
+    return this.#loadedBlocks;
+  }
+
+  early(alone: boolean): EarlyPrefix | null {
+    const { prefill } = this.#context;
+    const [begin, end] = this.#nextChunk();
+    if (this.#hold === null || this.#overlap?.ready(prefill.micros(begin, end), alone) !== true) return null;
+    const overlap = this.#overlap;
+    return { pages: this.#hold.pages, open: () => overlap.open(), claim: () => this.#claim() };
+  }
+
   /** The sequence does not want it any more. Its pages are free as soon as no copy into them is under way. */
   abort(): void {
+    this.#over = true;
+    this.#overlap?.lost();
     if (this.#hold !== null) this.#hold.ending = true;
     this.#controller.abort(new AppError({ code: 'CANCELLED', reason: 'CANCELLED', message: 'The load was given up.' }));
   }
@@ -76,7 +120,8 @@ export class PrefixLoad {
     const startMs = this.#context.clock.monotonicMs();
     const { blockTokens } = this.#context.options.geometry;
     const deadline = deadlineAfter(this.#context.options.limits.loadTimeoutMs, this.#controller.signal);
-    const progress = { askedTokens: this.#keys().length * blockTokens, matchedBlocks: 0, chosenBlocks: 0, bytes: 0 };
+    const askedTokens = this.#keys().length * blockTokens;
+    const progress: Progress = { askedTokens, matchedBlocks: 0, chosenBlocks: 0, bytes: 0 };
     let error: AppError | null = null;
     try {
       error = await this.#load(deadline.signal, progress);
@@ -84,13 +129,16 @@ export class PrefixLoad {
       error = AppError.from(cause);
     } finally {
       deadline.dispose();
+      this.#overlap?.lost();
     }
     const ms = this.#context.clock.monotonicMs() - startMs;
-    return { ...progress, loadedBlocks: this.#loadedBlocks, ms, error };
+    const { overlapMs = 0, waitedMs = 0 } = this.#overlap ?? {};
+    return { ...progress, loadedBlocks: this.#loadedBlocks, ms, overlapMs, waitedMs, error };
   }
 
   /** Gives the loaded pages to the sequence and makes their blocks visible. @returns tokens loaded. */
   finish(): number {
+    this.#over = true;
     if (this.#hold === null) return 0;
     const wanted = this.#loadedBlocks * this.#pagesPerBlock - (this.#firstPage % this.#pagesPerBlock);
     const count = Math.min(this.#hold.pages.length, Math.max(0, wanted));
@@ -107,24 +155,30 @@ export class PrefixLoad {
     return Math.floor(this.#firstPage / this.#pagesPerBlock);
   }
 
-  async #load(
-    signal: AbortSignal,
-    progress: { matchedBlocks: number; chosenBlocks: number; bytes: number },
-  ): Promise<AppError | null> {
+  /** A step has computed upon what was arriving. */
+  #claim(): boolean {
+    if (this.#overlap?.complete !== true) return false;
+    if (!this.#over) {
+      this.#loadedBlocks = this.#chosenBlocks;
+      this.#complete();
+    }
+    return true;
+  }
+
+  /** The tokens that a step would compute after everything that is being loaded. */
+  #nextChunk(): [begin: number, end: number] {
+    const begin = (this.#firstPage + this.reserved) * PAGE_TOKENS;
+    return [begin, Math.min(this.#sequence.tokens.length, begin + this.#context.chunkTokens)];
+  }
+
+  async #load(signal: AbortSignal, progress: Progress): Promise<AppError | null> {
     const match = await this.#lookup(signal);
     progress.matchedBlocks = match.matchedBlocks;
     try {
       const chosen = this.#reserve(this.#choose(match));
-      progress.chosenBlocks = chosen;
-      const { groupBlocks } = this.#context.options.limits;
-      for (let begin = 0; begin < chosen; begin += groupBlocks) {
-        const error = await this.#loadGroup({
-          match,
-          begin,
-          end: Math.min(chosen, begin + groupBlocks),
-          signal,
-          progress,
-        });
+      progress.chosenBlocks = this.#chosenBlocks = chosen;
+      for (const range of this.#groups(match.spans, chosen)) {
+        const error = await this.#loadGroup({ match, range, last: range.end === chosen, signal, progress });
         if (error !== null) return error;
       }
       return null;
@@ -194,16 +248,30 @@ export class PrefixLoad {
     return Math.min(blocks, Math.ceil((this.#firstPage + count) / this.#pagesPerBlock) - this.#firstBlock);
   }
 
+  /** The last stream has what is expected to arrive while the next step computes. */
+  #groups(spans: readonly TierSpan[], chosen: number): BlockRange[] {
+    const { options, prefill, speed } = this.#context;
+    const { groupBlocks, maxLastGroupBlocks } = options.limits;
+    if (this.#overlap === null) return loadGroups(chosen, groupBlocks, 0);
+    const hidden = blocksLoadedWithin(prefill.micros(...this.#nextChunk()), chosen, {
+      spans,
+      loadMicros: (span) => speed.micros(span),
+    });
+    return loadGroups(chosen, groupBlocks, Math.min(maxLastGroupBlocks, hidden));
+  }
+
   async #loadGroup(group: {
     match: PrefixMatch;
-    begin: number;
-    end: number;
+    range: BlockRange;
+    last: boolean;
     signal: AbortSignal;
-    progress: { bytes: number };
+    progress: Progress;
   }): Promise<AppError | null> {
-    const { match, begin, end, signal, progress } = group;
+    const { match, last, signal, progress } = group;
+    const { begin, end } = group.range;
     const { options, clock, speed, health } = this.#context;
     const startMs = clock.monotonicMs();
+    if (last) this.#overlap?.begin();
     const load = new GroupLoad(
       {
         chain: this.#chain,
@@ -212,12 +280,13 @@ export class PrefixLoad {
         end: this.#firstBlock + end,
         pages: Array.from({ length: end - begin }, (_, i) => this.#pagesOf(begin + i)),
         signal,
+        progress: last ? this.#overlap : null,
       },
       options,
     );
     const outcome = await load.run();
     progress.bytes += outcome.bytes;
-    this.#loadedBlocks += outcome.blocks;
+    this.#loadedBlocks = begin + outcome.blocks;
     if (outcome.error === null) {
       speed.observe(slowestTier(match.spans, begin, end), outcome.bytes, (clock.monotonicMs() - startMs) * 1000);
     } else if (outcome.error.code === 'UNAVAILABLE' || outcome.error.code === 'DEADLINE_EXCEEDED') health.failed();

@@ -73,6 +73,25 @@ export class LoadSpeed {
   }
 }
 
+/** How many of the last of `blocks` blocks are expected to arrive within a time. */
+export function blocksLoadedWithin(
+  micros: number,
+  blocks: number,
+  { spans, loadMicros }: { spans: readonly TierSpan[]; loadMicros: (span: TierSpan) => number },
+): number {
+  let left = micros;
+  let count = 0;
+  for (const span of [...spans].reverse()) {
+    const each = loadMicros(span) / Math.max(1, span.count);
+    for (let block = Math.min(blocks, span.first + span.count); block > span.first; block--) {
+      left -= each;
+      if (left < 0) return count;
+      count++;
+    }
+  }
+  return count;
+}
+
 /**
  * How many of the matched blocks to load: as many as save most time. Blocks cannot be left out in the middle, and late
  * ones cost most to compute, so a slow start may still be worth it. (kv-cache.md, section 0.3.)

@@ -9,7 +9,7 @@ import type { PageTransfer } from './page-transfer.js';
  */
 export type LoadPolicy = 'auto' | 'always' | 'never';
 
-/** Bounds and times of the engine's work with the store. All but the policy are positive integers. */
+/** Bounds and times of the engine's work with the store. All but the policy are positive integers, if not said otherwise. */
 export interface StoreLimits {
   loadPolicy: LoadPolicy;
   /** Shorter continuations of a cached prefix are computed without asking. */
@@ -20,6 +20,13 @@ export interface StoreLimits {
   loadTimeoutMs: number;
   /** Blocks of one get stream; a damaged or late one costs at most those after it. */
   groupBlocks: number;
+  /** The last stream may be longer: as long as the next step is expected to take, and so many blocks at most. */
+  maxLastGroupBlocks: number;
+  /**
+   * A step that computes over a prefix while its last layers arrive waits for them no longer than this; then its result
+   * for that sequence is thrown away. 0: a prefix is computed upon only when it is there as a whole.
+   */
+  overlapPatienceMs: number;
   /** Layers being copied into pages at the same time, per load. */
   maxConcurrentImports: number;
   /** Blocks being written at the same time; each has a buffer of one object. */
@@ -39,6 +46,8 @@ export const defaultStoreLimits: StoreLimits = {
   lookupTimeoutMs: 250,
   loadTimeoutMs: 30_000,
   groupBlocks: 32,
+  maxLastGroupBlocks: 512,
+  overlapPatienceMs: 250,
   maxConcurrentImports: 8,
   maxConcurrentExports: 2,
   maxQueuedBlocks: 8192,
@@ -76,8 +85,9 @@ export function checkStoreOptions({ geometry, limits }: PrefixStoreOptions): voi
   }
   if (layerBegin !== 0) throw invalidArgument('store.geometry.layerBegin', 'Blocks must begin with layer 0.');
   for (const [name, value] of Object.entries(limits)) {
+    const least = name === 'overlapPatienceMs' ? 0 : 1;
     const sound =
-      name === 'loadPolicy' ? POLICIES.includes(String(value)) : Number.isSafeInteger(value) && Number(value) >= 1;
+      name === 'loadPolicy' ? POLICIES.includes(String(value)) : Number.isSafeInteger(value) && Number(value) >= least;
     if (!sound) throw invalidArgument(`store.limits.${name}`, `store.limits.${name} must not be ${String(value)}.`);
   }
 }

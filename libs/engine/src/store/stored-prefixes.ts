@@ -1,10 +1,11 @@
 import { PAGE_TOKENS } from '../limits.js';
 import { notify, type EngineObserver, type StepStats } from '../observer.js';
 import type { BlockManager } from '../pages/block-manager.js';
-import type { Clock } from '../ports.js';
+import type { Clock, ModelRunner } from '../ports.js';
 import type { Sequence } from '../sequence/sequence.js';
 import { BlockChain } from './block-chain.js';
-import { PrefixLoad, type LoadContext, type LoadOutcome } from './prefix-load.js';
+import type { OverlapOptions } from './layer-overlap.js';
+import { PrefixLoad, type LoadContext } from './prefix-load.js';
 import { LoadSpeed, PrefillSpeed } from './speed.js';
 import { StoreHealth } from './store-health.js';
 import { StoreNamespaces } from './store-namespaces.js';
@@ -28,7 +29,10 @@ export interface StoreParts {
   clock: Clock;
   blocks: BlockManager;
   observer: EngineObserver;
-  /** Called when pages have come back or a load has ended. */
+  runner: ModelRunner;
+  /** Tokens of a step that computes a prompt. */
+  chunkTokens: number;
+  /** Called when pages have come back, or a load has ended or got on. */
   wake: () => void;
   /** The engine's own accounting failed. */
   defect: (cause: unknown) => void;
@@ -62,7 +66,10 @@ export class StoredPrefixes {
     const namespaces = new StoreNamespaces(options);
     const health = new StoreHealth(clock, options.limits);
     const prefill = new PrefillSpeed();
-    this.#context = { options, clock, blocks, namespaces, health, prefill, speed: new LoadSpeed() };
+    const { chunkTokens } = parts;
+    const overlap = overlapOptions(options, parts);
+    const speed = new LoadSpeed();
+    this.#context = { options, clock, blocks, namespaces, health, prefill, speed, chunkTokens, overlap };
     this.#writes = new WriteBehind({
       ...this.#context,
       events: {
@@ -101,10 +108,25 @@ export class StoredPrefixes {
     const { blockTokens } = geometry;
     const missing = Math.floor(sequence.tokens.length / blockTokens) * blockTokens - sequence.computed;
     if (limits.loadPolicy === 'never' || missing < limits.minLoadTokens || this.#context.health.waitMs > 0) return null;
-    const load = new PrefixLoad(sequence, this.#chainOf(sequence), this.#context);
+    let tokens = 0;
+    const give = (): void => {
+      tokens = this.#give(sequence, load);
+    };
+    const giveEarly = (): void => {
+      give();
+      done(tokens);
+    };
+    const load: PrefixLoad = new PrefixLoad(sequence, this.#chainOf(sequence), this.#context, giveEarly);
     const settled = load
       .run()
-      .then((outcome) => this.#settle({ sequence, load, outcome, done }))
+      .then((outcome) => {
+        const wanted = !load.over;
+        if (wanted) give();
+        else load.discard();
+        const { requestId } = sequence.owner.request;
+        notify(() => this.#observer.prefixLoaded?.({ requestId, tokens, ...outcome }));
+        if (wanted) done(tokens);
+      })
       .catch(this.#defect)
       .finally(() => {
         this.#loads.delete(settled);
@@ -126,9 +148,10 @@ export class StoredPrefixes {
     this.#options.store.evict({ namespace, what: { kind: 'keys', keys } }).catch(() => undefined);
   }
 
-  /** Learns from a step that computed prompts only. */
+  /** Learns from a step that computed prompts only, and waited for nothing. */
   observeStep(stats: StepStats): void {
-    if (stats.decodeTokens > 0 || stats.prefillTokens < LEAST_OBSERVED_TOKENS) return;
+    const pure = stats.decodeTokens === 0 && stats.gatedSequences === 0;
+    if (!pure || stats.prefillTokens < LEAST_OBSERVED_TOKENS) return;
     const micros = stats.waitMs * MICROS_PER_MS;
     this.#context.prefill.observe({ tokens: stats.prefillTokens, pairs: stats.prefillPairs, micros });
   }
@@ -150,25 +173,13 @@ export class StoredPrefixes {
     return chain;
   }
 
-  #settle(ended: {
-    sequence: Sequence;
-    load: PrefixLoad;
-    outcome: LoadOutcome;
-    done: (loadedTokens: number) => void;
-  }): void {
-    const { sequence, load, outcome, done } = ended;
-    const wanted = sequence.state === 'loading';
-    const tokens = wanted ? load.finish() : 0;
-    if (!wanted) load.discard();
-    const { requestId } = sequence.owner.request;
-    notify(() => this.#observer.prefixLoaded?.({ requestId, tokens, ...outcome }));
-    if (!wanted) return;
-    this.#remember(sequence, outcome);
-    done(tokens);
-  }
-
-  /** What was loaded needs no writing; what was not is offered again when it has been computed. */
-  #remember(sequence: Sequence, { loadedBlocks }: LoadOutcome): void {
+  /**
+   * The sequence gets what has been loaded. That needs no writing; what was not loaded is offered again when it has
+   * been computed. @returns tokens.
+   */
+  #give(sequence: Sequence, load: PrefixLoad): number {
+    const tokens = load.finish();
+    const { loadedBlocks } = load;
     const { blockTokens } = this.#options.geometry;
     const chain = this.#chainOf(sequence);
     const present = Math.floor(sequence.computed / blockTokens);
@@ -177,5 +188,19 @@ export class StoredPrefixes {
     }
     const full = Math.floor(sequence.tokens.length / blockTokens);
     for (let block = present; block < full; block++) this.#writes.queue.markGone(chain.key(block));
+    return tokens;
   }
+}
+
+/** Null where it is switched off, or the runner cannot wait. */
+function overlapOptions({ geometry, limits }: PrefixStoreOptions, parts: StoreParts): OverlapOptions | null {
+  const { clock, runner, wake } = parts;
+  if (limits.overlapPatienceMs === 0 || runner.openGate === undefined) return null;
+  return {
+    openGate: (gate) => (runner.openGate as NonNullable<ModelRunner['openGate']>)(gate),
+    clock,
+    layers: geometry.layerEnd,
+    patienceMs: limits.overlapPatienceMs,
+    wake,
+  };
 }

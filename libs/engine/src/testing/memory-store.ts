@@ -22,6 +22,8 @@ export class MemoryStore implements BlockStore {
   readonly tenants = new Map<string, number>();
   lookups = 0;
   frameBytes = 4096;
+  /** What lookups expect of each block. */
+  microsPerBlock = 1;
   /** Called before every call and every frame; may wait or throw. */
   before: (what: 'handshake' | 'lookup' | 'put' | 'write' | 'commit' | 'get' | 'frame') => Promise<void> | void = () =>
     undefined;
@@ -37,7 +39,11 @@ export class MemoryStore implements BlockStore {
     let matched = 0;
     while (matched < keys.length && this.objects.has(keyOf(keys[matched] as Uint8Array))) matched++;
     this.tenants.set(namespace.tenant, (this.tenants.get(namespace.tenant) ?? 0) + matched);
-    const span = { tier: 'ram' as const, first: 0, count: matched, storedBytes: matched, estimatedLoadMicros: 1 };
+    const storedBytes = keys
+      .slice(0, matched)
+      .reduce((sum, key) => sum + (this.objects.get(keyOf(key))?.length ?? 0), 0);
+    const estimatedLoadMicros = this.microsPerBlock * matched;
+    const span = { tier: 'ram' as const, first: 0, count: matched, storedBytes, estimatedLoadMicros };
     return {
       matchedBlocks: matched,
       spans: matched > 0 ? [span] : [],

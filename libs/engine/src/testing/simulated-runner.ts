@@ -1,11 +1,15 @@
 import { PAGE_TOKENS } from '../limits.js';
-import type { ModelRunner, RopeTables, RunnerResult, RunnerStep } from '../ports.js';
+import type { LoadGate, ModelRunner, RopeTables, RunnerResult, RunnerStep } from '../ports.js';
 import type { PageTransfer } from '../store/page-transfer.js';
 import { sampleReference, scoreReference } from '../sampling/sampler.js';
+import { SimulatedGate } from './simulated-gate.js';
 
 const { imul } = Math;
 
 export const VOCAB = 48;
+/** Every layer stores the same; a step reads them one after the other. */
+export const LAYERS = 3;
+const PAGE_BYTES = Float64Array.BYTES_PER_ELEMENT * PAGE_TOKENS;
 const UNWRITTEN = -1;
 const POISON = -2;
 
@@ -32,24 +36,26 @@ export function logitsOf(state: number): Float32Array {
  * a wrong page, stale contents, a wrong position or a page that was freed too early changes the output or throws.
  */
 export class SimulatedRunner implements ModelRunner, PageTransfer {
-  readonly #store: Float64Array;
+  readonly #layers: readonly Float64Array[];
   /** Every step taken, for assertions about batches. */
   readonly steps: RunnerStep[] = [];
   /** Called before a step is computed; may wait or throw. */
   beforeStep: (request: RunnerStep, index: number) => Promise<void> | void = () => undefined;
   /** Called before a transfer moves anything; may wait or throw. */
-  beforeTransfer: (direction: 'export' | 'import') => Promise<void> | void = () => undefined;
+  beforeTransfer: (direction: 'export' | 'import', layer?: number) => Promise<void> | void = () => undefined;
+  /** Every gate opened. */
+  readonly gates: SimulatedGate[] = [];
   /** Rows for which the model returns NaN logits, by last token. */
   nanAfterToken: number | null = null;
 
   constructor(pages: number) {
-    this.#store = new Float64Array(pages * PAGE_TOKENS).fill(UNWRITTEN);
+    this.#layers = Array.from({ length: LAYERS }, () => new Float64Array(pages * PAGE_TOKENS).fill(UNWRITTEN));
   }
 
   async step(request: RunnerStep): Promise<RunnerResult> {
     this.steps.push(request);
     await this.beforeStep(request, this.steps.length - 1);
-    const rows = this.#compute(request);
+    const rows = this.#compute(request, await this.#passGates(request));
     return {
       samples: request.samples.map((spec) => sampleReference(rows[spec.row] as Float32Array, spec)),
       scores: request.scores.map(({ row, token, logprobs }) =>
@@ -61,42 +67,76 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   }
 
   copyPage(from: number, to: number): void {
-    this.#store.copyWithin(to * PAGE_TOKENS, from * PAGE_TOKENS, (from + 1) * PAGE_TOKENS);
+    for (const layer of this.#layers) layer.copyWithin(to * PAGE_TOKENS, from * PAGE_TOKENS, (from + 1) * PAGE_TOKENS);
   }
 
   poison(pages: Int32Array): void {
-    for (const page of pages) this.#store.fill(POISON, page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS);
+    for (const layer of this.#layers) {
+      for (const page of pages) layer.fill(POISON, page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS);
+    }
   }
 
-  /** Stored values as K, their complement as V: one layer, one head, two 32-bit dimensions. */
-  async exportBlock(pages: Int32Array, _begin: number, _end: number, sections: readonly Uint8Array[]): Promise<void> {
+  openGate(options: { layers: number; patienceMs: number }): LoadGate {
+    const gate = new SimulatedGate(options);
+    this.gates.push(gate);
+    return gate;
+  }
+
+  /** Stored values as K, their complement as V: one head, two 32-bit dimensions. */
+  async exportBlock(pages: Int32Array, begin: number, end: number, sections: readonly Uint8Array[]): Promise<void> {
     await this.beforeTransfer('export');
-    pages.forEach((page, i) => {
-      if (this.#store[page * PAGE_TOKENS] === POISON) throw new Error(`page ${page} is exported after it was freed`);
-      const values = Uint8Array.from(new Uint8Array(this.#store.buffer, 8 * page * PAGE_TOKENS, 8 * PAGE_TOKENS));
-      sections[0]?.set(values, 8 * PAGE_TOKENS * i);
-      sections[1]?.set(
-        values.map((byte) => 255 - byte),
-        8 * PAGE_TOKENS * i,
-      );
-    });
+    for (let layer = begin; layer < end; layer++) {
+      pages.forEach((page, i) => {
+        const values = this.#bytesOf(layer, page);
+        if (this.#layers[layer]?.[page * PAGE_TOKENS] === POISON) throw new Error(`page ${page} is exported when free`);
+        sections[2 * (layer - begin)]?.set(values, PAGE_BYTES * i);
+        sections[2 * (layer - begin) + 1]?.set(
+          values.map((byte) => 255 - byte),
+          PAGE_BYTES * i,
+        );
+      });
+    }
   }
 
-  async importBlock(pages: Int32Array, _begin: number, _end: number, sections: readonly Uint8Array[]): Promise<void> {
-    await this.beforeTransfer('import');
+  /** @param end the layer after `begin`. */
+  async importBlock(pages: Int32Array, begin: number, _end: number, sections: readonly Uint8Array[]): Promise<void> {
+    await this.beforeTransfer('import', begin);
     pages.forEach((page, i) => {
       if (page < 0) return;
-      const range = [8 * PAGE_TOKENS * i, 8 * PAGE_TOKENS * (i + 1)] as const;
+      const range = [PAGE_BYTES * i, PAGE_BYTES * (i + 1)] as const;
       const values = sections[0]?.subarray(...range) ?? new Uint8Array();
       if (sections[1]?.subarray(...range).some((byte, at) => byte !== 255 - (values[at] ?? 0)) ?? true) {
         throw new Error('K and V were mixed up');
       }
-      new Uint8Array(this.#store.buffer, 8 * page * PAGE_TOKENS, 8 * PAGE_TOKENS).set(values);
+      this.#bytesOf(begin, page).set(values);
     });
   }
 
+  #bytesOf(layer: number, page: number): Uint8Array {
+    return new Uint8Array(this.#layers[layer]?.buffer as ArrayBuffer, PAGE_BYTES * page, PAGE_BYTES);
+  }
+
+  /** Waits layer by layer, and looks at what is there then. @returns sequences whose gate was cancelled. */
+  async #passGates(request: RunnerStep): Promise<ReadonlySet<number>> {
+    const skipped = new Set<number>();
+    for (let layer = 0; layer < LAYERS; layer++) {
+      for (const { sequence, gate } of request.gates) {
+        if (!(await (gate as SimulatedGate).wait(layer))) skipped.add(sequence);
+        else if (!skipped.has(sequence)) this.#requireLayer(request, sequence, layer);
+      }
+    }
+    return skipped;
+  }
+
+  #requireLayer(request: RunnerStep, b: number, layer: number): void {
+    for (let position = 0; position < (request.pastLens[b] ?? 0); position++) {
+      const value = this.#layers[layer]?.[slotOf(request, b, position)] ?? UNWRITTEN;
+      if (value < 0) throw new Error(`sequence ${b} passed layer ${layer} without its KV at position ${position}`);
+    }
+  }
+
   /** [R] rows of logits. */
-  #compute(request: RunnerStep): Float32Array[] {
+  #compute(request: RunnerStep, skipped: ReadonlySet<number>): Float32Array[] {
     assertDisjointWrites(request);
     const logits: Float32Array[] = [];
     request.pastLens.forEach((past, b) => {
@@ -104,12 +144,18 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
       const end = request.cuSeqlens[b + 1] as number;
       const rope = request.ropeInvFreq[b] as number;
       let state = 0;
+      if (skipped.has(b)) {
+        request.logitRows.forEach((row, index) => {
+          if (row >= begin && row < end) logits[index] = logitsOf(0);
+        });
+        return;
+      }
       for (let position = 0; position < past; position++) state = mix(state, this.#read(request, b, position));
       for (let row = begin; row < end; row++) {
         const position = past + row - begin;
         const token = request.tokenIds[row] as number;
         const slot = slotOf(request, b, position);
-        this.#store[slot] = storedValue(state, token, position, rope);
+        for (const layer of this.#layers) layer[slot] = storedValue(state, token, position, rope);
         state = mix(state, this.#read(request, b, position));
         const index = request.logitRows.indexOf(row);
         if (index >= 0) logits[index] = token === this.nanAfterToken ? logitsOf(state).fill(NaN) : logitsOf(state);
@@ -119,9 +165,11 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   }
 
   #read(request: RunnerStep, b: number, position: number): number {
-    const value = this.#store[slotOf(request, b, position)] as number;
+    const slot = slotOf(request, b, position);
+    const value = this.#layers[0]?.[slot] as number;
     if (value === POISON) throw new Error(`sequence ${b} reads a freed page at position ${position}`);
     if (value === UNWRITTEN) throw new Error(`sequence ${b} reads position ${position}, which was never written`);
+    if (this.#layers.some((layer) => layer[slot] !== value)) throw new Error(`layers differ at position ${position}`);
     return value;
   }
 }

@@ -7,7 +7,7 @@ import { defaultLimits } from '../limits.js';
 import { simulatedDetokenize, simulatedModel, type Harness } from './fixtures.js';
 import type { MemoryStore } from './memory-store.js';
 import { plainStops } from './plain-stops.js';
-import { SimulatedRunner, simulatedRope } from './simulated-runner.js';
+import { LAYERS, SimulatedRunner, simulatedRope } from './simulated-runner.js';
 
 export const BLOCK_TOKENS = 64;
 
@@ -21,7 +21,7 @@ export function storeOptions(
     store,
     transfer: runner,
     geometry: {
-      ...{ layerBegin: 0, layerEnd: 1, kvHeads: 1, headDimK: 2, headDimV: 2, blockTokens: BLOCK_TOKENS },
+      ...{ layerBegin: 0, layerEnd: LAYERS, kvHeads: 1, headDimK: 2, headDimV: 2, blockTokens: BLOCK_TOKENS },
       ...{ dtypeK: BlockDtype.f32, dtypeV: BlockDtype.f32 },
     },
     modelFingerprint: modelFingerprint({ simulated: true }),

@@ -40,11 +40,13 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       log.info('sequence-preempted', { requestId, choice, lostTokens });
     },
     prefixLoaded(load) {
-      const { askedTokens, tokens, chosenBlocks, matchedBlocks, ms, error, requestId } = load;
+      const { askedTokens, tokens, chosenBlocks, matchedBlocks, ms, overlapMs, waitedMs, error, requestId } = load;
       count('externalCacheQueries', askedTokens, labels);
       count('externalCacheHits', tokens, labels);
       if (matchedBlocks > 0) count('kvLoadDecisions', 1, { ...labels, decision: decisionOf(load) });
       if (chosenBlocks > 0) record('kvLoadDuration', ms / MS_PER_S, labels);
+      if (overlapMs > 0) record('kvLoadOverlap', overlapMs / MS_PER_S, labels);
+      if (waitedMs > 0) record('kvLoadWait', waitedMs / MS_PER_S, labels);
       if (error !== null && error.code !== 'CANCELLED') log.failure('prefix-load-failed', error, { requestId, tokens });
     },
     blocksDropped({ reason, error, blocks }) {

@@ -59,6 +59,7 @@ export function prefixStoreOptions(parts: {
       loadPolicy: config.kvLoad,
       lookupTimeoutMs: config.kvLookupTimeoutMs,
       loadTimeoutMs: config.kvLoadTimeoutMs,
+      overlapPatienceMs: config.kvOverlapPatienceMs,
     },
   };
 }
