@@ -1,4 +1,5 @@
 import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
+import { eventSettings } from './adapters/events/index.js';
 import { objectTierSettings } from './adapters/object/index.js';
 
 const GIB = 2 ** 30;
@@ -112,6 +113,7 @@ export const kvStoreSettings = {
     description: 'Serve other machines without TLS or capabilities. For closed test networks only.',
     isSwitch: true,
   },
+  ...eventSettings,
   stallTimeoutMs: {
     schema: values.integer(10).default(60_000),
     description: 'A peer that takes nothing for this long loses its stream.',

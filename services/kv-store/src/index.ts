@@ -24,6 +24,8 @@ export { kvStoreSettings, storeSettings } from './config.js';
 export type { KvStoreConfig, StoreConfig } from './config.js';
 export { createKvStoreServer } from './kv-store-server.js';
 export type { KvListenConfig, KvServerParts, KvStoreServer } from './kv-store-server.js';
+export { startKvStore } from './start-kv-store.js';
+export type { RunningKvStore, RunningParts } from './start-kv-store.js';
 export { openLocalStore } from './open-local-store.js';
 export type { LocalStore, LocalStoreParts } from './open-local-store.js';
 export { openDiskTier, openLogFolder, readLoggedBlock, requireLogFolder, verifyLog } from './offline/index.js';

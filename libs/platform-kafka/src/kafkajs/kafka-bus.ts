@@ -102,8 +102,9 @@ export class KafkaBus implements EventBus {
   }
 
   async readToEnd(request: ReadRequest): Promise<void> {
-    await this.assertDeclared(request.topic).open;
+    const { open } = this.assertDeclared(request.topic);
     const signal = AbortSignal.any([this.closing.signal, ...(request.signal ? [request.signal] : [])]);
+    await unlessAborted(open, signal);
     const admin = await this.connectedAdmin();
     await readToEnd(this.kafka, admin, { ...request, signal }, this.settings.clientId);
   }
@@ -199,6 +200,17 @@ export class KafkaBus implements EventBus {
     const admin = await dropped?.catch(() => undefined);
     await admin?.disconnect().catch(() => undefined);
   }
+}
+
+/** @throws the reason of the signal, at once when it aborts. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  await Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', stop));
 }
 
 function newDeclared(): Declared {

@@ -16,7 +16,7 @@ export class ScriptedStore {
   ) {}
 
   start(): void {
-    this.events.announce(this.epoch, this.next);
+    this.events.announce(this.epoch);
   }
 
   change(change: Change): void {

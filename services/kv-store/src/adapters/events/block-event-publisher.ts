@@ -52,10 +52,9 @@ export class BlockEventPublisher implements EventSink {
   }
 
   /** Tells followers that the store runs, in which epoch and from which event on. Once, after its start. */
-  announce(storeEpoch: bigint, nextSequence: bigint): void {
+  announce(storeEpoch: bigint): void {
     this.epoch = storeEpoch;
     this.flush();
-    if (nextSequence > this.next) this.next = nextSequence;
     this.sent = this.next;
     this.sendBatch([]);
   }

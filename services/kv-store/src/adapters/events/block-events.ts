@@ -3,7 +3,7 @@ import type { BusLog, EventBus } from '@longhaul/platform-kafka';
 import type { EventSink } from '../../core/ports.js';
 import { BlockEventPublisher } from './block-event-publisher.js';
 import type { EventObserver } from './event-observer.js';
-import { EVENT_TOPIC_DEFAULTS, eventTopics, type EventTopicSettings } from './event-topics.js';
+import { EVENT_TOPIC_DEFAULTS, eventTopics, type EventTopicSettings, SNAPSHOT_TOPIC } from './event-topics.js';
 import { SnapshotWriter } from './snapshot-writer.js';
 
 export interface BlockEventsOptions {
@@ -26,11 +26,18 @@ const HEARTBEAT_MS = 2_000;
 const SETTLE_MS = 50;
 const RETRY_MS = 1_000;
 
+export interface EventBound {
+  readonly used: number;
+  readonly limit: number;
+}
+
 /** Everything that a store tells the bus. Give it to the store core as its `sink`. */
 export interface BlockEvents extends EventSink {
   /** Once, after the store has started: followers learn of the new epoch at once. */
-  announce(storeEpoch: bigint, nextSequence: bigint): void;
+  announce(storeEpoch: bigint): void;
   queuedEvents(): number;
+  /** What waits and how much may wait: events for the bus, blocks whose record in the snapshot topic is outdated. */
+  bounds(): Readonly<Record<'event_queue' | 'event_snapshot_blocks', EventBound>>;
   /** Before the bus is closed. */
   close(): Promise<void>;
 }
@@ -41,8 +48,7 @@ export interface BlockEvents extends EventSink {
  */
 export function startBlockEvents(options: BlockEventsOptions): BlockEvents {
   const { bus, owner, observer, log } = options;
-  const declared = bus.declareTopics(eventTopics(options.topics ?? EVENT_TOPIC_DEFAULTS), { onMismatch: 'warn' });
-  declared.catch((error: unknown) => log.failure('topics-not-declared', error));
+  declareTopics(options);
   const maxQueuedEvents = options.maxQueuedEvents ?? MAX_QUEUED_EVENTS;
   const publisher = new BlockEventPublisher({
     bus,
@@ -62,14 +68,25 @@ export function startBlockEvents(options: BlockEventsOptions): BlockEvents {
       publisher.publish(batch);
       writer?.publish(batch);
     },
-    announce: (storeEpoch, nextSequence) => {
-      publisher.announce(storeEpoch, nextSequence);
-      writer?.announce(storeEpoch, nextSequence);
+    announce: (storeEpoch) => {
+      publisher.announce(storeEpoch);
+      writer?.announce(storeEpoch);
     },
     queuedEvents: () => publisher.queuedEvents,
+    bounds: () => ({
+      event_queue: { used: publisher.queuedEvents, limit: maxQueuedEvents },
+      event_snapshot_blocks: { used: writer?.outdatedBlocks ?? 0, limit: maxOutdated },
+    }),
     close: async () => {
       publisher.close();
       await writer?.close();
     },
   };
+}
+
+function declareTopics({ bus, log, topics, snapshotTopic }: BlockEventsOptions): void {
+  const all = eventTopics(topics ?? EVENT_TOPIC_DEFAULTS);
+  const written = all.filter(({ name }) => snapshotTopic !== false || name !== SNAPSHOT_TOPIC);
+  const declared = bus.declareTopics(written, { onMismatch: 'warn' });
+  declared.catch((error: unknown) => log.failure('topics-not-declared', error));
 }

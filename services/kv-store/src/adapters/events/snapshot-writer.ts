@@ -52,9 +52,8 @@ export class SnapshotWriter implements EventSink {
     return this.outdated.size;
   }
 
-  announce(storeEpoch: bigint, nextSequence: bigint): void {
+  announce(storeEpoch: bigint): void {
     this.epoch = storeEpoch;
-    if (nextSequence > this.next) this.next = nextSequence;
     this.wake();
   }
 
@@ -117,7 +116,7 @@ export class SnapshotWriter implements EventSink {
   private async markDifferences(): Promise<void> {
     const { bus, owner } = this.options;
     const present = new Map<string, BlockName>();
-    await bus.readToEnd({
+    const reading = bus.readToEnd({
       topic: SNAPSHOT_TOPIC,
       signal: this.stopping.signal,
       handler: (event) => {
@@ -128,6 +127,7 @@ export class SnapshotWriter implements EventSink {
         else present.set(name, { namespaceId: entry.block.namespaceId, key: entry.block.key });
       },
     });
+    await this.untilStopped(reading);
     this.compare = false;
     for (const name of present.values()) this.mark(name);
     for (const name of this.view.entries()) this.mark(name);
