@@ -1,6 +1,6 @@
 import type { kvstoreV1 } from '@longhaul/contracts';
 import { AppError } from '@longhaul/kernel';
-import type { Checksum } from '@longhaul/kv-core';
+import { type Checksum, crc32cCombine, crc32cShift } from '@longhaul/kv-core';
 
 /** Where bytes of a put belong; the checksum covers the place as well as the bytes. */
 export function putChunkChecksum(checksum: Checksum, offset: number, data: Uint8Array): number {
@@ -9,16 +9,33 @@ export function putChunkChecksum(checksum: Checksum, offset: number, data: Uint8
   return checksum(data, checksum(place));
 }
 
-export function getChunkChecksum(
+/** Where bytes of a get belong. */
+export interface GetPlace {
+  readonly block: number;
+  readonly section: number;
+  readonly offset: number;
+}
+
+/** The checksum of a chunk of a get: over its place and its bytes. */
+export function getChunkChecksum(checksum: Checksum, at: GetPlace, data: Uint8Array): number {
+  return checksum(data, checksum(placeBytes(at)));
+}
+
+/** The same from the CRC32C of the bytes, which are not read. */
+export function knownGetChunkChecksum(
   checksum: Checksum,
-  at: { readonly block: number; readonly section: number; readonly offset: number },
-  data: Uint8Array,
+  at: GetPlace,
+  data: { readonly length: number; readonly crc32c: number },
 ): number {
+  return crc32cCombine(checksum(placeBytes(at)), data.crc32c, crc32cShift(data.length));
+}
+
+function placeBytes(at: GetPlace): Buffer {
   const place = Buffer.allocUnsafe(16);
   place.writeUInt32LE(at.block, 0);
   place.writeUInt32LE(at.section, 4);
   place.writeBigUInt64LE(BigInt(at.offset), 8);
-  return checksum(data, checksum(place));
+  return place;
 }
 
 export function headChecksum(checksum: Checksum, block: number, data: Uint8Array): number {

@@ -12,11 +12,13 @@ export type { CapabilityClaims, CapabilityRight } from './capability.js';
 export {
   getChunkChecksum,
   headChecksum,
+  knownGetChunkChecksum,
   putChunkChecksum,
   verifyGetChunk,
   verifyHead,
   verifyPutChunk,
 } from './chunk-checksum.js';
+export type { GetPlace } from './chunk-checksum.js';
 export { fromOutcome, fromQuality, fromTier, toOutcome, toQuality, toTier } from './enums.js';
 export { fromEventBatch, toEventBatch } from './events.js';
 export { frameErrors } from './frame-errors.js';

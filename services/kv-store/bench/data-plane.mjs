@@ -1,5 +1,6 @@
 // Put and get of 8 MiB blocks over loopback between two processes, one stream, beside a plain TCP copy of the same bytes
-// in the same round: `node services/kv-store/bench/data-plane.mjs [--json PATH]` after `npm run build`.
+// in the same round: `node services/kv-store/bench/data-plane.mjs [--json PATH]` after `npm run build`. The data channel is
+// what clients use; gRPC frames are what they fall back to and have no bar. The first round warms up.
 import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -150,11 +151,16 @@ function medianRound(ours, peer) {
 const rows = Object.keys(clients).flatMap((transport) =>
   ['put', 'get'].map((direction) => {
     const round = medianRound(speeds[`${direction} ours ${transport}`], speeds[`${direction} plain ${transport}`]);
-    return { case: `${direction} 8 MiB blocks, ${transport}, GB/s`, ...round, bar: BAR_SHARE };
+    return {
+      case: `${direction} 8 MiB blocks, ${transport}, GB/s`,
+      ...round,
+      bar: transport === 'data channel' ? BAR_SHARE : 'none',
+    };
   }),
 );
-for (const { case: name, ours, peer, ratio } of rows) {
-  const met = ours >= 1 || ratio >= BAR_SHARE ? 'met' : 'missed';
+for (const { case: name, ours, peer, ratio, bar } of rows) {
+  const verdict = ours >= 1 || ratio >= BAR_SHARE ? 'met' : 'missed';
+  const met = bar === 'none' ? 'no bar' : verdict;
   console.log(`${name}: ${ours.toFixed(2)}, plain TCP copy ${peer.toFixed(2)}, ratio ${ratio.toFixed(2)} (${met})`);
 }
 if (path) writeFileSync(path, `${JSON.stringify(rows, null, 2)}\n`);

@@ -130,6 +130,8 @@ export type GetFrame =
       readonly section: number;
       readonly offset: number;
       readonly bytes: Uint8Array;
+      /** CRC32C of `bytes` where the block itself states it: who sends them on need not sum them again. */
+      readonly crc32c?: number;
     }
   | { readonly kind: 'end'; readonly block: number; readonly outcome: BlockOutcome }
   | { readonly kind: 'done'; readonly blocksOk: number };

@@ -184,7 +184,8 @@ export class GetStream {
       yield* this.progress();
       const part = bytes.subarray(offset, offset + limits.maxFrameBytes);
       observer.counted('get_bytes', part.length, {});
-      yield { kind: 'data', block: block.index, section: section.index, offset, bytes: part };
+      const frame = { kind: 'data', block: block.index, section: section.index, offset, bytes: part } as const;
+      yield part.length === bytes.length ? { ...frame, crc32c: section.crc32c } : frame;
     }
   }
 

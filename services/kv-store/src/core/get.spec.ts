@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { QualityClass } from '@longhaul/kv-core';
+import { crc32cTable, QualityClass } from '@longhaul/kv-core';
 import { FakeTier } from '../../test/core/fake-tier.js';
 import {
   BLOCK_BYTES,
@@ -88,6 +88,23 @@ describe('a lookup', () => {
 });
 
 describe('a get', () => {
+  it.each([
+    ['states the checksum of bytes that are a whole section', 4096, 6],
+    ['states no checksum of parts of a section', 10, 0],
+  ])('%s', async (_, maxFrameBytes, stated) => {
+    const store = await StoreFixture.ready({ limits: { maxFrameBytes } });
+    const blocks = chain(1);
+    await store.putAll(blocks);
+    const { leaseId } = await store.lookup(blocks);
+    let known = 0;
+    for await (const frame of store.frames(blocks, leaseId)) {
+      if (frame.kind !== 'data' || frame.crc32c === undefined) continue;
+      expect(frame.crc32c).toBe(crc32cTable(frame.bytes));
+      known += 1;
+    }
+    expect(known).toBe(stated);
+  });
+
   it("sends all heads, all sections of no layer, then all blocks' layer 0 before any layer 1", async () => {
     const store = await StoreFixture.ready();
     const blocks = chain(2);

@@ -6,7 +6,9 @@ import {
   frameErrors,
   fromGetOpen,
   getChunkChecksum,
+  type GetPlace,
   headChecksum,
+  knownGetChunkChecksum,
   toOutcome,
   type MessageLink,
 } from '@longhaul/kv-wire';
@@ -69,11 +71,24 @@ async function sendPayload(parts: TransferParts, outlet: Outlet, frame: PayloadF
   for (let at = 0; at < bytes.length; at += parts.maxFrameBytes) {
     const data = bytes.subarray(at, at + parts.maxFrameBytes);
     const place = { block: frame.block, section: frame.section, offset: frame.offset + at };
-    const crc32c = getChunkChecksum(parts.checksum, place, data);
+    const crc32c = chunkChecksum(parts, place, {
+      data,
+      known: data.length === bytes.length ? frame.crc32c : undefined,
+    });
     const value = { ...place, offset: BigInt(place.offset), crc32c, data: asBuffer(data) };
     await outlet.credit.take(outlet.signal);
     await outlet.link.send({ frame: { $case: 'chunk', value } });
   }
+}
+
+/** What the block says of its bytes goes out as it is: the client then checks them against the block's own checksum. */
+function chunkChecksum(
+  { checksum }: TransferParts,
+  place: GetPlace,
+  { data, known }: { data: Uint8Array; known: number | undefined },
+): number {
+  if (known === undefined) return getChunkChecksum(checksum, place, data);
+  return knownGetChunkChecksum(checksum, place, { length: data.length, crc32c: known });
 }
 
 function headFrame(parts: TransferParts, block: number, bytes: Uint8Array): kvstoreV1.GetResponse {
