@@ -1,10 +1,12 @@
 // What the disk tier does on this machine's disk: `npm run bench:disk -w @longhaul/kv-store -- [--objects 200] [--bytes 1474560]
 // [--directory PATH] [--json PATH]`. Needs `npm run build`. Reads bypass the page cache where the file system allows it.
+// Beside puts and gets: the same bytes to and from one plain file, opened in the same way, without log, index or checks.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { openBlockFile } from '@longhaul/kv-native';
 import { openDiskTier } from '../dist/adapters/disk/index.js';
 
 const { values } = parseArgs({
@@ -17,14 +19,23 @@ const { values } = parseArgs({
 });
 const [count, bytes] = [Number(values.objects), Number(values.bytes)];
 const directory = mkdtempSync(join(values.directory ?? tmpdir(), 'longhaul-bench-'));
+const log = join(directory, 'log');
 const rows = [];
 
-async function timed(name, units, work) {
+async function rate(units, work) {
   const started = process.hrtime.bigint();
   await work();
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
-  rows.push({ case: name, value: units === null ? seconds * 1000 : units / seconds });
-  console.log(`${name}: ${rows.at(-1).value.toFixed(1)}`);
+  return units === null ? seconds * 1000 : units / seconds;
+}
+
+/** @param plain the same with a plain file, if there is such a thing. */
+async function timed(name, units, work, plain) {
+  const ours = await rate(units, work);
+  const peer = plain ? await rate(units, plain) : null;
+  rows.push({ case: `disk tier: ${name}`, ours, peer, ratio: peer === null ? null : ours / peer, bar: 'none' });
+  const beside = peer === null ? '' : `, plain file ${peer.toFixed(1)}, ratio ${(ours / peer).toFixed(2)}`;
+  console.log(`${name}: ${ours.toFixed(1)}${beside}`);
 }
 
 async function open() {
@@ -32,7 +43,7 @@ async function open() {
   const onEvent = (event) => {
     if (event.kind === 'recovered') report = event.report;
   };
-  const tier = await openDiskTier({ directory, limitBytes: 2 ** 40, scrubPerHour: 0, onEvent });
+  const tier = await openDiskTier({ directory: log, limitBytes: 2 ** 40, scrubPerHour: 0, onEvent });
   return { tier, report };
 }
 
@@ -49,13 +60,32 @@ try {
   const object = randomBytes(bytes);
   const keys = Array.from({ length: count }, () => randomBytes(32));
   const total = (count * bytes) / 1e6;
+  const slot = Math.ceil(bytes / 4096) * 4096;
+  const padded = Buffer.concat([object, Buffer.alloc(slot - bytes)]);
   let { tier, report } = await open();
-  await timed(`put ${count} x ${bytes} B, 32 at a time, MB/s`, total, () =>
-    each(keys, 32, (key) => tier.put(key, object)),
+  const file = await openBlockFile(join(directory, 'plain'), 'create');
+  const places = Array.from({ length: count }, (_, n) => n);
+  await timed(
+    `put ${count} x ${bytes} B, 32 at a time, MB/s`,
+    total,
+    () => each(keys, 32, (key) => tier.put(key, object)),
+    async () => {
+      for (const n of places) {
+        await file.writeAt([padded], n * slot);
+        if (n % 32 === 31 || n === count - 1) await file.sync();
+      }
+    },
   );
   console.log(`direct I/O: ${tier.stats().directIo}, syncs: ${tier.stats().syncs}`);
-  await timed('get, 4 at a time, MB/s', total, () => each(keys, 4, (key) => tier.read(key, 0, bytes)));
-  await timed('get, 1 at a time, MB/s', total, () => each(keys, 1, (key) => tier.read(key, 0, bytes)));
+  for (const width of [4, 1]) {
+    await timed(
+      `get, ${width} at a time, MB/s`,
+      total,
+      () => each(keys, width, (key) => tier.read(key, 0, bytes)),
+      () => each(places, width, (n) => file.readAt(n * slot, bytes)),
+    );
+  }
+  await file.close();
   const small = Array.from({ length: 2000 }, () => randomBytes(32));
   await timed('put 2000 x 1 KiB, 64 at a time, objects/s', 2000, () =>
     each(small, 64, (key) => tier.put(key, object.subarray(0, 1024))),
@@ -64,8 +94,8 @@ try {
   await timed('open with a checkpoint, ms', null, async () => ({ tier, report } = await open()));
   console.log(`${report.objects} objects`);
   await tier.close();
-  for (const name of await (await import('node:fs/promises')).readdir(directory)) {
-    if (name.endsWith('.idx')) rmSync(join(directory, name));
+  for (const name of await (await import('node:fs/promises')).readdir(log)) {
+    if (name.endsWith('.idx')) rmSync(join(log, name));
   }
   await timed('open without one, ms', null, async () => ({ tier, report } = await open()));
   console.log(`${report.scannedRecords} records, ${(report.scannedBytes / 1e6).toFixed(0)} MB scanned`);
