@@ -231,10 +231,9 @@ export class PrefixLoad implements LoadHandle {
       const begin = (this.#firstBlock + block) * blockTokens;
       return prefill.micros(Math.max(begin, this.#firstPage * PAGE_TOKENS), begin + blockTokens);
     };
-    return Math.min(
-      matched,
-      blocksWorthLoading(match.spans, (span) => speed.micros(span), computeMicros),
-    );
+    const worth = blocksWorthLoading(match.spans, (span) => speed.micros(span), computeMicros);
+    for (const span of match.spans) if (span.first >= worth) speed.doubt(span);
+    return Math.min(matched, worth);
   }
 
   /** Takes pages for at most so many blocks; fewer when the pool is short. At least the last token is computed. */

@@ -3,6 +3,7 @@ import type { Tier, TierSpan } from '@longhaul/kv-core';
 /** Weight of what was known before, per observation. */
 const DECAY = 0.98;
 const SMOOTHING = 0.3;
+const DRIFT = 0.05;
 const MICROS = 1e6;
 
 /**
@@ -64,6 +65,17 @@ export class LoadSpeed {
 
   bytesPerSecond(tier: Tier): number | null {
     return this.#bytesPerSecond.get(tier) ?? null;
+  }
+
+  /**
+   * A span was found but not loaded, so that nothing new was learnt: what was measured drifts towards what the store
+   * expects. Otherwise one slow load would be the last from its tier.
+   */
+  doubt({ tier, storedBytes, estimatedLoadMicros }: TierSpan): void {
+    const measured = this.#bytesPerSecond.get(tier);
+    if (measured === undefined || storedBytes <= 0) return;
+    const expected = (storedBytes * MICROS) / Math.max(1, estimatedLoadMicros);
+    this.#bytesPerSecond.set(tier, measured ** (1 - DRIFT) * expected ** DRIFT);
   }
 
   /** Expected time of a span; before anything was loaded from its tier, what the store expects. */

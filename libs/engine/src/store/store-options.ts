@@ -4,8 +4,9 @@ import { PAGE_TOKENS } from '../limits.js';
 import type { PageTransfer } from './page-transfer.js';
 
 /**
- * `auto` loads what is expected to arrive sooner than it could be computed; `always` loads all that is found; `never`
- * only stores.
+ * `auto` loads what is expected to arrive sooner than it could be computed, by the engine's own measurements: before a
+ * prompt has been computed all that is found, before anything has been loaded from a tier by what the store expects.
+ * `always` loads all that is found; `never` only stores.
  */
 export type LoadPolicy = 'auto' | 'always' | 'never';
 
