@@ -2,6 +2,7 @@ import { AppError } from '@longhaul/kernel';
 import type { GetFrame } from '@longhaul/kv-core';
 import type { BlockChain } from './block-chain.js';
 import { IncomingBlock } from './incoming-block.js';
+import { SectionBuffers } from './section-buffers.js';
 import type { PrefixStoreOptions } from './store-options.js';
 import { within } from './within.js';
 
@@ -40,6 +41,7 @@ export class GroupLoad {
   readonly #options: PrefixStoreOptions;
   readonly #blocks: IncomingBlock[];
   readonly #copies = new Set<Promise<void>>();
+  readonly #buffers = new SectionBuffers();
   /** Blocks from this one on are lost. */
   #limit: number;
   readonly #sound: boolean[] = [];
@@ -56,7 +58,7 @@ export class GroupLoad {
     this.#copied = new Int32Array(options.geometry.layerEnd);
     this.#blocks = Array.from(
       { length: this.#limit },
-      (_, i) => new IncomingBlock(group.chain, group.begin + i, options),
+      (_, i) => new IncomingBlock(group.chain, group.begin + i, { options, buffers: this.#buffers }),
     );
   }
 
@@ -112,7 +114,10 @@ export class GroupLoad {
       .importBlock(pages, loaded.layer, loaded.layer + 1, loaded.sections)
       .then(() => this.#arrived(loaded.layer))
       .catch((error: unknown) => this.#lose(index, AppError.from(error)))
-      .finally(() => this.#copies.delete(copy));
+      .finally(() => {
+        this.#copies.delete(copy);
+        for (const section of loaded.sections) this.#buffers.give(section);
+      });
     this.#copies.add(copy);
   }
 

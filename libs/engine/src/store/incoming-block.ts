@@ -12,9 +12,10 @@ import {
   type BlockSection,
 } from '@longhaul/kv-core';
 import type { BlockChain } from './block-chain.js';
+import type { SectionBuffers } from './section-buffers.js';
 import type { PrefixStoreOptions } from './store-options.js';
 
-/** K and V of one layer of a block, verified, in memory that is the receiver's until it says otherwise. */
+/** K and V of one layer of a block, verified, in buffers that the receiver gives back. */
 export interface LoadedLayer {
   readonly layer: number;
   readonly sections: readonly [Uint8Array, Uint8Array];
@@ -33,16 +34,18 @@ export class IncomingBlock {
   readonly #chain: BlockChain;
   readonly #block: number;
   readonly #options: PrefixStoreOptions;
+  readonly #buffers: SectionBuffers;
   readonly #partial = new Map<number, PartialSection>();
   readonly #halves = new Map<number, Uint8Array>();
   #head: BlockHead | null = null;
   #tokensSeen = false;
   #layers = 0;
 
-  constructor(chain: BlockChain, block: number, options: PrefixStoreOptions) {
+  constructor(chain: BlockChain, block: number, parts: { options: PrefixStoreOptions; buffers: SectionBuffers }) {
     this.#chain = chain;
     this.#block = block;
-    this.#options = options;
+    this.#options = parts.options;
+    this.#buffers = parts.buffers;
   }
 
   /** Tokens and every layer have been seen and were sound. */
@@ -90,7 +93,7 @@ export class IncomingBlock {
   #partialOf(section: BlockSection): PartialSection {
     const found = this.#partial.get(section.index);
     if (found !== undefined) return found;
-    const fresh = { bytes: new Uint8Array(section.storedBytes), received: 0 };
+    const fresh = { bytes: this.#buffers.take(section.storedBytes), received: 0 };
     this.#partial.set(section.index, fresh);
     return fresh;
   }
@@ -98,7 +101,7 @@ export class IncomingBlock {
   #whole(section: BlockSection, bytes: Uint8Array): LoadedLayer | null {
     verifySection(section, bytes, this.#options.checksum);
     verifyDigest(section, bytes);
-    // From here on the entry only says that the section has come; its memory is free.
+    // From here on the entry only says that the section has come.
     this.#partial.set(section.index, { bytes: NOTHING, received: 0 });
     const { kind, layer } = section;
     if (kind === SectionKind.tokenIds) {
@@ -107,7 +110,10 @@ export class IncomingBlock {
       }
       this.#tokensSeen = true;
     }
-    if (kind !== SectionKind.key && kind !== SectionKind.value) return null;
+    if (kind !== SectionKind.key && kind !== SectionKind.value) {
+      this.#buffers.give(bytes);
+      return null;
+    }
     if (!this.#tokensSeen) throw kvErrors.incomplete('section_missing', 'KV came before the tokens of its block.');
     return this.#pair(kind, layer, bytes);
   }

@@ -52,7 +52,7 @@ export class LayerOverlap {
 
   /** Layers [0, layers) of all blocks are in their pages, verified; all of them only when every block has ended well. */
   arrived(layers: number): void {
-    if (this.#lost) return;
+    if (this.#lost || layers === this.#layers) return;
     this.#layers = layers;
     this.#gate?.advance(layers);
     if (this.complete) this.#overlapMs = this.#options.clock.monotonicMs() - this.#openedMs;
