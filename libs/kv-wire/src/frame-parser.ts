@@ -57,8 +57,9 @@ export class FrameParser {
 
   /** A body that nobody reads any more: its memory is used for a later frame. */
   recycle(body: Buffer): void {
-    const whole = body.byteOffset === 0 && body.buffer.byteLength >= DIRECT_BYTES;
-    if (whole && this.spare.length < MAX_SPARE_BODIES) this.spare.push(Buffer.from(body.buffer));
+    // Shorter ones lie in memory that the runtime shares with buffers of others.
+    const own = body.length >= DIRECT_BYTES && body.byteOffset === 0;
+    if (own && this.spare.length < MAX_SPARE_BODIES) this.spare.push(Buffer.from(body.buffer));
   }
 
   private allocate(bytes: number): Buffer {
