@@ -40,6 +40,7 @@ export {
   sectionBytes,
   verifyBlock,
   verifyDigest,
+  verifyHeadPadding,
   verifyMac,
   verifySection,
   verifySubChecksums,

@@ -106,9 +106,23 @@ export function sectionBytes(object: Uint8Array, section: BlockSection): Uint8Ar
   return object.subarray(section.offset, section.offset + section.storedBytes);
 }
 
+/**
+ * Checks that nothing but the signature follows the section table in the head: `readHead` does not look there.
+ *
+ * @param bytes the object from its start, the whole head at least.
+ * @throws AppError `KV_CORRUPT` (`padding_not_zero`).
+ */
+export function verifyHeadPadding(head: BlockHead, bytes: Uint8Array): void {
+  requireZero(bytes.subarray(signedEnd(head), head.headBytes));
+}
+
+/** Where header, table and signature end. */
+function signedEnd({ header, signedBytes }: BlockHead): number {
+  return signedBytes.length + ((header.flags & HeaderFlag.mac) === 0 ? 0 : MAC_BYTES);
+}
+
 function checkPadding(head: BlockHead, bytes: Uint8Array): void {
-  const signed = (head.header.flags & HeaderFlag.mac) !== 0;
-  let at = head.signedBytes.length + (signed ? MAC_BYTES : 0);
+  let at = signedEnd(head);
   const inOrder = head.sections.filter((section) => section.storedBytes > 0).sort((a, b) => a.offset - b.offset);
   for (const { offset, storedBytes } of inOrder) {
     requireZero(bytes.subarray(at, offset));

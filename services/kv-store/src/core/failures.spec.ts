@@ -206,13 +206,16 @@ describe('a restart', () => {
     expect(await matched).toBe(1);
   });
 
-  it('deletes and counts damaged objects, and leaves alone those that it cannot read', async () => {
+  it.each([
+    ['key', 70],
+    ['padding behind the table', 4000],
+  ])('deletes and counts objects with a damaged %s, and leaves alone those that it cannot read', async (_, at) => {
     const disk = new FakeTier();
     const first = await restarted(disk);
     await first.putAll(chain(4));
     await first.core.close();
     const name = Buffer.from(chain(4)[1]!.key).toString('hex');
-    disk.objectsByKey.get(name)![70]! ^= 1;
+    disk.objectsByKey.get(name)![at]! ^= 1;
     const second = await restarted(disk);
     expect(await second.matched(chain(4))).toBe(1);
     expect([disk.objects, second.count('corrupt_blocks', 'disk')]).toEqual([3, 1]);

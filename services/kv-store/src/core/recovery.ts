@@ -1,4 +1,4 @@
-import { type BlockHead, equalBytes, type TierObject, readHead } from '@longhaul/kv-core';
+import { type BlockHead, equalBytes, type TierObject, readHead, verifyHeadPadding } from '@longhaul/kv-core';
 import { AppError } from '@longhaul/kernel';
 import { factsOf } from './block-facts.js';
 import type { GuardedTier } from './guarded-tier.js';
@@ -58,7 +58,9 @@ async function readStoredHead(guard: GuardedTier, entry: Entry): Promise<{ head:
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wanted = bytes.length >= 24 ? headLength(view, entry.bytes) : guess;
   if (wanted > guess) bytes = await guard.read(entry.key, 0, wanted);
-  return { head: readHead(bytes, expected), bytes };
+  const head = readHead(bytes, expected);
+  verifyHeadPadding(head, bytes);
+  return { head, bytes };
 }
 
 /** What header and table take, from fields that are not checked yet: bounded, and only used to read enough. */
