@@ -4,10 +4,11 @@ import { crc32cTable, type BlockStore } from '@longhaul/kv-core';
 import { AppError } from '@longhaul/kernel';
 import { FrameKind, FrameSocket } from '@longhaul/kv-wire';
 import { randomBytes } from 'node:crypto';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { DataChannelServer } from '../src/adapters/data-channel/data-channel-server.js';
 import { OPEN_GATE } from '../src/adapters/security/capability-gate.js';
 import { reasonOf } from './core/store-fixture.js';
+import { FlippingProxy, type Flip } from './support/flipping-proxy.js';
 import { createMemoryStore, nameOf } from './support/memory-store.js';
 import { serve, type ServedStore } from './support/served-store.js';
 
@@ -47,50 +48,11 @@ async function served(options: Parameters<typeof serve>[1] = {}) {
   return { ...memory, service };
 }
 
-interface Flip {
-  readonly toServer: boolean;
-  /** Of the bytes that this side sends; null flips nothing. */
-  readonly bit: number | null;
-}
-
-/** Passes connections on and flips one bit of what one side sends. */
-class FlippingProxy {
-  target = 0;
-  flip: Flip = { toServer: true, bit: null };
-  private readonly sockets = new Set<Socket>();
-  private readonly server: Server = createServer((near) => this.pass(near));
-
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    closing.push(() => {
-      for (const socket of this.sockets) socket.destroy();
-      this.server.close();
-    });
-    return (this.server.address() as AddressInfo).port;
-  }
-
-  private pass(near: Socket): void {
-    const far = connect(this.target, '127.0.0.1');
-    const { toServer, bit } = this.flip;
-    for (const socket of [near, far]) {
-      this.sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => [near, far].forEach((each) => each.destroy()));
-    }
-    near.on('data', flipper(far, toServer ? bit : null));
-    far.on('data', flipper(near, toServer ? null : bit));
-  }
-}
-
-function flipper(to: Socket, bit: number | null): (bytes: Buffer) => void {
-  let passed = 0;
-  return (bytes) => {
-    const copy = Buffer.from(bytes);
-    const at = bit === null ? -1 : (bit >> 3) - passed;
-    if (at >= 0 && at < copy.length) copy[at] = (copy[at] ?? 0) ^ (1 << ((bit ?? 0) & 7));
-    passed += bytes.length;
-    to.write(copy);
-  };
+async function proxied(): Promise<{ proxy: FlippingProxy; port: number }> {
+  const proxy = new FlippingProxy();
+  const port = await proxy.listen();
+  closing.push(() => proxy.close());
+  return { proxy, port };
 }
 
 describe('one bit flipped on the wire', () => {
@@ -120,8 +82,8 @@ describe('one bit flipped on the wire', () => {
 
   it('is never accepted over gRPC, whose payloads are summed by us', async () => {
     const { service, objects } = await served({ dataChannels: false, frameBytes: 8 * 1024 });
-    const proxy = new FlippingProxy();
-    const address = `127.0.0.1:${await proxy.listen()}`;
+    const { proxy, port } = await proxied();
+    const address = `127.0.0.1:${port}`;
     proxy.target = Number(service.address.split(':')[1]);
     for (let i = 0; i < 12; i++) {
       const toServer = i % 2 === 0;
@@ -139,8 +101,7 @@ describe('one bit flipped on the wire', () => {
   });
 
   it('is never accepted over data channels, wherever it is', async () => {
-    const proxy = new FlippingProxy();
-    const advertisedPort = await proxy.listen();
+    const { proxy, port: advertisedPort } = await proxied();
     const { service, objects } = await served({ frameBytes: 8 * 1024, advertisedPort, maxChannels: 1024 });
     proxy.target = service.dataPort;
     let whole = 0;
