@@ -4,7 +4,8 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { crc32c } from '@longhaul/kv-native';
 import { startS3 } from '@longhaul/testing';
 import { writeFileSync } from 'node:fs';
-import { ObjectTier, S3Bucket } from '../dist/adapters/object/index.js';
+import { ObjectTier } from '../dist/adapters/object/index.js';
+import { S3Bucket } from '../dist/adapters/object/s3-bucket.js';
 
 const path = process.argv.includes('--json') ? process.argv[process.argv.indexOf('--json') + 1] : undefined;
 const BLOCK_BYTES = 8 << 20;

@@ -2,7 +2,6 @@ import { values, type ConfigOf, type Settings } from '@longhaul/platform-config'
 import type { Checksum } from '@longhaul/kv-core';
 import { DEFAULT_OBJECT_TIER, type ObjectTierOptions } from './object-tier-options.js';
 import { ObjectTier } from './object-tier.js';
-import { S3Bucket } from './s3-bucket.js';
 
 /** Keys of the object tier. Without `objectBucket` there is none. */
 export const objectTierSettings = {
@@ -99,6 +98,8 @@ export async function openObjectTier(
   if (config.objectBucket === undefined) return null;
   const { objectEndpoint: endpoint, objectAccessKeyId, objectSecretAccessKey } = config;
   const hasKey = objectAccessKeyId !== undefined && objectSecretAccessKey !== undefined;
+  // The S3 client costs every process that loads it time and memory; few have a bucket.
+  const { S3Bucket } = await import('./s3-bucket.js');
   const bucket = new S3Bucket({
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(hasKey ? { credentials: { accessKeyId: objectAccessKeyId, secretAccessKey: objectSecretAccessKey } } : {}),
