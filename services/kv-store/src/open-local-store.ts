@@ -3,7 +3,7 @@ import { crc32cTable, type Checksum } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
 import type { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
-import { openDiskTier, type DiskEvent, type DiskTier } from './adapters/disk/index.js';
+import { openDiskTier, type DiskEvent, type DiskFiles, type DiskTier } from './adapters/disk/index.js';
 import { meteredStore } from './adapters/metrics/metered-store.js';
 import { observeWritable } from './adapters/metrics/observe-writable.js';
 import { timedStore } from './adapters/metrics/timed-store.js';
@@ -32,6 +32,8 @@ export interface LocalStoreParts {
   readonly health?: HealthModel;
   readonly sink?: EventSink;
   readonly limits?: Partial<StoreLimits>;
+  /** File system of the disk tier; default: this machine's. Trials of slow disks put themselves in between. */
+  readonly diskFiles?: DiskFiles;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface LocalStoreParts {
 export async function openLocalStore(config: StoreConfig, parts: LocalStoreParts): Promise<LocalStore> {
   const checksum = pickChecksum(parts.log);
   const tenants = readTenantQuotas(config);
-  const disk = await openDisk(config, checksum, parts.log);
+  const disk = await openDisk(config, checksum, parts);
   const object = await openObjectTier(config, { checksum }).catch(async (error: unknown) => {
     await disk?.close();
     throw error;
@@ -95,7 +97,11 @@ function pickChecksum(log: EventLog): Checksum {
   }
 }
 
-function openDisk(config: StoreConfig, checksum: Checksum, log: EventLog): Promise<DiskTier | null> {
+function openDisk(
+  config: StoreConfig,
+  checksum: Checksum,
+  { log, diskFiles }: LocalStoreParts,
+): Promise<DiskTier | null> {
   if (config.kvDir === undefined) return Promise.resolve(null);
   return openDiskTier({
     directory: config.kvDir,
@@ -104,6 +110,7 @@ function openDisk(config: StoreConfig, checksum: Checksum, log: EventLog): Promi
     scrubPerHour: config.kvScrubPerHour / 100,
     // The default also computes long ones off this thread.
     ...(checksum === crc32c ? {} : { checksum }),
+    ...(diskFiles ? { files: diskFiles } : {}),
     onEvent: (event) => logDiskEvent(log, event),
   });
 }

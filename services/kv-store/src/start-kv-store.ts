@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog, Telemetry } from '@longhaul/platform-otel';
+import type { DiskFiles } from './adapters/disk/index.js';
 import type { KvStoreConfig } from './config.js';
 import { createKvStoreServer, type KvStoreServer } from './kv-store-server.js';
 import { openBlockEvents } from './open-block-events.js';
@@ -19,6 +20,8 @@ export interface RunningKvStore {
 export interface RunningParts {
   readonly telemetry: Telemetry;
   readonly log: EventLog;
+  /** As in `LocalStoreParts`. */
+  readonly diskFiles?: DiskFiles;
 }
 
 /**
@@ -27,7 +30,8 @@ export interface RunningParts {
  *
  * @throws AppError of the configuration, the disk tier or a port that is taken; nothing is left open then.
  */
-export async function startKvStore(config: KvStoreConfig, { telemetry, log }: RunningParts): Promise<RunningKvStore> {
+export async function startKvStore(config: KvStoreConfig, parts: RunningParts): Promise<RunningKvStore> {
+  const { telemetry, log, diskFiles } = parts;
   const health = new HealthModel();
   const recovered = health.add({ name: 'store', weight: 'readiness' });
   const owner = config.instance ?? `${hostname()}:${config.grpcPort}`;
@@ -39,15 +43,11 @@ export async function startKvStore(config: KvStoreConfig, { telemetry, log }: Ru
   try {
     const events = openBlockEvents(config, { log, owner, health });
     if (events) opened.push(() => events.close());
-    const sink = events ? { sink: events.sink } : {};
-    const {
-      store,
-      checksum,
-      close: closeStore,
-    } = await openLocalStore(config, { log, owner, health, limits, ...sink });
-    opened.push(closeStore);
-    events?.announce(store.storeEpoch);
-    const server = await createKvStoreServer(config, { store, checksum, telemetry, log, health });
+    const extra = { ...(events ? { sink: events.sink } : {}), ...(diskFiles ? { diskFiles } : {}) };
+    const local = await openLocalStore(config, { log, owner, health, limits, ...extra });
+    opened.push(() => local.close());
+    events?.announce(local.store.storeEpoch);
+    const server = await createKvStoreServer(config, { ...local, telemetry, log, health });
     opened.push(() => server.close());
     recovered.pass();
     return { server, health, owner, close };
