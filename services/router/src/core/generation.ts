@@ -21,6 +21,12 @@ export interface StartedGeneration {
   events: AsyncIterable<GenerationEvent>;
 }
 
+export interface TokenizeOptions {
+  model: string | undefined;
+  addSpecialTokens: boolean;
+  signal: AbortSignal;
+}
+
 export interface Tokenized {
   served: ServedModel;
   tokenIds: Int32Array;
@@ -40,13 +46,14 @@ export class GenerationService {
     return { served, request, events: this.measured(events, { model: served.info.id, startS }) };
   }
 
-  /** Token ids of a prompt of any kind, without a limit by the context. */
-  async tokenize(model: string | undefined, input: PromptInput, addSpecialTokens: boolean): Promise<Tokenized> {
-    const served = this.parts.models.require(model);
+  /** Token ids of a prompt of any kind, without a limit by the context. Ends soon after the signal. */
+  async tokenize(input: PromptInput, options: TokenizeOptions): Promise<Tokenized> {
+    const { signal } = options;
+    const served = this.parts.models.require(options.model);
     const tokenIds =
       input.kind === 'text'
-        ? await served.codec.encode(input.text, addSpecialTokens)
-        : await encodePrompt(input, served);
+        ? await served.codec.encode(input.text, options.addSpecialTokens, signal)
+        : await encodePrompt(input, served, signal);
     return { served, tokenIds };
   }
 

@@ -94,7 +94,9 @@ async function tokenize(
   const lease = admit(parts, inputBytes(request.input));
   try {
     const input = toInput(request.input);
-    const { tokenIds } = await parts.generation.tokenize(undefined, input, request.addSpecialTokens);
+    const { addSpecialTokens } = request;
+    const options = { model: undefined, addSpecialTokens, signal: call.signal };
+    const { tokenIds } = await parts.generation.tokenize(input, options);
     return { tokenIds: [...tokenIds] };
   } finally {
     lease.release();

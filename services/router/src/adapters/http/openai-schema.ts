@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import { isIntegerList, isPrompt, type Prompt } from './body-size.js';
 
 const optionalNumber = z.number().nullish();
 const optionalInteger = z.int().nullish();
 const optionalBoolean = z.boolean().nullish();
+
+const tokenIds = z.custom<number[]>(isIntegerList, { error: 'must be an array of token ids' });
 
 /** Sampling, stopping and our extension fields: the same in both generation APIs. */
 const common = {
@@ -27,7 +30,7 @@ const common = {
   repetition_penalty: optionalNumber,
   ignore_eos: optionalBoolean,
   min_tokens: optionalInteger,
-  stop_token_ids: z.array(z.int()).nullish(),
+  stop_token_ids: tokenIds.nullish(),
   include_stop_str_in_output: optionalBoolean,
   skip_special_tokens: optionalBoolean,
   prompt_logprobs: optionalInteger,
@@ -63,11 +66,9 @@ export const chatRequestSchema = z.strictObject({
   top_logprobs: optionalInteger,
 });
 
-const tokenIds = z.array(z.int());
-
 export const completionRequestSchema = z.strictObject({
   ...common,
-  prompt: z.union([z.string(), z.array(z.string()), tokenIds, z.array(tokenIds)], {
+  prompt: z.custom<Prompt>(isPrompt, {
     error: 'must be a string, an array of strings, an array of token ids or an array of such arrays',
   }),
   logprobs: optionalInteger,

@@ -1,5 +1,6 @@
 import { AppError, invalidArgument } from '@longhaul/kernel';
 import type { z } from 'zod';
+import { requireFewValues } from './body-size.js';
 
 type Body = Record<string, unknown>;
 
@@ -36,6 +37,7 @@ export function parseBody<S extends z.ZodType>(schema: S, body: unknown): z.outp
       message: 'The body must be a JSON object.',
     });
   }
+  requireFewValues(body as Body);
   const result = schema.safeParse(withoutUnsupported(body as Body));
   if (result.success) return result.data;
   throw issueError(result.error.issues[0]);
