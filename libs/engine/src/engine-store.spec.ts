@@ -78,6 +78,11 @@ describe('a new engine over a store', () => {
     expect(leaks(second.engine)).toEqual([]);
   });
 
+  it('asks for no more blocks than a lookup may have', async () => {
+    const store = await filled();
+    expect(await ask(storeHarness(store, { store: { maxLookupBlocks: 2 } }), long())).toBe(128);
+  });
+
   it('only stores when told never to load', async () => {
     const store = await filled({ store: { loadPolicy: 'never' } });
     expect(await ask(storeHarness(store, { store: { loadPolicy: 'never' } }), long())).toBe(0);

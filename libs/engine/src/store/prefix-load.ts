@@ -214,10 +214,11 @@ export class PrefixLoad implements LoadHandle {
     }
   }
 
-  /** Keys of the full blocks that begin within the prompt and are not in the pool as a whole. */
+  /** Keys of the full blocks of the sequence that are not in the pool as a whole. */
   #keys(): Uint8Array[] {
-    const { blockTokens } = this.#context.options.geometry;
-    const blocks = Math.floor(this.#sequence.tokens.length / blockTokens) - this.#firstBlock;
+    const { geometry, limits } = this.#context.options;
+    const full = Math.floor(this.#sequence.tokens.length / geometry.blockTokens);
+    const blocks = Math.min(limits.maxLookupBlocks, full - this.#firstBlock);
     return Array.from({ length: blocks }, (_, i) => this.#chain.key(this.#firstBlock + i));
   }
 

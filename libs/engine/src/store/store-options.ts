@@ -15,6 +15,8 @@ export interface StoreLimits {
   loadPolicy: LoadPolicy;
   /** Shorter continuations of a cached prefix are computed without asking. */
   minLoadTokens: number;
+  /** Blocks asked for in one lookup, which stores bound; what follows them is computed. */
+  maxLookupBlocks: number;
   /** A lookup that takes longer is a miss. */
   lookupTimeoutMs: number;
   /** Blocks that are not there by then are computed. */
@@ -44,6 +46,7 @@ export interface StoreLimits {
 export const defaultStoreLimits: StoreLimits = {
   loadPolicy: 'auto',
   minLoadTokens: 64,
+  maxLookupBlocks: 16_384,
   lookupTimeoutMs: 250,
   loadTimeoutMs: 30_000,
   groupBlocks: 32,
