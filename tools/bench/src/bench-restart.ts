@@ -16,6 +16,8 @@ import { serveProcess } from './restart/served-process.js';
  */
 const QUICK = 'needle-3m';
 const BAR = 40;
+/** A model so small that starting the work takes longer than the work: loading must not be slower. */
+const QUICK_BAR = 1;
 const QUICK_TOKENS = 8192;
 const TOKENS = 16_384;
 const OUTPUT_TOKENS = 8;
@@ -87,17 +89,18 @@ async function main(): Promise<void> {
     };
     const cold = await once('cold');
     const warm = await once('warm after a restart');
+    const bar = model === QUICK ? QUICK_BAR : BAR;
     const result: Result = {
       case: `warm TTFT after a restart, ${tokens} tokens, ${model}, disk tier`,
       ours: warm.firstTokenMs,
       peer: cold.firstTokenMs,
       ratio: cold.firstTokenMs / warm.firstTokenMs,
-      bar: BAR,
+      bar,
       promptTokens: tokens,
       cachedTokens: warm.cachedTokens,
       sameText: warm.text === cold.text,
     };
-    console.log(`${result.case}: ${result.ratio.toFixed(1)}x, bar ${BAR}x, same text: ${result.sameText}`);
+    console.log(`${result.case}: ${result.ratio.toFixed(1)}x, bar ${bar}x, same text: ${result.sameText}`);
     if (json !== undefined) await writeFile(resolve(json), `${JSON.stringify([result], null, 2)}\n`);
   } finally {
     await rm(scratch, { recursive: true, force: true });
