@@ -52,6 +52,7 @@ export { modelFingerprint } from './fingerprint/model-fingerprint.js';
 export { blockKey, rootKey, routerHash } from './keys/block-keys.js';
 export type { TokenIds } from './keys/block-keys.js';
 export { KEY_BYTES } from './keys/key-bytes.js';
+export { keyName } from './keys/key-name.js';
 export {
   deriveNamespaceKey,
   macKey,

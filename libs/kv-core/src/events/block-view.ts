@@ -1,3 +1,4 @@
+import { bytesOfName, keyName } from '../keys/key-name.js';
 import type { BlockEvent } from '../ports/block-events.js';
 import type { QualityClass } from '../quality.js';
 import { TIERS, type Tier } from '../tier.js';
@@ -35,7 +36,7 @@ export class BlockView {
   }
 
   place(namespaceId: Uint8Array, key: Uint8Array): BlockPlace | undefined {
-    return this.namespaces.get(nameOf(namespaceId))?.get(nameOf(key));
+    return this.namespaces.get(keyName(namespaceId))?.get(keyName(key));
   }
 
   apply(event: BlockEvent): void {
@@ -51,7 +52,7 @@ export class BlockView {
 
   /** All blocks, or those of one namespace. The view must not change meanwhile. */
   *entries(namespaceId: Uint8Array | null = null): Generator<ViewedBlock, void, undefined> {
-    const only = namespaceId === null ? null : nameOf(namespaceId);
+    const only = namespaceId === null ? null : keyName(namespaceId);
     for (const [name, blocks] of this.namespaces) {
       if (only !== null && only !== name) continue;
       for (const [key, place] of blocks) yield { namespaceId: bytesOfName(name), key: bytesOfName(key), ...place };
@@ -64,7 +65,7 @@ export class BlockView {
       this.blocks = 0;
       return;
     }
-    const name = nameOf(namespaceId);
+    const name = keyName(namespaceId);
     this.blocks -= this.namespaces.get(name)?.size ?? 0;
     this.namespaces.delete(name);
   }
@@ -72,29 +73,29 @@ export class BlockView {
   /** The keys of one event are a chain: each is the parent of the next. */
   private store(event: BlockEvent & { kind: 'stored' }): void {
     const { keys, quality, blockTokens, tier } = event;
-    const name = nameOf(event.namespaceId);
+    const name = keyName(event.namespaceId);
     let blocks = this.namespaces.get(name);
     if (!blocks) this.namespaces.set(name, (blocks = new Map<string, BlockPlace>()));
     let parentKey = event.parentKey;
     for (const [index, key] of keys.entries()) {
-      const known = blocks.get(nameOf(key));
+      const known = blocks.get(keyName(key));
       if (!known) this.blocks += 1;
       const tiers = tierSet(maskOf(known?.tiers ?? []) | maskOf([tier]));
-      blocks.set(nameOf(key), { tiers, quality, parentKey, firstBlock: event.firstBlock + index, blockTokens });
+      blocks.set(keyName(key), { tiers, quality, parentKey, firstBlock: event.firstBlock + index, blockTokens });
       parentKey = key;
     }
   }
 
   private remove({ namespaceId, keys, tier }: BlockEvent & { kind: 'removed' }): void {
-    const blocks = this.namespaces.get(nameOf(namespaceId));
+    const blocks = this.namespaces.get(keyName(namespaceId));
     for (const key of blocks ? keys : []) {
-      const known = blocks?.get(nameOf(key));
+      const known = blocks?.get(keyName(key));
       if (!known) continue;
       const left = maskOf(known.tiers) & ~maskOf([tier]);
-      if (left !== 0) blocks?.set(nameOf(key), { ...known, tiers: tierSet(left) });
-      else if (blocks?.delete(nameOf(key))) this.blocks -= 1;
+      if (left !== 0) blocks?.set(keyName(key), { ...known, tiers: tierSet(left) });
+      else if (blocks?.delete(keyName(key))) this.blocks -= 1;
     }
-    if (blocks?.size === 0) this.namespaces.delete(nameOf(namespaceId));
+    if (blocks?.size === 0) this.namespaces.delete(keyName(namespaceId));
   }
 }
 
@@ -104,12 +105,4 @@ function maskOf(tiers: readonly Tier[]): number {
 
 function tierSet(mask: number): readonly Tier[] {
   return TIER_SETS[mask] ?? [];
-}
-
-function nameOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-}
-
-function bytesOfName(name: string): Uint8Array {
-  return Buffer.from(name, 'latin1');
 }

@@ -1,5 +1,4 @@
-import type { PrefixIndex } from '@longhaul/kv-core';
-import { keyName } from './key-name.js';
+import { keyName, type PrefixIndex } from '@longhaul/kv-core';
 import type { RandomBytes, StoreClock, StoreObserver } from './ports.js';
 import { storeErrors } from './store-errors.js';
 import type { StoreLimits } from './store-options.js';

@@ -1,5 +1,4 @@
-import { equalBytes, type Namespace, TENANT_TAG_BYTES, tenantTag } from '@longhaul/kv-core';
-import { keyName } from './key-name.js';
+import { equalBytes, type Namespace, TENANT_TAG_BYTES, tenantTag, keyName } from '@longhaul/kv-core';
 import { storeErrors } from './store-errors.js';
 import type { TenantLimits, TenantTable } from './store-options.js';
 

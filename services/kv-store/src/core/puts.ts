@@ -1,6 +1,5 @@
-import { KEY_BYTES, type PutRequest, type PutSession, equalBytes } from '@longhaul/kv-core';
+import { KEY_BYTES, type PutRequest, type PutSession, equalBytes, keyName } from '@longhaul/kv-core';
 import { invalidArgument } from '@longhaul/kernel';
-import { keyName } from './key-name.js';
 import type { NamespaceRecord } from './namespaces.js';
 import { presentSession, WritingSession } from './put-session.js';
 import { RAM, tierName } from './residence.js';

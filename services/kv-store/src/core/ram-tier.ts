@@ -1,5 +1,4 @@
-import type { BlockTier, TierObject } from '@longhaul/kv-core';
-import { keyName } from './key-name.js';
+import { keyName, type BlockTier, type TierObject } from '@longhaul/kv-core';
 import { storeErrors } from './store-errors.js';
 
 interface Held {

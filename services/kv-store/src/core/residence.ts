@@ -1,7 +1,6 @@
-import { GdsfPolicy, NO_BLOCK, type PrefixIndex, TIERS, type Tier } from '@longhaul/kv-core';
+import { GdsfPolicy, NO_BLOCK, type PrefixIndex, TIERS, type Tier, keyName } from '@longhaul/kv-core';
 import type { EventLog } from './event-log.js';
 import type { GuardedTier } from './guarded-tier.js';
-import { keyName } from './key-name.js';
 import { charge, type Namespaces, tenantLimit } from './namespaces.js';
 import type { Pins } from './pins.js';
 import type { StoreObserver } from './ports.js';

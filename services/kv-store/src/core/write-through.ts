@@ -1,8 +1,7 @@
-import { verifyBlock } from '@longhaul/kv-core';
+import { verifyBlock, keyName } from '@longhaul/kv-core';
 import { AppError } from '@longhaul/kernel';
 import { markDamaged } from './copy-reader.js';
 import type { GuardedTier } from './guarded-tier.js';
-import { keyName } from './key-name.js';
 import { RAM, tierName } from './residence.js';
 import type { StoreParts } from './store-parts.js';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { type Checksum } from '@longhaul/kv-core';
+import { KEY_BYTES, type Checksum } from '@longhaul/kv-core';
 import { type DiskFiles } from './disk-files.js';
-import { BLOCK_BYTES, KEY_BYTES } from './record-format.js';
+import { BLOCK_BYTES } from './record-format.js';
 import { type Place, RecordIndex } from './record-index.js';
 import { LOG_ID_BYTES } from './segment-format.js';
 

@@ -1,6 +1,7 @@
+import { KEY_BYTES, keyName } from '@longhaul/kv-core';
 import { type DiskLog, type RecordWrite } from './disk-log.js';
 import { scanSegment } from './log-scan.js';
-import { BLOCK_BYTES, encodeTombstone, KEY_BYTES, keyName, recordBytes, RecordType } from './record-format.js';
+import { BLOCK_BYTES, encodeTombstone, recordBytes, RecordType } from './record-format.js';
 import { type Place } from './record-index.js';
 import { readWhole } from './record-reader.js';
 import { type Segment } from './segment.js';

@@ -1,4 +1,4 @@
-import { type BlockTier, type Checksum, type TierObject } from '@longhaul/kv-core';
+import { KEY_BYTES, type BlockTier, type Checksum, type TierObject, keyName } from '@longhaul/kv-core';
 import { AppError, invalidArgument } from '@longhaul/kernel';
 import { crc32c, crc32cAsync } from '@longhaul/kv-native';
 import { type CompactionTools } from './compaction.js';
@@ -14,7 +14,7 @@ import {
   type DiskTierOptions,
   systemClock,
 } from './options.js';
-import { KEY_BYTES, keyName, recordBytes, RecordType } from './record-format.js';
+import { recordBytes, RecordType } from './record-format.js';
 import { type Place } from './record-index.js';
 import { readPart, readWhole } from './record-reader.js';
 import { recoverLog, type Recovery } from './recover.js';

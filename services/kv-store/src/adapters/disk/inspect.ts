@@ -3,7 +3,7 @@ import { AppError } from '@longhaul/kernel';
 import { crc32c } from '@longhaul/kv-native';
 import { type DiskFiles, nativeFiles } from './disk-files.js';
 import { openDiskTier } from './disk-tier.js';
-import { type DiskEvent, type RecoveryReport } from './options.js';
+import { type DamageFound, type DiskEvent, type RecoveryReport } from './options.js';
 import { recordBytes, RecordType } from './record-format.js';
 import { recoverLog } from './recover.js';
 
@@ -28,13 +28,7 @@ export type LogItem =
       /** `live`: served. `dead`: removed or superseded. `damaged`: its payload is not what was written, and nothing removed it. */
       readonly state: 'live' | 'dead' | 'damaged';
     }
-  | {
-      readonly kind: 'damage';
-      readonly segment: number;
-      readonly offset: number;
-      readonly bytes: number;
-      readonly lostRecords: number;
-    };
+  | DamageFound;
 
 export interface SegmentListing {
   readonly id: number;

@@ -57,15 +57,18 @@ export interface RecoveryReport {
   readonly millis: number;
 }
 
+/** A range of a segment in which records are damaged or missing. */
+export interface DamageFound {
+  readonly kind: 'damage';
+  readonly segment: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly lostRecords: number;
+}
+
 export type DiskEvent =
   | { readonly kind: 'recovered'; readonly report: RecoveryReport }
-  | {
-      readonly kind: 'damage';
-      readonly segment: number;
-      readonly offset: number;
-      readonly bytes: number;
-      readonly lostRecords: number;
-    }
+  | DamageFound
   /** A file that is no segment of this log was renamed to `*.damaged`. */
   | { readonly kind: 'set_aside'; readonly name: string }
   /** Gone from the index because its bytes are damaged. */

@@ -1,8 +1,7 @@
-import { type Checksum } from '@longhaul/kv-core';
+import { KEY_BYTES, type Checksum } from '@longhaul/kv-core';
 
 /** Records begin and end at multiples of this: the unit of direct I/O. */
 export const BLOCK_BYTES = 4096;
-export const KEY_BYTES = 32;
 /** Header of 64 bytes and the payload's length. */
 export const HEADER_BYTES = 72;
 
@@ -110,9 +109,4 @@ export function encodeTombstone(others: readonly Uint8Array[], below: number | n
   if (below !== null) new DataView(payload.buffer).setBigUint64(0, BigInt(below), true);
   for (const [i, key] of others.entries()) payload.set(key, start + i * KEY_BYTES);
   return payload;
-}
-
-/** A key as a map key. */
-export function keyName(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
 }

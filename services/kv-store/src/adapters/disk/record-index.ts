@@ -1,4 +1,4 @@
-import { KEY_BYTES } from './record-format.js';
+import { KEY_BYTES } from '@longhaul/kv-core';
 
 /** Where a record is. */
 export interface Place {

@@ -1,6 +1,7 @@
+import { keyName } from '@longhaul/kv-core';
 import { type BlockFile } from '@longhaul/kv-native';
 import { corrupt } from './disk-errors.js';
-import { decodeRecordHeader, HEADER_BYTES, type HeaderCheck, keyName } from './record-format.js';
+import { decodeRecordHeader, HEADER_BYTES, type HeaderCheck } from './record-format.js';
 import { type Place } from './record-index.js';
 import { offsetOf } from './segment.js';
 

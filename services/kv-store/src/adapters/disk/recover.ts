@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { type Checksum } from '@longhaul/kv-core';
+import { type Checksum, keyName } from '@longhaul/kv-core';
 import { AppError } from '@longhaul/kernel';
 import { type BlockFile } from '@longhaul/kv-native';
 import { type Checkpoint, loadCheckpoint } from './checkpoint.js';
 import { type DiskFiles } from './disk-files.js';
 import { type ScanItem, scanSegment } from './log-scan.js';
-import { BLOCK_BYTES, HEADER_BYTES, keyName, RecordType } from './record-format.js';
+import { BLOCK_BYTES, HEADER_BYTES, RecordType } from './record-format.js';
 import { RecordIndex } from './record-index.js';
 import { endOf, Segment } from './segment.js';
 import { decodeSegmentHeader, segmentIdOf, segmentName, type SegmentHeader } from './segment-format.js';

@@ -1,7 +1,8 @@
+import { keyName } from '@longhaul/kv-core';
 import { type AppError } from '@longhaul/kernel';
 import { countTombstones, TOMBSTONE_KEYS, tombstoneRecord } from './compaction.js';
 import { type DiskLog, type RecordWrite } from './disk-log.js';
-import { keyName } from './record-format.js';
+
 import { type Place } from './record-index.js';
 
 /** A put that has not been committed. */

@@ -1,4 +1,4 @@
-import type { TierObject } from '@longhaul/kv-core';
+import { keyName, type TierObject } from '@longhaul/kv-core';
 import { extentShare, FOOTER_BYTES, type ExtentEntry } from './extent-format.js';
 
 /** One stored extent and what of it is still wanted. */
@@ -21,11 +21,6 @@ export interface Extent {
 /** Where one object is. */
 export interface Located extends ExtentEntry {
   readonly extent: Extent;
-}
-
-/** A key as a map's key: one character a byte. */
-export function keyName(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
 
 /** What is in the bucket, as far as this process knows. Holds no payload and does no I/O. */

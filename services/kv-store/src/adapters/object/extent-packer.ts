@@ -1,4 +1,5 @@
-import { keyName, type Extent } from './extent-catalogue.js';
+import { keyName } from '@longhaul/kv-core';
+import type { Extent } from './extent-catalogue.js';
 import { extentShare, MAX_ENTRIES, type ExtentObject } from './extent-format.js';
 import type { BlockGroup } from './extent-name.js';
 import { Gate } from './gate.js';

@@ -1,6 +1,6 @@
-import type { Checksum } from '@longhaul/kv-core';
+import { keyName, type Checksum } from '@longhaul/kv-core';
 import { AppError } from '@longhaul/kernel';
-import { keyName, type Extent, type ExtentCatalogue, type Located } from './extent-catalogue.js';
+import type { Extent, ExtentCatalogue, Located } from './extent-catalogue.js';
 import { groupOfExtent, removalsName, type BlockGroup } from './extent-name.js';
 import type { PendingObject } from './extent-packer.js';
 import type { ObjectBucket } from './object-bucket.js';

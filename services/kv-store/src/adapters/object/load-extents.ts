@@ -1,6 +1,6 @@
 import { AppError } from '@longhaul/kernel';
-import type { Checksum } from '@longhaul/kv-core';
-import { keyName, type ExtentCatalogue } from './extent-catalogue.js';
+import { keyName, type Checksum } from '@longhaul/kv-core';
+import type { ExtentCatalogue } from './extent-catalogue.js';
 import { readExtentIndex } from './extent-index.js';
 import { extentOfRemovals, kindOf } from './extent-name.js';
 import type { ListedObject, ObjectBucket } from './object-bucket.js';

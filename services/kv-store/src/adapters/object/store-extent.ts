@@ -1,6 +1,6 @@
 import { AppError } from '@longhaul/kernel';
-import type { Checksum } from '@longhaul/kv-core';
-import { keyName, type Extent, type ExtentCatalogue } from './extent-catalogue.js';
+import { keyName, type Checksum } from '@longhaul/kv-core';
+import type { Extent, ExtentCatalogue } from './extent-catalogue.js';
 import { encodeExtent, type ExtentEntry } from './extent-format.js';
 import { readExtentIndex } from './extent-index.js';
 import { extentName, removalsName, type BlockGroup } from './extent-name.js';
