@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admission } from '../../core/admission.js';
 import type { RequestObserver } from '../../core/ports.js';
 import { answerClientError } from './client-error.js';
+import { requireFewStructures } from './json-structure.js';
 import { authenticate, chooseRequestId, setContext } from './request-context.js';
 
 export interface EdgeOptions {
@@ -88,6 +89,7 @@ function admit(request: FastifyRequest, reply: FastifyReply, options: Parameters
 /** Parses JSON that is valid UTF-8. */
 function parseStrictJson(body: Buffer): unknown {
   const invalid = (message: string) => new AppError({ code: 'INVALID_ARGUMENT', reason: 'INVALID_JSON', message });
+  requireFewStructures(body);
   let text: string;
   try {
     text = UTF8.decode(body);
