@@ -11,8 +11,9 @@ longhaul kv verify  [--kv-dir DIR] [--repair]              read and check everyt
 longhaul kv stats   [--kv-dir DIR] | --address HOST:PORT   how much is kept, of whom
 longhaul kv gc      [--kv-dir DIR]                         give the space of removed blocks back
   --kv-dir: the directory of a store's disk tier; by default that of longhaul serve. ls, inspect, stats and verify only
-  read and may run beside the store; gc and verify --repair refuse a directory that a process uses. --address: a running kv-store service, with
-  --tls-ca, --tls-cert, --tls-key and --capability FILE where it asks for them. All take --json.`;
+  read and may run beside the store; gc and verify --repair refuse a directory that a process uses. --address:
+  a running kv-store service, with --tls-ca, --tls-cert, --tls-key and --capability FILE where it asks for them. All
+  take --json.`;
 
 const VERBS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {
   ls: kvLs,
