@@ -1,4 +1,5 @@
 import type { BlockEvent, BlockEventBatch } from '@longhaul/kv-core';
+import { EventRing } from './event-ring.js';
 import type { EventSink, StoreObserver } from './ports.js';
 import { storeErrors } from './store-errors.js';
 
@@ -28,12 +29,14 @@ export interface WatchPlace {
 
 /** The last events of the store in order, and those who wait for the next. Sequence numbers start at 1. */
 export class EventLog {
-  private readonly ring: BlockEvent[] = [];
+  private readonly ring: EventRing;
   private next = 1n;
   private watchers = 0;
   private wake: (() => void)[] = [];
 
-  constructor(private readonly options: EventLogOptions) {}
+  constructor(private readonly options: EventLogOptions) {
+    this.ring = new EventRing(options.ringEvents);
+  }
 
   /** Number that the next event will have. */
   get nextSequence(): bigint {
@@ -43,7 +46,7 @@ export class EventLog {
   append(event: NewEvent): void {
     const numbered: BlockEvent = { ...event, sequence: this.next };
     this.next += 1n;
-    this.ring[Number(numbered.sequence % BigInt(this.options.ringEvents))] = numbered;
+    this.ring.set(numbered);
     this.publish(numbered);
     const waiting = this.wake;
     this.wake = [];
@@ -101,8 +104,8 @@ export class EventLog {
     const events: BlockEvent[] = [];
     let at = from;
     for (; at < this.next && events.length < BATCH_EVENTS; at += 1n) {
-      const event = this.ring[Number(at % BigInt(this.options.ringEvents))];
-      if (event && (!wants || wants(event))) events.push(event);
+      const event = this.ring.get(at);
+      if (!wants || wants(event)) events.push(event);
     }
     return { events, end: at };
   }
