@@ -2,7 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import type { GenerationRequest } from '@longhaul/inference';
 import type { EngineObserver } from './observer.js';
 import { collect, expectedTokens, leaks, prompt, request, type Harness } from './testing/fixtures.js';
+import { Held, until } from './testing/held.js';
 import { MemoryStore, never, unreachable } from './testing/memory-store.js';
+import { LAYERS } from './testing/simulated-runner.js';
 import { storeHarness, type StoreHarnessOptions } from './testing/store-fixtures.js';
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -200,6 +202,28 @@ describe('loading', () => {
     expect(harness.engine.snapshot().transfers.map(({ length }) => length)).toEqual([12]);
     open();
     await harness.engine.close();
+    expect(leaks(harness.engine)).toEqual([]);
+  });
+
+  it('never gets pages that a step in flight may still write to', async () => {
+    const store = await filled();
+    const [stepping, looking] = [new Held(), new Held()];
+    const harness = storeHarness(store, { store: { lookupTimeoutMs: 60_000 } });
+    let imports = 0;
+    store.before = (what) => (what === 'lookup' ? looking.opened : undefined);
+    harness.runner.beforeStep = (_, index) => (index === 0 ? stepping.opened : undefined);
+    harness.runner.beforeTransfer = (direction) => void (imports += direction === 'import' ? 1 : 0);
+    const controller = new AbortController();
+    const cancelled = collect(harness.engine.submit(request({ promptTokenIds: prompt(60, 4) }), controller.signal));
+    const loaded = ask(harness, long());
+    await until(() => harness.runner.steps.length === 1);
+    controller.abort();
+    await expect(cancelled).rejects.toMatchObject({ reason: 'CANCELLED' });
+    looking.open();
+    await until(() => imports === 3 * LAYERS);
+    await settle();
+    stepping.open();
+    expect(await loaded).toBe(192);
     expect(leaks(harness.engine)).toEqual([]);
   });
 

@@ -144,6 +144,13 @@ describe('a prefix whose last layer is on its way when a step begins', () => {
     expectNothingHeld(engine);
   });
 
+  it('is waited for as a whole where overlapping is off, and changes no token', async () => {
+    const [expected] = await fill([prompt]);
+    const engine = await open(untouched, '--kv-overlap-patience-ms', '0');
+    expect(await ask(engine, prompt)).toEqual({ tokens: expected, cachedTokens: PREFIX });
+    expectNothingHeld(engine);
+  });
+
   it('and proves damaged is computed from there on', async () => {
     const [expected] = await fill([prompt]);
     const hook = new LastLayer((frame) => {
