@@ -100,7 +100,9 @@ async function fill(prompts: readonly (readonly number[])[]): Promise<number[][]
   return expected;
 }
 
-function expectNothingHeld({ engine }: LocalEngine): void {
+/** Once what is sealed has been written: a write under way holds pages. */
+async function expectNothingHeld({ engine }: LocalEngine): Promise<void> {
+  await engine.close();
   const snapshot = engine.snapshot();
   expect(engineViolations(snapshot)).toEqual([]);
   expect(snapshot.pages.references.filter((count) => count > 0)).toEqual([]);
@@ -141,14 +143,14 @@ describe('a prefix whose last layer is on its way when a step begins', () => {
     const engine = (hook.engine = await open(hook, ...patient));
     expect(await ask(engine, prompt)).toEqual({ tokens: expected, cachedTokens: PREFIX });
     expect(hook.overlapped).toBe(true);
-    expectNothingHeld(engine);
+    await expectNothingHeld(engine);
   });
 
   it('is waited for as a whole where overlapping is off, and changes no token', async () => {
     const [expected] = await fill([prompt]);
     const engine = await open(untouched, '--kv-overlap-patience-ms', '0');
     expect(await ask(engine, prompt)).toEqual({ tokens: expected, cachedTokens: PREFIX });
-    expectNothingHeld(engine);
+    await expectNothingHeld(engine);
   });
 
   it('and proves damaged is computed from there on', async () => {
@@ -162,7 +164,7 @@ describe('a prefix whose last layer is on its way when a step begins', () => {
     const engine = (hook.engine = await open(hook, ...patient));
     expect(await ask(engine, prompt)).toEqual({ tokens: expected, cachedTokens: 2 * BLOCK });
     expect(hook.overlapped).toBe(true);
-    expectNothingHeld(engine);
+    await expectNothingHeld(engine);
   });
 
   it('and never comes is computed', async () => {
@@ -173,7 +175,7 @@ describe('a prefix whose last layer is on its way when a step begins', () => {
     const engine = (hook.engine = await open(hook, ...patient));
     expect(await ask(engine, prompt)).toEqual({ tokens: expected, cachedTokens: 0 });
     expect(hook.overlapped).toBe(true);
-    expectNothingHeld(engine);
+    await expectNothingHeld(engine);
   });
 
   it('is waited for no longer than the patience; the step is then done again', async () => {
@@ -189,7 +191,7 @@ describe('a prefix whose last layer is on its way when a step begins', () => {
     };
     const engine = (hook.engine = await open(slow, '--kv-overlap-patience-ms', '600'));
     expect(await ask(engine, prompt)).toEqual({ tokens: expected, cachedTokens: PREFIX });
-    expectNothingHeld(engine);
+    await expectNothingHeld(engine);
   });
 
   it('is given up with its request', async () => {
@@ -201,8 +203,7 @@ describe('a prefix whose last layer is on its way when a step begins', () => {
     });
     const engine = (hook.engine = await open(hook, ...patient));
     await expect(ask(engine, prompt, controller.signal)).rejects.toMatchObject({ reason: 'CANCELLED' });
-    await engine.engine.close();
-    expectNothingHeld(engine);
+    await expectNothingHeld(engine);
   });
 });
 
@@ -237,9 +238,6 @@ describe('two engines over one store', () => {
     await Promise.all(work);
     expect(loaded).toBeGreaterThan(0);
     expect(cancelled).toBeGreaterThan(0);
-    for (const engine of both) {
-      await engine.engine.close();
-      expectNothingHeld(engine);
-    }
+    for (const engine of both) await expectNothingHeld(engine);
   });
 });
