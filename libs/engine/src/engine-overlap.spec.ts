@@ -179,7 +179,11 @@ describe('requests at random', () => {
     const random = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
     store.before = (what) =>
       what === 'frame' && random(4) === 0 ? new Promise((resolve) => setTimeout(resolve, random(3))) : undefined;
-    const harness = storeHarness(store, { limits: { pages: 64 } });
+    // Time passes in long steps alone: what is decided does not depend on the machine.
+    const time = { ms: 0 };
+    const clock = { nowMs: () => Date.now(), monotonicMs: () => time.ms };
+    const harness = storeHarness(store, { limits: { pages: 64 }, options: { clock } });
+    harness.runner.beforeStep = ({ tokenIds }) => void (time.ms += tokenIds.length > 32 ? 50 : 0);
     let gates = 0;
     for (let round = 0; round < 25; round++) {
       const asks = Array.from({ length: 4 }, async () => {
