@@ -6,8 +6,10 @@ import { type BlockEventSubscriber, eventTopics } from '../../src/adapters/event
 import { agree, follower, quietLog, tellingStore, TOPICS, until } from './following.js';
 
 /** How long the broker is away. A longer test sets more. */
-const AWAY_MS = Number(process.env['LONGHAUL_KAFKA_AWAY_MS'] ?? 10_000);
+const AWAY_MS = Number(process.env['LONGHAUL_KAFKA_AWAY_MS'] ?? 3_000);
 const CHANGE_EVERY_MS = 10;
+/** At least: more than the hasty store's bound. */
+const CHANGES = 200;
 
 const available = kafkaOrSkip('Block events on Kafka');
 
@@ -44,15 +46,18 @@ const available = kafkaOrSkip('Block events on Kafka');
         () => JSON.stringify(summary(one)),
       );
 
+      const gapsOf = (name: string) => one.owners().find(({ owner }) => owner === name)?.counts.gaps ?? NaN;
+      // At its start a follower may miss what came between its snapshot and its place in the topic.
+      const before = { patient: gapsOf('patient'), hasty: gapsOf('hasty') };
+
       await broker.kill();
       const back = Date.now() + AWAY_MS;
       let changes = 0;
-      while (Date.now() < back) {
+      while (Date.now() < back || changes < CHANGES) {
         for (const { store } of telling) store.changeAtRandom(1, random);
         changes += 1;
         await delay(CHANGE_EVERY_MS);
       }
-      expect(changes).toBeGreaterThan(50);
       await broker.restart();
       for (const { store } of telling) store.changeAtRandom(50, random);
       await until(
@@ -63,9 +68,9 @@ const available = kafkaOrSkip('Block events on Kafka');
       const seen = new Map(one.owners().map((owner) => [owner.owner, owner.counts]));
       // Buffered: nothing lost, nothing applied twice. Dropped: a gap, and a snapshot instead.
       expect([...patient.observer.drops]).toEqual([]);
-      expect(seen.get('patient')?.gaps).toBe(0);
+      expect(gapsOf('patient')).toBe(before.patient);
       expect(hasty.observer.drops.size).toBeGreaterThan(0);
-      expect(seen.get('hasty')?.gaps).toBeGreaterThan(0);
+      expect(gapsOf('hasty')).toBeGreaterThan(before.hasty);
       for (const { owner, place } of one.owners()) {
         const { applied = 0 } = seen.get(owner) ?? {};
         expect(BigInt(applied)).toBeLessThan(place?.next ?? 0n);
