@@ -71,6 +71,7 @@ async function main(): Promise<void> {
     await rm(scratch, { recursive: true, force: true });
   }
   console.log(`\n${table([['case', 'ours', 'peer', 'ratio', 'bar', ''], ...rows.map(line)])}`);
+  if (quick) console.log('Short runs: everything works, the figures are rough, bars are for whole runs.');
   if (json !== undefined) await writeFile(resolve(json), `${JSON.stringify(rows, null, 2)}\n`);
   for (const failure of failures) console.error(`failed: ${failure}`);
   if (failures.length > 0) process.exitCode = 1;
