@@ -22,6 +22,8 @@ interface Waiter {
 
 /** Payloads below this are gathered with their neighbours into one write. */
 const GATHER_BYTES = 32 * 1024;
+/** Large payloads that are sent together go to the system in one call of about this length. */
+const CALL_BYTES = 1024 * 1024;
 
 /** Frames over a socket, bounded in both directions. One reader at a time. */
 export class FrameSocket {
@@ -31,6 +33,7 @@ export class FrameSocket {
   private reader: { resolve(frame: Frame | null): void; reject(error: AppError): void } | null = null;
   private gathered: Buffer[] = [];
   private gatheredBytes = 0;
+  private corkedBytes = 0;
   private queued = 0;
   private written = 0;
   private waiters: Waiter[] = [];
@@ -155,10 +158,20 @@ export class FrameSocket {
 
   private writeLarge(socket: Socket, start: Buffer, payload: Uint8Array): void {
     this.writeGathered();
-    socket.cork();
+    if (this.corkedBytes === 0) {
+      socket.cork();
+      process.nextTick(() => this.uncork());
+    }
     socket.write(start);
     socket.write(payload, () => this.wrote(start.length + payload.length));
-    socket.uncork();
+    this.corkedBytes += start.length + payload.length;
+    if (this.corkedBytes >= CALL_BYTES) this.uncork();
+  }
+
+  private uncork(): void {
+    if (this.corkedBytes === 0) return;
+    this.corkedBytes = 0;
+    this.socket?.uncork();
   }
 
   private wrote(bytes: number): void {
