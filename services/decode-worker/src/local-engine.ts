@@ -92,7 +92,7 @@ export async function openLocalEngine(
   const unobserve = observeEngine(engine, info.id, { pages: native.pages, dtype: config.kvCacheDtype });
   const { stepTimeoutMs } = config;
   const unfollow = followEngine({ watch, engine, modelName: info.id, stepTimeoutMs, health, log });
-  const weights = config.verifyWeights ? startWeightsCheck(modelPackage.dir, health, log) : null;
+  const weights = config.verifyWeights ? startWeightsCheck(modelPackage.dir, engine, { health, log }) : null;
   log.info('model-loaded', {
     model: info.id,
     kvPages: native.pages,
@@ -123,11 +123,16 @@ export async function openLocalEngine(
   };
 }
 
-function startWeightsCheck(dir: string, health: HealthModel, log: EventLog): WeightsCheck {
+function startWeightsCheck(
+  dir: string,
+  engine: Engine,
+  { health, log }: { health: HealthModel; log: EventLog },
+): WeightsCheck {
   const check = health.add({ name: 'weights', weight: 'liveness' });
   // Up until proven otherwise: the start does not wait for a read of the whole package.
   check.pass();
-  return checkWeights(dir, { check, log });
+  const busy = () => engine.load().running + engine.load().waiting > 0;
+  return checkWeights(dir, { check, log, busy });
 }
 
 interface NativeParts {

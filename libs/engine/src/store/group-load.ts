@@ -1,7 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 import type { GetFrame } from '@longhaul/kv-core';
 import type { BlockChain } from './block-chain.js';
-import { IncomingBlock } from './incoming-block.js';
+import { IncomingBlock, type LoadedLayer } from './incoming-block.js';
 import { SectionBuffers } from './section-buffers.js';
 import type { PrefixStoreOptions } from './store-options.js';
 import { within } from './within.js';
@@ -35,6 +35,9 @@ export interface GroupOutcome {
   readonly error: AppError | null;
 }
 
+/** Bytes of a block that are copied together where nobody waits for single layers: handing a copy out costs more than it. */
+const COPIED_TOGETHER = 256 * 1024;
+
 /** Receives one group: frames in, verified layers into pages. Rejects never; no copy is under way when it resolves. */
 export class GroupLoad {
   readonly #group: BlockGroup;
@@ -42,6 +45,8 @@ export class GroupLoad {
   readonly #blocks: IncomingBlock[];
   readonly #copies = new Set<Promise<void>>();
   readonly #buffers = new SectionBuffers();
+  /** By block: verified layers, one after the other, that wait to be copied together. */
+  readonly #collected: LoadedLayer[][];
   /** Blocks from this one on are lost. */
   #limit: number;
   readonly #sound: boolean[] = [];
@@ -56,6 +61,7 @@ export class GroupLoad {
     this.#options = options;
     this.#limit = group.end - group.begin;
     this.#copied = new Int32Array(options.geometry.layerEnd);
+    this.#collected = Array.from({ length: this.#limit }, () => []);
     this.#blocks = Array.from(
       { length: this.#limit },
       (_, i) => new IncomingBlock(group.chain, group.begin + i, { options, buffers: this.#buffers }),
@@ -107,16 +113,27 @@ export class GroupLoad {
     this.#bytes += frame.bytes.length;
     const loaded = block.takeData(frame.section, frame.offset, frame.bytes);
     if (loaded === null) return;
+    const layers = this.#collected[index] as LoadedLayer[];
+    layers.push(loaded);
+    const bytes = layers.length * (loaded.sections[0].length + loaded.sections[1].length);
+    if (this.#group.progress === null && !block.complete && bytes < COPIED_TOGETHER) return;
+    this.#collected[index] = [];
+    for (const run of consecutive(layers)) await this.#copy(index, run);
+  }
+
+  async #copy(index: number, layers: readonly LoadedLayer[]): Promise<void> {
     while (this.#copies.size >= this.#options.limits.maxConcurrentImports) await Promise.race(this.#copies);
     if (this.#group.signal.aborted) throw AppError.from(this.#group.signal.reason);
     const pages = this.#group.pages[index] as Int32Array;
+    const begin = layers[0]?.layer ?? 0;
+    const sections = layers.flatMap((layer) => layer.sections);
     const copy = this.#options.transfer
-      .importBlock(pages, loaded.layer, loaded.layer + 1, loaded.sections)
-      .then(() => this.#arrived(loaded.layer))
+      .importBlock(pages, begin, begin + layers.length, sections)
+      .then(() => layers.forEach(({ layer }) => this.#arrived(layer)))
       .catch((error: unknown) => this.#lose(index, AppError.from(error)))
       .finally(() => {
         this.#copies.delete(copy);
-        for (const section of loaded.sections) this.#buffers.give(section);
+        for (const section of sections) this.#buffers.give(section);
       });
     this.#copies.add(copy);
   }
@@ -163,6 +180,17 @@ export class GroupLoad {
     const error = blocks === this.#blocks.length ? null : (this.#error ?? lost('truncated'));
     return { blocks, bytes: this.#bytes, error };
   }
+}
+
+/** Cut where a layer does not follow the one before it. */
+function consecutive(layers: readonly LoadedLayer[]): LoadedLayer[][] {
+  const runs: LoadedLayer[][] = [];
+  for (const layer of layers) {
+    const run = runs.at(-1);
+    if (run && run.at(-1)?.layer === layer.layer - 1) run.push(layer);
+    else runs.push([layer]);
+  }
+  return runs;
 }
 
 function lost(outcome: string): AppError {

@@ -99,16 +99,20 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   }
 
   /** @param end the layer after `begin`. */
-  async importBlock(pages: Int32Array, begin: number, _end: number, sections: readonly Uint8Array[]): Promise<void> {
+  async importBlock(pages: Int32Array, begin: number, end: number, sections: readonly Uint8Array[]): Promise<void> {
     await this.beforeTransfer('import', begin);
+    for (let layer = begin; layer < end; layer++) this.#importLayer(pages, layer, sections.slice(2 * (layer - begin)));
+  }
+
+  #importLayer(pages: Int32Array, layer: number, [keys, values]: readonly Uint8Array[]): void {
     pages.forEach((page, i) => {
       if (page < 0) return;
       const range = [PAGE_BYTES * i, PAGE_BYTES * (i + 1)] as const;
-      const values = sections[0]?.subarray(...range) ?? new Uint8Array();
-      if (sections[1]?.subarray(...range).some((byte, at) => byte !== 255 - (values[at] ?? 0)) ?? true) {
+      const written = keys?.subarray(...range) ?? new Uint8Array();
+      if (values?.subarray(...range).some((byte, at) => byte !== 255 - (written[at] ?? 0)) ?? true) {
         throw new Error('K and V were mixed up');
       }
-      this.#bytesOf(begin, page).set(values);
+      this.#bytesOf(layer, page).set(written);
     });
   }
 

@@ -21,11 +21,22 @@ import { readableTiers, type StoreParts } from './store-parts.js';
 /** Sections of one layer that lie side by side are one read, up to so many bytes and with so small gaps. */
 const MAX_READ_BYTES = 8 * 2 ** 20;
 const MAX_GAP_BYTES = 4096;
+/** What one get may read beyond the layer at hand, of all its blocks together: fewer and longer reads of a lower tier. */
+const MAX_SPAN_BYTES = 16 * 2 ** 20;
 
 export interface GetParts {
   readonly parts: StoreParts;
   readonly promoter: Promoter;
   readonly budget: ReadBudget;
+}
+
+/** Bytes of later layers that came with a read, verified. */
+interface Span {
+  /** In the block. */
+  readonly from: number;
+  readonly bytes: Uint8Array;
+  /** Taken from the budget. */
+  readonly charged: number;
 }
 
 interface OpenBlock {
@@ -35,6 +46,7 @@ interface OpenBlock {
   /** What is still to be sent, in order. */
   sections: readonly BlockSection[];
   next: number;
+  span: Span | null;
   promotion: Promotion | null;
   outcome: BlockOutcome | null;
 }
@@ -66,7 +78,7 @@ export class GetStream {
       const found = blocks.find(key);
       const slot = leased.has(found) ? found : -1;
       if (slot >= 0) get.parts.residence.hold(slot);
-      return { index, slot, head: null, sections: [], next: 0, promotion: null, outcome: null };
+      return { index, slot, head: null, sections: [], next: 0, span: null, promotion: null, outcome: null };
     });
     this.cut = this.blocks.length;
   }
@@ -81,9 +93,10 @@ export class GetStream {
       for (const block of this.blocks) if (!block.outcome) yield this.end(block, 'ok');
       yield { kind: 'done', blocksOk: this.cut };
     } finally {
-      for (const { promotion, slot } of this.blocks) {
-        promotion?.end();
-        if (slot >= 0) this.get.parts.residence.unhold(slot);
+      for (const block of this.blocks) {
+        block.promotion?.end();
+        this.drop(block);
+        if (block.slot >= 0) this.get.parts.residence.unhold(block.slot);
       }
     }
   }
@@ -157,7 +170,7 @@ export class GetStream {
         if (!first || !last) break;
         const length = last.offset + last.storedBytes - first.offset;
         yield {
-          bytes: this.get.parts.blocks.inTier(block.slot, RAM) ? 0 : length,
+          bytes: block.span || this.get.parts.blocks.inTier(block.slot, RAM) ? 0 : length,
           run: () => this.readSections(block, sections, length),
         };
       }
@@ -165,17 +178,65 @@ export class GetStream {
   }
 
   private readSections(block: OpenBlock, sections: readonly BlockSection[], length: number): Piece | Promise<Piece> {
-    const { checksum } = this.get.parts;
     const offset = sections[0]?.offset ?? 0;
+    const held = this.fromSpan(block, offset, length);
+    if (held) return { block, sections, result: { kind: 'ok', bytes: held } };
+    const later = this.laterSections(block, offset + length);
+    const furthest = later.at(-1);
+    const charged = furthest ? furthest.offset + furthest.storedBytes - offset - length : 0;
     const check = (bytes: Uint8Array) => {
-      for (const section of sections) {
+      for (const section of [...sections, ...later]) {
         const at = section.offset - offset;
-        verifySection(section, bytes.subarray(at, at + section.storedBytes), checksum);
+        verifySection(section, bytes.subarray(at, at + section.storedBytes), this.get.parts.checksum);
       }
     };
-    const result = readChecked(this.get.parts, block.slot, { offset, length, check });
-    if (!(result instanceof Promise)) return { block, sections, result };
-    return result.then((read) => ({ block, sections, result: read }));
+    const result = readChecked(this.get.parts, block.slot, { offset, length: length + charged, check });
+    if (!(result instanceof Promise)) return this.arrived({ block, sections, result }, { offset, length, charged });
+    return result.then((read) => this.arrived({ block, sections, result: read }, { offset, length, charged }));
+  }
+
+  /** Keeps what came beyond the sections asked for. */
+  private arrived(piece: Piece, read: { offset: number; length: number; charged: number }): Piece {
+    const { block, sections, result } = piece;
+    const { offset, length, charged } = read;
+    if (charged === 0) return piece;
+    if (result.kind !== 'ok' || block.index >= this.cut) {
+      this.get.budget.give(charged);
+      return piece;
+    }
+    block.span = { from: offset + length, bytes: result.bytes.subarray(length), charged };
+    return { block, sections, result: { kind: 'ok', bytes: result.bytes.subarray(0, length) } };
+  }
+
+  private fromSpan(block: OpenBlock, offset: number, length: number): Uint8Array | null {
+    const { span } = block;
+    if (!span) return null;
+    const at = offset - span.from;
+    const end = at + length;
+    const held = at >= 0 && end <= span.bytes.length ? span.bytes.subarray(at, end) : null;
+    if (!held || end === span.bytes.length) this.drop(block);
+    return held;
+  }
+
+  private drop(block: OpenBlock): void {
+    if (block.span) this.get.budget.give(block.span.charged);
+    block.span = null;
+  }
+
+  /** Sections of later layers right behind `end` that the read may bring along; their bytes are taken from the budget. */
+  private laterSections(block: OpenBlock, end: number): readonly BlockSection[] {
+    const { parts, budget } = this.get;
+    if (parts.blocks.inTier(block.slot, RAM)) return [];
+    const room = MAX_SPAN_BYTES / this.blocks.length;
+    let last = block.next;
+    let at = end;
+    for (let section = block.sections[last]; section; section = block.sections[last]) {
+      const gap = section.offset - at;
+      if (gap < 0 || gap >= MAX_GAP_BYTES || section.offset + section.storedBytes - end > room) break;
+      at = section.offset + section.storedBytes;
+      last += 1;
+    }
+    return at > end && budget.take(at - end, false) ? block.sections.slice(block.next, last) : [];
   }
 
   private async *send(block: OpenBlock, section: BlockSection, bytes: Uint8Array): AsyncGenerator<GetFrame> {

@@ -90,7 +90,7 @@ export const DEFAULT_LIMITS: StoreLimits = {
   writerLeaseMs: 30_000,
   maxPutLifeMs: 600_000,
   maxGets: 256,
-  readAheadSections: 4,
+  readAheadSections: 16,
   maxReadAheadBytes: 256 * MIB,
   maxFrameBytes: MIB,
   frameCredit: 16,

@@ -1,7 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@longhaul/kernel';
 import { openPackage } from '@longhaul/model';
 import type { HealthCheck } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
+
+/** While requests are computed, a quarter of a megabyte is read in so long. */
+const BUSY_PAUSE_MS = 50;
 
 export interface WeightsCheck {
   /** Resolves when the contents of the package are not those of its manifest; pends for ever otherwise. */
@@ -11,18 +15,25 @@ export interface WeightsCheck {
 
 /**
  * Reads the whole package once beside the serving and compares every file with its SHA-256. The start does not wait
- * for it; a package that proves damaged makes the service end.
+ * for it, and it gives way to requests; a package that proves damaged makes the service end.
  */
-export function checkWeights(dir: string, parts: { check: HealthCheck; log: EventLog }): WeightsCheck {
+export function checkWeights(
+  dir: string,
+  parts: { check: HealthCheck; log: EventLog; busy: () => boolean },
+): WeightsCheck {
   const ending = new AbortController();
   const startMs = performance.now();
-  const reading = openPackage(dir, { verify: true, signal: ending.signal }).then(
+  const { signal } = ending;
+  const turn = async () => {
+    if (parts.busy()) await delay(BUSY_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+  };
+  const reading = openPackage(dir, { verify: true, signal, turn }).then(
     () => {
       parts.log.info('weights-verified', { durationMs: Math.round(performance.now() - startMs) });
       return null;
     },
     (error: unknown) => {
-      if (ending.signal.aborted) return null;
+      if (signal.aborted) return null;
       const known = AppError.from(error);
       parts.check.fail(known.message);
       parts.log.failure('weights-damaged', known);
