@@ -115,23 +115,19 @@ async function memory() {
 /** Microseconds of single lookups, sorted: until the answer, and of processor time. */
 async function lookups(core) {
   const random = new Random(1);
-  const [wall, cpu] = [[], []];
+  const wall = [];
   for (let i = 0; i < LOOKUPS; i++) {
     const first = CHAIN * random.below(Math.floor(blocks / CHAIN));
     const keys = chainKeys(first);
     // What the keys of the last round left behind is not the lookup's to collect.
     gc({ type: 'minor' });
-    const cpuBefore = process.threadCpuUsage();
     const before = performance.now();
     const match = await core.lookupPrefix({ namespace, keys, minQuality: 1, leaseMs: 0 });
     wall.push((performance.now() - before) * 1000);
-    const { user, system } = process.threadCpuUsage(cpuBefore);
-    cpu.push(user + system);
     if (match.matchedBlocks !== CHAIN) throw new Error(`${match.matchedBlocks} of ${CHAIN} blocks found`);
     await core.releaseLease(match.leaseId);
   }
-  for (const times of [wall, cpu]) times.sort((a, b) => a - b);
-  return { wall, cpu };
+  return wall.sort((a, b) => a - b);
 }
 
 // The same work on an index that is full at once: what the runtime sets aside for garbage is there before the measurement.
@@ -148,7 +144,7 @@ while (told < blocks) await new Promise((resolve) => setTimeout(resolve, 100));
 const withEvents = await memory();
 const stat = await core.stat(namespace);
 if (stat.tiers[1].objects !== blocks) throw new Error(`${stat.tiers[1].objects} of ${blocks} blocks are known`);
-const { wall, cpu } = await lookups(core);
+const wall = await lookups(core);
 await core.close();
 
 const perBlock = (field, usage = full) => (usage[field] - empty[field]) / blocks;
@@ -162,7 +158,6 @@ const rows = [
   row('objects per block when the ring of 65,536 events is full', perBlock('heapUsed', withEvents)),
   row(`lookupPrefix of ${CHAIN} keys, p50 us`, quantile(wall, 0.5)),
   row(`lookupPrefix of ${CHAIN} keys, p99 us`, quantile(wall, 0.99), '< 2000'),
-  row(`lookupPrefix of ${CHAIN} keys, p99 us of processor time`, quantile(cpu, 0.99), '< 2000'),
   row('blocks recovered per second at the start', blocks / seconds),
 ];
 console.table(rows);

@@ -20,7 +20,7 @@ export const KV_PROGRAMS: readonly KvProgram[] = [
   },
   {
     name: 'store-index',
-    command: ['services/kv-store/bench/index.mjs'],
+    command: ['--max-semi-space-size=4', 'services/kv-store/bench/index.mjs'],
     quick: { words: ['--blocks', '100000'] },
     numericBar: 'ratio >= N',
   },
