@@ -64,6 +64,8 @@ export class GetStream {
   private cut: number;
   private readonly lease: Lease;
   private readonly guard: CallGuard;
+  /** The consumer has left: reads that are still under way keep nothing. */
+  private left = false;
 
   constructor(
     private readonly get: GetParts,
@@ -93,6 +95,7 @@ export class GetStream {
       for (const block of this.blocks) if (!block.outcome) yield this.end(block, 'ok');
       yield { kind: 'done', blocksOk: this.cut };
     } finally {
+      this.left = true;
       for (const block of this.blocks) {
         block.promotion?.end();
         this.drop(block);
@@ -200,7 +203,7 @@ export class GetStream {
     const { block, sections, result } = piece;
     const { offset, length, charged } = read;
     if (charged === 0) return piece;
-    if (result.kind !== 'ok' || block.index >= this.cut) {
+    if (result.kind !== 'ok' || block.index >= this.cut || this.left) {
       this.get.budget.give(charged);
       return piece;
     }

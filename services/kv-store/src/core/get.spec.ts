@@ -172,6 +172,25 @@ describe('a get', () => {
     expect([store.gauge('gets').value, store.gauge('read_ahead_bytes').value]).toEqual([0, 0]);
   });
 
+  it('gives back what it has read ahead, also by reads that end after the caller has left', async () => {
+    const { disk, store, blocks } = await onDisk(12);
+    const { leaseId } = await store.lookup(blocks);
+    const keys = blocks.map(({ key }) => key);
+    const request = { namespace: space().namespace, leaseId, keys, layerBegin: 0, layerEnd: 2 };
+    const abort = new AbortController();
+    const frames = store.core.get(request, { signal: abort.signal })[Symbol.asyncIterator]();
+    for (let heads = 0; heads < blocks.length; heads++) await frames.next();
+    disk.reads = 'hangs';
+    const next = reasonOf(frames.next());
+    await settle();
+    expect(store.gauge('read_ahead_bytes').value).toBeGreaterThan(0);
+    abort.abort();
+    expect(await next).toBe('CANCELLED');
+    disk.release();
+    await settle();
+    expect(store.gauge('read_ahead_bytes').value).toBe(0);
+  });
+
   it('ends with KV_LEASE_EXPIRED when its consumer was away for longer than the lease', async () => {
     const store = await StoreFixture.ready();
     const blocks = chain(2);
