@@ -218,7 +218,7 @@ const s3 = await s3Available();
     const tier = await open({}, { readMs: 400, uploadMs: 400 });
     const [block, other] = testBlocks(2) as [TestBlock, TestBlock];
     await put(tier, [block]);
-    server.freeze();
+    await server.freeze();
     try {
       const failures = await Promise.allSettled([readWhole(tier, block), tier.put(other.key, other.object)]);
       for (const failure of failures)

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,8 +23,8 @@ export interface S3Server {
   kill(): Promise<void>;
   /** Starts it again at the same address over the same data. */
   restart(): Promise<void>;
-  /** Stops the process where it is: connections are accepted by the system and nobody answers. */
-  freeze(): void;
+  /** Stops the process where it is, and waits until it stands: connections are accepted by the system, nobody answers. */
+  freeze(): Promise<void>;
   thaw(): void;
   /** Ends it and deletes its data. */
   close(): Promise<void>;
@@ -54,7 +54,7 @@ export async function startS3(options: { readonly bucket?: string } = {}): Promi
     halt: () => gateway.end('SIGTERM'),
     kill: () => gateway.end('SIGKILL'),
     restart: () => gateway.start(),
-    freeze: () => gateway.signal('SIGSTOP'),
+    freeze: () => gateway.freeze(),
     thaw: () => gateway.signal('SIGCONT'),
     async close() {
       await gateway.end('SIGKILL');
@@ -111,6 +111,18 @@ class GatewayProcess {
     this.#child?.kill(name);
   }
 
+  /** The signal alone is not enough: on a busy machine the threads answer a few more requests before they notice it. */
+  async freeze(): Promise<void> {
+    const child = this.#child;
+    if (!child?.pid) throw new Error('The S3 server does not run.');
+    child.kill('SIGSTOP');
+    const deadline = Date.now() + STOP_MS;
+    while (!stands(child.pid)) {
+      if (Date.now() > deadline) throw new Error(`The S3 server did not stand still within ${STOP_MS} ms.`);
+      await sleep(5);
+    }
+  }
+
   async end(name: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child;
     if (!child) return;
@@ -133,6 +145,17 @@ class GatewayProcess {
     }
     await this.end('SIGKILL');
     throw new Error(`The S3 server did not start: ${this.#words.join('').trim()}`);
+  }
+}
+
+/** Whether every thread of the process is stopped, as Linux tells it. */
+function stands(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.every((thread) => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')));
+  } catch {
+    // A thread that ended while we looked.
+    return false;
   }
 }
 
