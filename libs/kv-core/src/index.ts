@@ -53,6 +53,7 @@ export { blockKey, rootKey, routerHash } from './keys/block-keys.js';
 export type { TokenIds } from './keys/block-keys.js';
 export { KEY_BYTES } from './keys/key-bytes.js';
 export { keyName } from './keys/key-name.js';
+export { parseTenantSecret } from './keys/tenant-secret.js';
 export {
   deriveNamespaceKey,
   macKey,

@@ -5,7 +5,6 @@ export { openLocalEngine } from './local-engine.js';
 export type { LocalEngine, LocalEngineParts } from './local-engine.js';
 export { createWorkerServer } from './worker-server.js';
 export type { ListenConfig, WorkerServer } from './worker-server.js';
-export { secretBytes } from './adapters/store/prefix-store.js';
 export type { StoreConnection } from './adapters/store/prefix-store.js';
 export { connectStore } from './adapters/store/remote-store.js';
 export { remoteStoreSettings, storeAddress } from './prefix-store-settings.js';

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { connectStore, secretBytes, type StoreConnection } from '@longhaul/decode-worker';
+import { connectStore, type StoreConnection } from '@longhaul/decode-worker';
 import { AppError } from '@longhaul/kernel';
+import { parseTenantSecret } from '@longhaul/kv-core';
 import { openLocalStore, storeSettings } from '@longhaul/kv-store';
 import { loadConfig } from '@longhaul/platform-config';
 import type { HealthModel } from '@longhaul/platform-health';
@@ -39,7 +40,7 @@ async function openLocal(
   health: HealthModel,
 ): Promise<StoreConnection> {
   const { kvTenantSecret, kvMaxBytes, kvRamBytes } = config;
-  const tenantSecret = kvTenantSecret === undefined ? await tenantSecretOf(kvDir) : secretBytes(kvTenantSecret);
+  const tenantSecret = kvTenantSecret === undefined ? await tenantSecretOf(kvDir) : parseTenantSecret(kvTenantSecret);
   const defaults = loadConfig(storeSettings, { argv: [], env: {} });
   const owner = `${hostname()}/embedded`;
   const local = await openLocalStore({ ...defaults, kvDir, kvMaxBytes, kvRamBytes }, { log, owner, health });

@@ -86,7 +86,8 @@ function namespaceOf(flags: Flags): Namespace {
   };
 }
 
-function keyBytes(flag: string, text: string): Uint8Array {
+/** @throws AppError `INVALID_ARGUMENT` naming the flag. */
+export function keyBytes(flag: string, text: string): Uint8Array {
   if (!/^[0-9a-fA-F]{64}$/.test(text))
     throw invalidArgument(flag, `${flag} must be ${KEY_BYTES} bytes in hexadecimal: 64 digits.`);
   return Uint8Array.from(Buffer.from(text, 'hex'));

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { defaultStoreLimits, PAGE_TOKENS, type PrefixStoreOptions } from '@longhaul/engine';
 import type { NativeKvPool } from '@longhaul/engine-native';
@@ -75,10 +75,4 @@ function kvManifest(manifest: ModelManifest, config: EngineConfig): JsonValue {
     pageTokens: PAGE_TOKENS,
     blockTokens: config.kvBlockTokens,
   };
-}
-
-/** Secret text as bytes: hexadecimal where it is that, else hashed to 32 bytes. */
-export function secretBytes(text: string): Uint8Array {
-  if (/^([0-9a-f]{2}){16,}$/i.test(text)) return Buffer.from(text, 'hex');
-  return createHash('sha256').update(text, 'utf8').digest();
 }

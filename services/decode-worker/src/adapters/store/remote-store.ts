@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { AppError } from '@longhaul/kernel';
 import { connectKvStore } from '@longhaul/kv-client';
-import { crc32cTable, type Checksum } from '@longhaul/kv-core';
+import { crc32cTable, parseTenantSecret, type Checksum } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
 import { configInvalid } from '@longhaul/platform-config';
 import { readTlsIdentity, type TlsIdentity } from '@longhaul/platform-grpc';
 import type { RemoteStoreConfig } from '../../config.js';
-import { secretBytes, type StoreConnection } from './prefix-store.js';
+import type { StoreConnection } from './prefix-store.js';
 
 /** A capability is read again from its file after this long: whoever renews it replaces the file. */
 const CAPABILITY_AGE_MS = 10_000;
@@ -34,7 +34,7 @@ export function connectStore(config: RemoteStoreConfig): StoreConnection | null 
   return {
     store: client,
     checksum,
-    tenantSecret: secretBytes(kvTenantSecret),
+    tenantSecret: parseTenantSecret(kvTenantSecret),
     close: async () => client.close(),
   };
 }
