@@ -3,7 +3,7 @@ import type { GenerationRequest } from '@longhaul/inference';
 import type { EngineObserver } from './observer.js';
 import { collect, expectedTokens, leaks, prompt, request, type Harness } from './testing/fixtures.js';
 import { Held, until } from './testing/held.js';
-import { MemoryStore, never, unreachable } from './testing/memory-store.js';
+import { MemoryStore, never, refused, unreachable } from './testing/memory-store.js';
 import { LAYERS } from './testing/simulated-runner.js';
 import { storeHarness, type StoreHarnessOptions } from './testing/store-fixtures.js';
 
@@ -168,6 +168,48 @@ describe('a store that fails', () => {
     await harness.engine.close();
     expect(store.objects.size).toBe(3);
     expect(dropped).toEqual(['failed', 'failed', 'failed']);
+  });
+});
+
+describe('a store that refuses', () => {
+  const patient = { store: { retryAfterMs: 60_000, maxRetryAfterMs: 60_000 } };
+
+  it.each<[string, string]>([
+    ['is not allowed', 'KV_CAPABILITY_RIGHT'],
+    ['is not agreed on', 'KV_NAMESPACE_MISMATCH'],
+  ])('a space that %s goes on serving the others', async (_, reason) => {
+    const store = await filled();
+    const harness = storeHarness(store, patient);
+    store.before = (what) => (what === 'lookup' ? Promise.reject(refused(reason)) : undefined);
+    expect(await ask(harness, long({ cacheSalt: 'tenant:other' }))).toBe(0);
+    store.before = () => undefined;
+    expect(await ask(harness, long())).toBe(192);
+    await harness.engine.close();
+    expect(leaks(harness.engine)).toEqual([]);
+  });
+
+  it('to be written to goes on being read, and is not offered the next blocks', async () => {
+    const store = await filled();
+    const other = long({ promptTokenIds: prompt(200, 9) });
+    const writer = storeHarness(store);
+    await ask(writer, other);
+    await writer.engine.close();
+    const harness = storeHarness(store, patient);
+    let offered = 0;
+    store.before = (what) => {
+      if (what === 'put') offered++;
+      return what === 'put' ? Promise.reject(refused('KV_CAPABILITY_RIGHT')) : undefined;
+    };
+    const longer = (asked: GenerationRequest) =>
+      request({ promptTokenIds: Int32Array.from([...asked.promptTokenIds, ...prompt(100, 2)]), maxTokens: 2 });
+    expect(await ask(harness, longer(long()))).toBe(192);
+    await until(() => offered > 0);
+    await settle();
+    const offeredFirst = offered;
+    expect(await ask(harness, longer(other))).toBe(192);
+    await harness.engine.close();
+    expect(offered).toBe(offeredFirst);
+    expect(leaks(harness.engine)).toEqual([]);
   });
 });
 

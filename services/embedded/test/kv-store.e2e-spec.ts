@@ -1,12 +1,15 @@
-import { mkdtemp, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { deriveNamespaceKey, namespaceId, parseTenantSecret } from '@longhaul/kv-core';
 import { createKvStoreServer, kvStoreSettings, openLocalStore } from '@longhaul/kv-store';
+import { mintCapability, type CapabilityClaims } from '@longhaul/kv-wire';
 import { loadConfig } from '@longhaul/platform-config';
 import { HealthModel } from '@longhaul/platform-health';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
-import { NEEDLE_3M, needleDocument, passKeyQuestion } from '@longhaul/testing';
+import { createTestAuthority, NEEDLE_3M, needleDocument, passKeyQuestion, type TestIdentity } from '@longhaul/testing';
 import { post } from './support/api.js';
 import { PackageFolder } from './support/packages.js';
 import { serve, type Served } from './support/serve.js';
@@ -171,6 +174,70 @@ describe('a kv-store service', () => {
     const gone = await ask(second, { cache_salt: 'new' });
     expect([gone.cachedTokens, gone.text]).toEqual([0, first.text]);
     await second.close();
+  });
+});
+
+describe('a kv-store service that wants certificates and capabilities', () => {
+  const plane = generateKeyPairSync('ed25519');
+  const authority = createTestAuthority();
+  const closing: (() => Promise<unknown>)[] = [];
+  let flags: string[];
+
+  /** Writes into the test's directory; returns the path. */
+  const file = async (name: string, content: string | Uint8Array): Promise<string> => {
+    await writeFile(join(kvDir, name), content, { mode: 0o600 });
+    return join(kvDir, name);
+  };
+  const identityFlags = async (prefix: string, { ca, cert, key }: TestIdentity): Promise<string[]> => [
+    ...[`--${prefix}tls-ca`, await file(`${prefix}ca.crt`, ca)],
+    ...[`--${prefix}tls-cert`, await file(`${prefix}tls.crt`, cert)],
+    ...[`--${prefix}tls-key`, await file(`${prefix}tls.key`, key)],
+  ];
+  const claims = (more: Partial<CapabilityClaims> = {}): CapabilityClaims => ({
+    ...{ tenant: '', namespaceId: new Uint8Array(32), rights: ['read', 'write', 'operate'] },
+    ...{ issuedUnixMs: 1, expiresUnixMs: Date.now() + 3_600_000, ...more },
+  });
+  const holding = async (name: string, granted: CapabilityClaims): Promise<Served> =>
+    start(...flags, '--kv-capability-file', await file(name, mintCapability(granted, plane.privateKey)));
+
+  beforeEach(async () => {
+    const log = new EventLog('test', 'silent');
+    const keys = await file('plane.pub', plane.publicKey.export({ type: 'spki', format: 'pem' }));
+    const ports = ['--grpc-port', '0', '--data-port', '0', '--port', '0'];
+    const argv = ['--capability-keys', keys, ...(await identityFlags('', authority.issue('store'))), ...ports];
+    const config = loadConfig(kvStoreSettings, { argv, env: {} });
+    const local = await openLocalStore(config, { log, owner: 'test' });
+    const telemetry = startTelemetry({ serviceName: 'test', env: {} });
+    const store = await createKvStoreServer(config, { ...local, telemetry, log, health: new HealthModel() });
+    closing.push(
+      () => store.close(),
+      () => local.close(),
+      () => telemetry.shutdown(),
+    );
+    const identity = await identityFlags('kv-', authority.issue('worker'));
+    flags = ['--kv-store', `127.0.0.1:${store.grpcPort}`, '--kv-tenant-secret', 'a secret of two servers', ...identity];
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+
+  it('serves who shows them, for all namespaces or for the one that is named', async () => {
+    const first = await once(holding('all.cap', claims()), { cache_salt: 'a' });
+    expect((await once(holding('all.cap', claims()), { cache_salt: 'a' })).cachedTokens).toBe(fullBlocks(first));
+    const secret = parseTenantSecret('a secret of two servers');
+    const ofSaltA = namespaceId(deriveNamespaceKey(secret, 'public', 'a'));
+    const one = await holding('one.cap', claims({ tenant: 'public', namespaceId: ofSaltA, rights: ['read'] }));
+    closing.unshift(() => one.close());
+    const other = await ask(one, { cache_salt: 'b' });
+    expect([other.cachedTokens, other.text]).toEqual([0, first.text]);
+    expect((await ask(one, { cache_salt: 'a' })).cachedTokens).toBe(fullBlocks(first));
+  });
+
+  it('is done without by who shows none that it accepts', async () => {
+    const first = await once(holding('all.cap', claims()));
+    const expired = await once(holding('expired.cap', claims({ expiresUnixMs: 2 })));
+    const bare = await once(start(...flags));
+    for (const { cachedTokens, text } of [expired, bare]) expect([cachedTokens, text]).toEqual([0, first.text]);
   });
 });
 

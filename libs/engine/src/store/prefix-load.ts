@@ -11,6 +11,7 @@ import { LayerOverlap, type OverlapOptions } from './layer-overlap.js';
 import { loadGroups, type BlockRange } from './load-groups.js';
 import { SKIPPED_PAGE } from './page-transfer.js';
 import { blocksLoadedWithin, blocksWorthLoading, type LoadSpeed, type PrefillSpeed } from './speed.js';
+import { noteFailure } from './store-failure.js';
 import type { StoreHealth } from './store-health.js';
 import type { StoreNamespaces } from './store-namespaces.js';
 import type { PrefixStoreOptions } from './store-options.js';
@@ -202,12 +203,10 @@ export class PrefixLoad implements LoadHandle {
       };
       const match = await within(deadline.signal, options.store.lookupPrefix(lookup, { signal: deadline.signal }));
       health.succeeded();
+      this.#chain.space.reads.succeeded();
       return match;
     } catch (error) {
-      if (!signal.aborted) {
-        health.failed();
-        namespaces.forgetHandshakes();
-      }
+      if (!signal.aborted) noteFailure(AppError.from(error), { space: this.#chain.space, use: 'reads' }, this.#context);
       throw error;
     } finally {
       deadline.dispose();

@@ -1,7 +1,10 @@
 import type { Clock } from '../ports.js';
 import type { StoreLimits } from './store-options.js';
 
-/** Leaves a store alone for a while after it has failed, so that it costs a dead one's requests almost nothing. */
+/**
+ * Leaves a store, or one of its spaces, alone for a while after it has failed, so that a dead one costs requests almost
+ * nothing.
+ */
 export class StoreHealth {
   readonly #clock: Clock;
   readonly #limits: StoreLimits;
@@ -23,7 +26,9 @@ export class StoreHealth {
     this.#closedUntil = -Infinity;
   }
 
+  /** Calls that were under way when an earlier one failed say nothing new. */
   failed(): void {
+    if (this.waitMs > 0) return;
     const { retryAfterMs, maxRetryAfterMs } = this.#limits;
     const waitMs = Math.min(maxRetryAfterMs, retryAfterMs * 2 ** Math.min(20, this.#failures++));
     this.#closedUntil = this.#clock.monotonicMs() + waitMs;

@@ -6,6 +6,8 @@ import {
   type HandshakeReply,
   type Namespace,
 } from '@longhaul/kv-core';
+import type { Clock } from '../ports.js';
+import { StoreHealth } from './store-health.js';
 import type { PrefixStoreOptions } from './store-options.js';
 
 /** The spaces remembered; the one used longest ago is forgotten first. */
@@ -19,6 +21,9 @@ export interface StoreSpace {
   readonly namespace: Namespace;
   readonly namespaceKey: Uint8Array;
   readonly macKey: Uint8Array;
+  /** Whether the store lets this worker read, and write, in this space. */
+  readonly reads: StoreHealth;
+  readonly writes: StoreHealth;
   /** Agreed with the store; null until then. */
   handshake: Promise<HandshakeReply> | null;
 }
@@ -26,10 +31,12 @@ export interface StoreSpace {
 /** Namespaces by cache salt, which the edge writes as `tenant:salt`. */
 export class StoreNamespaces {
   readonly #options: PrefixStoreOptions;
+  readonly #clock: Clock;
   readonly #spaces = new Map<string, StoreSpace>();
 
-  constructor(options: PrefixStoreOptions) {
+  constructor(options: PrefixStoreOptions, clock: Clock) {
     this.#options = options;
+    this.#clock = clock;
   }
 
   of(cacheSalt: string): StoreSpace {
@@ -75,12 +82,14 @@ export class StoreNamespaces {
   #create(cacheSalt: string): StoreSpace {
     const colon = cacheSalt.indexOf(':');
     const tenant = colon < 0 ? '' : cacheSalt.slice(0, colon);
-    const { tenantSecret, modelFingerprint, deployEpoch } = this.#options;
+    const { tenantSecret, modelFingerprint, deployEpoch, limits } = this.#options;
     const namespaceKey = deriveNamespaceKey(tenantSecret, tenant, cacheSalt.slice(colon + 1));
     return {
       namespace: { modelFingerprint, id: namespaceId(namespaceKey), tenant, deployEpoch },
       namespaceKey,
       macKey: macKey(namespaceKey),
+      reads: new StoreHealth(this.#clock, limits),
+      writes: new StoreHealth(this.#clock, limits),
       handshake: null,
     };
   }

@@ -63,7 +63,7 @@ export class StoredPrefixes {
     this.#observer = observer;
     this.#wake = wake;
     this.#defect = parts.defect;
-    const namespaces = new StoreNamespaces(options);
+    const namespaces = new StoreNamespaces(options, clock);
     const health = new StoreHealth(clock, options.limits);
     const prefill = new PrefillSpeed();
     const { chunkTokens } = parts;
@@ -107,7 +107,9 @@ export class StoredPrefixes {
     const { geometry, limits } = this.#options;
     const { blockTokens } = geometry;
     const missing = Math.floor(sequence.tokens.length / blockTokens) * blockTokens - sequence.computed;
-    if (limits.loadPolicy === 'never' || missing < limits.minLoadTokens || this.#context.health.waitMs > 0) return null;
+    if (limits.loadPolicy === 'never' || missing < limits.minLoadTokens) return null;
+    const chain = this.#chainOf(sequence);
+    if (this.#context.health.waitMs > 0 || chain.space.reads.waitMs > 0) return null;
     let tokens = 0;
     const give = (): void => {
       tokens = this.#give(sequence, load);
@@ -116,7 +118,7 @@ export class StoredPrefixes {
       give();
       done(tokens);
     };
-    const load: PrefixLoad = new PrefixLoad(sequence, this.#chainOf(sequence), this.#context, giveEarly);
+    const load: PrefixLoad = new PrefixLoad(sequence, chain, this.#context, giveEarly);
     const settled = load
       .run()
       .then((outcome) => {

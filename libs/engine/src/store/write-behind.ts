@@ -15,6 +15,7 @@ import type { Sequence } from '../sequence/sequence.js';
 import { keyName, type BlockChain } from './block-chain.js';
 import { BlockQueue, type QueuedBlock } from './block-queue.js';
 import type { PrefillSpeed } from './speed.js';
+import { noteFailure } from './store-failure.js';
 import type { StoreHealth } from './store-health.js';
 import type { StoreNamespaces } from './store-namespaces.js';
 import type { PrefixStoreOptions } from './store-options.js';
@@ -78,7 +79,7 @@ export class WriteBehind {
   offer(sequence: Sequence, chain: BlockChain): void {
     let block = this.#cursor.get(sequence) ?? 0;
     const sealed = Math.floor(sequence.nodes.length / this.#pagesPerBlock);
-    if (block >= sealed || this.#closed) return;
+    if (block >= sealed || this.#closed || chain.space.writes.waitMs > 0) return;
     for (; block < sealed; block++) {
       const name = keyName(chain.key(block));
       if (this.queue.has(name)) continue;
@@ -137,7 +138,7 @@ export class WriteBehind {
 
   /** Rejects never. */
   async #write(block: QueuedBlock): Promise<void> {
-    const { clock, options, events, health, namespaces } = this.#context;
+    const { clock, options, events, health } = this.#context;
     const startMs = clock.monotonicMs();
     const deadline = deadlineAfter(options.limits.exportTimeoutMs);
     try {
@@ -146,17 +147,14 @@ export class WriteBehind {
       else {
         this.queue.markStored(block.key);
         health.succeeded();
+        block.chain.space.writes.succeeded();
         const alreadyPresent = outcome === 'present';
         const bytes = alreadyPresent ? 0 : this.#objectBytes;
         events.stored({ bytes, ms: clock.monotonicMs() - startMs, alreadyPresent });
       }
     } catch (cause) {
       const error = AppError.from(cause);
-      // A busy or full store is alive; everything else is left alone for a while.
-      if (!REFUSALS.includes(error.reason)) {
-        health.failed();
-        namespaces.forgetHandshakes();
-      }
+      noteFailure(error, { space: block.chain.space, use: 'writes' }, this.#context);
       events.dropped({ reason: 'failed', error, blocks: 1 });
     } finally {
       deadline.dispose();
@@ -241,8 +239,6 @@ export class WriteBehind {
     await session.commit();
   }
 }
-
-const REFUSALS: readonly string[] = ['KV_BUSY', 'KV_QUOTA_EXCEEDED', 'KV_TIER_FULL'];
 
 function isLive(block: QueuedBlock): boolean {
   return block.nodes.every(({ live }) => live);

@@ -120,5 +120,10 @@ export function unreachable(): AppError {
   return new AppError({ code: 'UNAVAILABLE', reason: 'KV_STORE_UNAVAILABLE', message: 'The store is away.' });
 }
 
+/** What a store says that does not want this from this caller. */
+export function refused(reason: string): AppError {
+  return new AppError({ code: 'PERMISSION_DENIED', reason, message: 'The store refuses.' });
+}
+
 /** A promise that never settles. */
 export const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
