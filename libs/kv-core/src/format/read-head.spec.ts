@@ -10,11 +10,25 @@ const spec = sampleSpec();
 const asked: ExpectedBlock = { namespace: spec.namespace, seqKey: spec.seqKey, parentKey: spec.parentKey };
 const checksum = crc32cTable;
 
+/** The words of the header as a machine of the other byte order would write them. */
+function swapWords(view: DataView, { crc = false } = {}): void {
+  const swap = (bytes: number, ...places: readonly number[]): void => {
+    for (const at of places) new Uint8Array(view.buffer, view.byteOffset + at, bytes).reverse();
+  };
+  swap(2, 8, 10, 156, 158, 160, 162, 164, 166, 168, 170, 180, 182);
+  swap(4, 12, 16, 20, 144, 148, 152, 184, 188, 208, 212, 248);
+  swap(8, 24, 192, 200);
+  if (!crc) return;
+  view.setUint32(252, crc32cTable(new Uint8Array(view.buffer, view.byteOffset, 252)), false);
+}
+
 describe('the reader', () => {
   const cases: readonly [string, string, Edit, boolean?][] = [
     ['damage by a copy in text mode', 'magic', (b) => (b[4] = 0x0a)],
     ['a damaged header', 'header_crc', (b) => flip(b, 145), false],
     ['another major version', 'major_version', (_, v) => v.setUint16(8, 2, true)],
+    ['a block of the other byte order', 'major_version', (_, v) => swapWords(v)],
+    ['a block of the other byte order, its checksum too', 'header_crc', (_, v) => swapWords(v, { crc: true }), false],
     ['a longer header of minor version 0', 'header_size', (_, v) => v.setUint32(12, 264, true)],
     ['no sections', 'section_count', (_, v) => v.setUint32(20, 0, true)],
     ['4,097 sections', 'section_count', (_, v) => v.setUint32(20, 4097, true)],
