@@ -32,6 +32,9 @@ void configure(ort::SessionOptions* target, const ModelOptions& options) {
   // Workers may spin between the nodes of a run, never between runs: an idle server must leave the cores alone.
   ort::check(api.AddSessionConfigEntry(target, "session.force_spinning_stop", "1"));
   ort::check(api.AddSessionConfigEntry(target, "session.inter_op.allow_spinning", "0"));
+  // A pattern is one block for all buffers of a step of that shape, beside those of the step that it was learnt from: up
+  // to 40 MiB for large steps, and no faster.
+  ort::check(api.DisableMemPattern(target));
   ort::check(api.AddCustomOpDomain(target, ops::domain()));
 }
 

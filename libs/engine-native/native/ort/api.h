@@ -49,6 +49,7 @@ using UnitFunction = void (*)(void* user, size_t index);
   X(9, 1, Run, Status*, (Session*, const RunOptions*, const char* const* input_names, const Value* const* inputs,      \
                          size_t input_count, const char* const* output_names, size_t output_count, Value** outputs))   \
   X(10, 1, CreateSessionOptions, Status*, (SessionOptions** out))                                                      \
+  X(17, 1, DisableMemPattern, Status*, (SessionOptions*))                                                              \
   X(23, 1, SetSessionGraphOptimizationLevel, Status*, (SessionOptions*, int level))                                    \
   X(24, 1, SetIntraOpNumThreads, Status*, (SessionOptions*, int threads))                                              \
   X(26, 1, CreateCustomOpDomain, Status*, (const char* name, CustomOpDomain** out))                                    \
