@@ -1,2 +1,4 @@
 export { AppError, invalidArgument } from './app-error.js';
+export { listenFailed } from './listen-failed.js';
+export type { ListenAddress } from './listen-failed.js';
 export type { AppErrorOptions, ErrorCode, Retry } from './app-error.js';

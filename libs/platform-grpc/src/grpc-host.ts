@@ -2,7 +2,7 @@ import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceI
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { fileDescriptorSet } from '@longhaul/contracts';
-import { AppError } from '@longhaul/kernel';
+import { listenFailed } from '@longhaul/kernel';
 import type { HealthModel } from '@longhaul/platform-health';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -81,7 +81,7 @@ export class GrpcHost {
     return new Promise((resolve, reject) => {
       const credentials = this.options.credentials ?? ServerCredentials.createInsecure();
       this.server.bindAsync(target, credentials, (error, bound) => {
-        if (error) reject(listenFailed(target, error));
+        if (error) reject(listenFailed({ host, port, what: 'gRPC', flag: '--grpc-port' }, error));
         else resolve(bound);
       });
     });
@@ -113,16 +113,4 @@ export class GrpcHost {
     this.server.forceShutdown();
     await closed;
   }
-}
-
-function listenFailed(target: string, cause: Error): AppError {
-  const inUse = cause.message.includes('EADDRINUSE');
-  return new AppError({
-    code: inUse ? 'ALREADY_EXISTS' : 'INTERNAL',
-    reason: inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
-    message: inUse
-      ? `The gRPC address ${target} is in use by another program; choose another with --grpc-port.`
-      : `Cannot listen for gRPC at ${target}.`,
-    cause,
-  });
 }

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { InferenceBackend } from '@longhaul/inference';
-import { AppError } from '@longhaul/kernel';
+import { listenFailed } from '@longhaul/kernel';
 import { GrpcHost } from '@longhaul/platform-grpc';
 import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog, Telemetry } from '@longhaul/platform-otel';
@@ -76,15 +76,7 @@ async function listenHttp(
     return app;
   } catch (cause) {
     await app.close();
-    const inUse = (cause as { code?: unknown } | null)?.code === 'EADDRINUSE';
-    throw new AppError({
-      code: inUse ? 'ALREADY_EXISTS' : 'INTERNAL',
-      reason: inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
-      message: inUse
-        ? `Port ${port} on ${host} is in use by another program; choose another with --port.`
-        : `Cannot listen on ${host}, port ${port}.`,
-      cause,
-    });
+    throw listenFailed({ host, port, what: 'HTTP', flag: '--port' }, cause);
   }
 }
 

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AppError } from '@longhaul/kernel';
+import { listenFailed } from '@longhaul/kernel';
 import type { BlockStore, Checksum } from '@longhaul/kv-core';
 import { FRAME_SLACK_BYTES } from '@longhaul/kv-wire';
 import { GrpcHost, serverCredentials } from '@longhaul/platform-grpc';
@@ -147,14 +147,6 @@ async function listenHttp({ host, port }: KvListenConfig, parts: KvServerParts):
     return app;
   } catch (cause) {
     await app.close();
-    const inUse = (cause as { code?: unknown } | null)?.code === 'EADDRINUSE';
-    throw new AppError({
-      code: inUse ? 'ALREADY_EXISTS' : 'INTERNAL',
-      reason: inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
-      message: inUse
-        ? `Port ${port} on ${host} is in use by another program; choose another with --port.`
-        : `Cannot listen on ${host}, port ${port}.`,
-      cause,
-    });
+    throw listenFailed({ host, port, what: 'HTTP', flag: '--port' }, cause);
   }
 }

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AppError } from '@longhaul/kernel';
+import { listenFailed } from '@longhaul/kernel';
 import { GrpcHost, shuttingDown } from '@longhaul/platform-grpc';
 import { observe } from '@longhaul/platform-otel';
 import { addInferenceService } from './adapters/grpc/inference.service.js';
@@ -110,15 +110,7 @@ async function listen(app: NestFastifyApplication, { host, port }: RouterConfig)
     await app.listen(port, host);
   } catch (cause) {
     await app.close();
-    const inUse = (cause as { code?: unknown } | null)?.code === 'EADDRINUSE';
-    throw new AppError({
-      code: inUse ? 'ALREADY_EXISTS' : 'INTERNAL',
-      reason: inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
-      message: inUse
-        ? `Port ${port} on ${host} is in use by another program; choose another with --port.`
-        : `Cannot listen on ${host}, port ${port}.`,
-      cause,
-    });
+    throw listenFailed({ host, port, what: 'HTTP', flag: '--port' }, cause);
   }
 }
 

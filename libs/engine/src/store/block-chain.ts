@@ -33,8 +33,3 @@ export class BlockChain {
     return block === 0 ? this.#root : this.key(block - 1);
   }
 }
-
-/** A key as a key of a Map. */
-export function keyName(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
-}

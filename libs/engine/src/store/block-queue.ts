@@ -1,6 +1,6 @@
+import { keyName } from '@longhaul/kv-core';
 import type { CacheNode } from '../pages/prefix-cache.js';
 import type { BlockChain } from './block-chain.js';
-import { keyName } from './block-chain.js';
 
 /** Keys remembered as stored; beyond it the oldest is asked for again. */
 const MAX_KNOWN = 65_536;

@@ -1,6 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 import {
   allocateBlock,
+  keyName,
   QualityClass,
   rawObjectBytes,
   SectionKind,
@@ -12,7 +13,7 @@ import { PAGE_TOKENS } from '../limits.js';
 import type { BlockManager } from '../pages/block-manager.js';
 import type { Clock } from '../ports.js';
 import type { Sequence } from '../sequence/sequence.js';
-import { keyName, type BlockChain } from './block-chain.js';
+import type { BlockChain } from './block-chain.js';
 import { BlockQueue, type QueuedBlock } from './block-queue.js';
 import type { PrefillSpeed } from './speed.js';
 import { noteFailure } from './store-failure.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { AppError } from '@longhaul/kernel';
+import { AppError, listenFailed } from '@longhaul/kernel';
 import type { TlsIdentity } from '@longhaul/platform-grpc';
 import type { TransferParts } from '../grpc/serve-put.js';
 import type { Grant } from '../security/capability-gate.js';
@@ -70,7 +70,9 @@ export class DataChannelServer {
   listen(): Promise<number> {
     const { host, port } = this.options;
     return new Promise((resolve, reject) => {
-      this.server.once('error', (cause) => reject(listenFailed(`${host}:${port}`, cause)));
+      this.server.once('error', (cause) =>
+        reject(listenFailed({ host, port, what: 'data channels', flag: '--data-port' }, cause)),
+      );
       this.server.listen({ host, port }, () => {
         this.port = (this.server.address() as AddressInfo).port;
         resolve(this.port);
@@ -130,17 +132,5 @@ function tooMany(limit: number): AppError {
     message: `The store has ${limit} data channels open, as many as it may.`,
     details: { limit },
     retry: 'same',
-  });
-}
-
-function listenFailed(target: string, cause: Error): AppError {
-  const inUse = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-  return new AppError({
-    code: inUse ? 'ALREADY_EXISTS' : 'INTERNAL',
-    reason: inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
-    message: inUse
-      ? `The data channel address ${target} is in use by another program; choose another with --data-port.`
-      : `Cannot listen for data channels at ${target}.`,
-    cause,
   });
 }
