@@ -245,7 +245,7 @@ export const KV_METRICS = {
     name: 'longhaul_kv_store_incidents_total',
     kind: 'counter',
     unit: '{incident}',
-    help: 'What the store went through, by kind: tier_errors, tier_timeouts, write_through_skipped, gets_failed and more.',
+    help: 'What the store went through, by kind: tier_errors, tier_timeouts, tier_pauses, write_through_skipped, gets_failed and more.',
     action: 'Read the reason; tier_errors and tier_timeouts name the tier that has trouble.',
     labels: ['kind', 'tier', 'reason'],
   },

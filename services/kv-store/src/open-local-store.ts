@@ -10,6 +10,7 @@ import { timedStore } from './adapters/metrics/timed-store.js';
 import { openObjectTier, type ObjectTier } from './adapters/object/index.js';
 import type { StoreConfig } from './config.js';
 import { createStoreCore } from './core/create-store-core.js';
+import type { TierState } from './core/guarded-tier.js';
 import type { EventSink, StoreClock } from './core/ports.js';
 import type { StoreCore } from './core/store-core.js';
 import type { LowerTier, StoreLimits, WriteMode } from './core/store-options.js';
@@ -63,9 +64,8 @@ export async function openLocalStore(config: StoreConfig, parts: LocalStoreParts
     observer: metrics,
     ...(parts.sink ? { sink: parts.sink } : {}),
   });
-  const tiers = [disk, object].filter((tier) => tier !== null);
-  if (parts.health) for (const tier of tiers) observeTier(parts.health, tier);
-  const stopGauges = observeWritable(tiers);
+  if (parts.health) for (const tier of store.tiers) observeTier(parts.health, tier);
+  const stopGauges = observeWritable(store.tiers);
   const close = async () => {
     await store.close();
     metrics.close();
@@ -126,7 +126,7 @@ function writeMode(afterHits: number): WriteMode {
   return afterHits === 0 ? { kind: 'write_through' } : { kind: 'write_through_selective', afterHits };
 }
 
-function observeTier(health: HealthModel, tier: DiskTier | ObjectTier): void {
+function observeTier(health: HealthModel, tier: TierState): void {
   health.observe({ name: `${tier.name}-tier`, weight: 'information', dependency: true }, () => {
     const { writable, readable, reason } = tier.health;
     return { up: writable && readable, reason };

@@ -101,7 +101,7 @@ describe('a tier that refuses to delete', () => {
 });
 
 describe('a tier that hangs', () => {
-  it('in a write is left after its deadline, and what it wrote too late is deleted', async () => {
+  it('in a write is left after its deadline, and what it wrote too late is deleted when it is used again', async () => {
     const disk = new FakeTier();
     disk.writes = 'hangs';
     const store = await StoreFixture.ready({ lower: lower(disk), limits: { tierDeadlineMs: 10_000 } });
@@ -113,8 +113,32 @@ describe('a tier that hangs', () => {
     expect(store.gauge('write_through_blocks').value).toBe(0);
     disk.release();
     await settle();
+    store.clock.advance(6_000);
+    await settle();
     expect([disk.objects, store.gauge('tier_operations', 'disk').value]).toEqual([0, 0]);
     expect(await store.matched(chain(1))).toBe(1);
+  });
+
+  it('holds nobody up a second time: it is left alone, says why, and is tried again', async () => {
+    const disk = new FakeTier();
+    disk.writes = 'hangs';
+    const limits = { tierDeadlineMs: 10_000, tierPauseMs: 3_000 };
+    const store = await StoreFixture.ready({ lower: lower(disk), limits });
+    const [tier] = store.core.tiers;
+    expect(tier?.health).toEqual({ readable: true, writable: true, reason: '' });
+    await store.putAll(chain(1));
+    await settle();
+    store.clock.advance(10_000);
+    await settle();
+    expect(tier?.health).toMatchObject({ readable: true, writable: false, reason: expect.stringMatching(/10000 ms/) });
+    expect(store.count('tier_pauses', 'disk')).toBe(1);
+    disk.release();
+    disk.writes = 'well';
+    store.clock.advance(3_000);
+    expect(tier?.health).toEqual({ readable: true, writable: true, reason: '' });
+    await store.matched(chain(1));
+    await settle();
+    expect(disk.objects).toBe(1);
   });
 
   it('in a read ends the block as not found after its deadline', async () => {

@@ -16,13 +16,21 @@ const FIRST_SPEED: Readonly<Record<Tier, number>> = { ram: 8000, disk: 1000, obj
 
 type Side = 'read' | 'write';
 
+/** What a tier can do now, and why not more. */
+export interface TierState {
+  readonly name: Tier;
+  readonly health: BlockTier['health'];
+}
+
 /**
  * A tier that cannot hang the store: every operation has a deadline, the number under way is bounded, and after some
- * failures in a row the side that failed (reads or writes) is left alone for a while.
+ * failures in a row, or one deadline that was missed, the side that failed (reads or writes) is left alone for a while.
  */
-export class GuardedTier {
+export class GuardedTier implements TierState {
   private readonly failures = { read: 0, write: 0 };
   private readonly pausedUntilMs = { read: 0, write: 0 };
+  /** Why a side was left alone last. */
+  private trouble = '';
   private underWay = 0;
   private readonly speed: TierSpeed;
 
@@ -31,6 +39,18 @@ export class GuardedTier {
     private readonly parts: GuardParts,
   ) {
     this.speed = new TierSpeed(FIRST_SPEED[tier.name], () => parts.clock.nowMs());
+  }
+
+  get name(): Tier {
+    return this.tier.name;
+  }
+
+  /** The tier's own, less what is left alone. */
+  get health(): BlockTier['health'] {
+    const { reason } = this.tier.health;
+    const { readable, writable } = this;
+    const alone = this.paused('read') || this.paused('write');
+    return { readable, writable, reason: reason === '' && alone ? this.trouble : reason };
   }
 
   get readable(): boolean {
@@ -80,18 +100,23 @@ export class GuardedTier {
         limit: limits.maxTierOperations,
       });
     }
+    let missedDeadline = false;
     try {
-      const result = await this.withDeadline(operation, late);
+      const result = await this.withDeadline(operation, { late, missed: () => (missedDeadline = true) });
       this.failures[side] = 0;
       return result;
     } catch (cause) {
       const error = AppError.from(cause);
-      this.judge(side, error);
+      this.judge(side, error, missedDeadline);
       throw error;
     }
   }
 
-  private withDeadline<T>(operation: () => Promise<T>, late?: () => void): Promise<T> {
+  /** @param late the operation succeeded after all; @param missed the deadline has passed. */
+  private withDeadline<T>(
+    operation: () => Promise<T>,
+    { late, missed }: { late?: (() => void) | undefined; missed?: () => void } = {},
+  ): Promise<T> {
     const { clock, limits, observer } = this.parts;
     this.count(1);
     return new Promise<T>((resolve, reject) => {
@@ -99,6 +124,7 @@ export class GuardedTier {
       const cancel = clock.after(limits.tierDeadlineMs, () => {
         open = false;
         observer.counted('tier_timeouts', 1, { tier: this.tier.name });
+        missed?.();
         reject(
           storeErrors.unavailable(`The ${this.tier.name} tier did not answer within ${limits.tierDeadlineMs} ms.`),
         );
@@ -119,14 +145,17 @@ export class GuardedTier {
   }
 
   /** Missing, damaged or full is an answer; anything else is trouble. */
-  private judge(side: Side, error: AppError): void {
+  private judge(side: Side, error: AppError, missedDeadline: boolean): void {
     if (error.reason === 'KV_NOT_FOUND' || error.reason === 'KV_TIER_FULL' || isDamage(error)) return;
     const { clock, limits, observer } = this.parts;
     observer.counted('tier_errors', 1, { tier: this.tier.name, reason: error.reason });
     this.failures[side] += 1;
-    if (this.failures[side] < limits.tierFailures) return;
+    // A deadline that was missed has held somebody up already: the next one shall not wait as long.
+    if (!missedDeadline && this.failures[side] < limits.tierFailures) return;
     this.failures[side] = 0;
+    this.trouble = error.message;
     this.pausedUntilMs[side] = clock.nowMs() + limits.tierPauseMs;
+    observer.counted('tier_pauses', 1, { tier: this.tier.name, reason: side });
   }
 
   private paused(side: Side): boolean {

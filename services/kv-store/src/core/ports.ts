@@ -41,6 +41,8 @@ export type StoreCounter =
   | 'removals_lost'
   | 'tier_errors'
   | 'tier_timeouts'
+  /** A side of a tier (`reason`: read or write) was left alone after failures. */
+  | 'tier_pauses'
   | 'recovered_blocks'
   | 'recovery_skipped'
   | 'event_gaps'

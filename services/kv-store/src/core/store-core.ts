@@ -22,6 +22,7 @@ import { AppError } from '@longhaul/kernel';
 import { evictBlocks, pinBlocks, snapshotBatches, statOf } from './administration.js';
 import { CallGuard } from './call-guard.js';
 import { type GetParts, GetStream } from './get-stream.js';
+import type { TierState } from './guarded-tier.js';
 import { checkKeys, lookupPrefix } from './lookup.js';
 import { Promoter } from './promoter.js';
 import { Puts } from './puts.js';
@@ -40,6 +41,8 @@ const SWEEP_MS = 1000;
 export interface StoreCore extends BlockStore {
   /** Random at each start; events count within it. */
   readonly storeEpoch: bigint;
+  /** The tiers below memory. */
+  readonly tiers: readonly TierState[];
   /** As in `BlockStore`; `return` ends it early and lets go of what it read. */
   get(request: GetRequest, call?: CallOptions): AsyncGenerator<GetFrame, void, undefined>;
   /**
@@ -53,6 +56,7 @@ export interface StoreCore extends BlockStore {
 
 /** The decisions of the kv-store. Made by `createStoreCore`. */
 export class KvStoreCore implements StoreCore {
+  readonly tiers: readonly TierState[];
   private readonly writeThrough: WriteThrough;
   private readonly puts: Puts;
   private readonly reading: GetParts;
@@ -68,6 +72,7 @@ export class KvStoreCore implements StoreCore {
     private readonly parts: StoreParts,
     readonly storeEpoch: bigint,
   ) {
+    this.tiers = parts.guarded.filter((guard) => guard !== null);
     this.writeThrough = new WriteThrough(parts);
     this.puts = new Puts(parts, this.writeThrough);
     const budget = new ReadBudget(parts.limits.maxReadAheadBytes, parts.observer);

@@ -46,7 +46,8 @@ export const SCENARIOS = [
   {
     name: 'slow disk',
     how: 'every write and sync waits 6 s, longer than the tier has (file system seam of the disk tier)',
-    // Slow is no state of its own: calls that last too long are counted, and the tier is left alone for a while.
+    // A call that lasts too long is counted, and the tier is left alone for a while.
+    check: 'disk-tier',
     told: async ({ service }) =>
       (await service.metric('longhaul_kv_store_incidents_total', 'kind="tier_timeouts"')) > 0,
     says: writable('disk'),

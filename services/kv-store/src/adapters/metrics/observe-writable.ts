@@ -1,8 +1,8 @@
-import type { BlockTier } from '@longhaul/kv-core';
 import { observe } from '@longhaul/platform-otel';
+import type { TierState } from '../../core/guarded-tier.js';
 
 /** Reads whether the tiers take writes until the returned function is called. */
-export function observeWritable(tiers: readonly Pick<BlockTier, 'name' | 'health'>[]): () => void {
+export function observeWritable(tiers: readonly TierState[]): () => void {
   const stops = tiers.map((tier) =>
     observe('kvTierWritable', () => (tier.health.writable ? 1 : 0), { tier: tier.name }),
   );

@@ -13,6 +13,7 @@ type Operation = 'lookup' | 'put' | 'get' | 'evict';
 export function timedStore(store: StoreCore): StoreCore {
   return {
     storeEpoch: store.storeEpoch,
+    tiers: store.tiers,
     start: () => store.start(),
     close: () => store.close(),
     handshake: (request, call) => store.handshake(request, call),
