@@ -1,42 +1,36 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deriveNamespaceKey, namespaceId, parseTenantSecret } from '@longhaul/kv-core';
-import { createKvStoreServer, kvStoreSettings, openLocalStore } from '@longhaul/kv-store';
 import { capabilityKeyId, verifyCapability } from '@longhaul/kv-wire';
-import { loadConfig } from '@longhaul/platform-config';
-import { HealthModel } from '@longhaul/platform-health';
-import { EventLog, startTelemetry } from '@longhaul/platform-otel';
 import { kv, kvFolder, kvJson } from './kv-folder.js';
+import { startKvService, type KvService } from './kv-service.js';
 
 describe('longhaul kv grant', () => {
   const folder = kvFolder();
-  const closing: (() => Promise<void>)[] = [() => Promise.resolve(folder.dispose())];
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const file = (name: string) => join(folder.path, name);
   const key = file('plane.key');
   const namespace = 'ab'.repeat(32);
-  let address: string;
+  let service: KvService;
 
   beforeAll(async () => {
     writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
     writeFileSync(file('plane.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
     writeFileSync(file('secret'), 'a secret of the tenants\n');
-    const ports = ['--grpc-port', '0', '--data-port', '0', '--port', '0', '--log-level', 'silent'];
-    const argv = ['--kv-dir', file('kv'), '--kv-max-bytes', '64MiB', '--capability-keys', file('plane.pub'), ...ports];
-    const config = loadConfig(kvStoreSettings, { argv, env: {} });
-    const [log, health] = [new EventLog('kv-store', 'silent'), new HealthModel()];
-    const telemetry = startTelemetry({ serviceName: 'longhaul-kv-store' });
-    closing.unshift(() => telemetry.shutdown());
-    const local = await openLocalStore(config, { log, owner: 'test', health });
-    closing.unshift(() => local.close());
-    const server = await createKvStoreServer(config, { ...local, telemetry, log, health });
-    closing.unshift(() => server.close());
-    address = `127.0.0.1:${server.grpcPort}`;
+    service = await startKvService(
+      '--kv-dir',
+      file('kv'),
+      '--kv-max-bytes',
+      '64MiB',
+      '--capability-keys',
+      file('plane.pub'),
+    );
   });
   afterAll(async () => {
-    for (const close of closing) await close();
+    await service.close();
+    folder.dispose();
   });
 
   const claims = (path: string) =>
@@ -47,9 +41,9 @@ describe('longhaul kv grant', () => {
     const granted = await kvJson('grant', '--key', key, '--out', out, '--rights', 'operate', '--all-namespaces');
     expect(granted.report).toMatchObject({ file: out, namespace: '00'.repeat(32), rights: ['operate'] });
     expect(statSync(out).mode & 0o777).toBe(0o600);
-    const { report } = await kvJson('stats', '--address', address, '--capability', out);
+    const { report } = await kvJson('stats', '--address', service.address, '--capability', out);
     expect(report).toMatchObject({ leases: 0 });
-    await expect(kv('stats', '--address', address)).rejects.toMatchObject({ reason: 'KV_CAPABILITY_INVALID' });
+    await expect(kv('stats', '--address', service.address)).rejects.toMatchObject({ reason: 'KV_CAPABILITY_INVALID' });
   });
 
   it('gives the right to operate to whoever may use all namespaces: without it the store would refuse', async () => {
@@ -70,6 +64,20 @@ describe('longhaul kv grant', () => {
     expect(claims(out)).toMatchObject({ tenant: 'team', rights: ['read'], namespaceId: namespaceId(derived) });
   });
 
+  it('writes for its owner only, also where somebody has laid a file or a link in the way', async () => {
+    const [out, elsewhere] = [file('laid.cap'), file('elsewhere')];
+    for (const lay of [
+      () => writeFileSync(`${out}.new`, 'stale', { mode: 0o666 }),
+      () => symlinkSync(elsewhere, `${out}.new`),
+      () => writeFileSync(out, 'an older one', { mode: 0o666 }),
+    ]) {
+      lay();
+      await kv('grant', '--key', key, '--out', out, '--rights', 'read', '--namespace', namespace);
+      expect([statSync(out).mode & 0o777, readFileSync(out).length]).toEqual([0o600, 192]);
+    }
+    expect(existsSync(elsewhere)).toBe(false);
+  });
+
   it('names the flag that is wrong, and writes nothing then', async () => {
     const out = file('nothing.cap');
     const flags: Record<string, string> = { '--key': key, '--out': out, '--rights': 'read', '--namespace': namespace };
@@ -82,6 +90,7 @@ describe('longhaul kv grant', () => {
     await expect(grant({}, '--all-namespaces')).rejects.toMatchObject({ field: '--namespace' });
     await expect(grant({ '--key': file('plane.pub') })).rejects.toMatchObject({ field: '--key' });
     await expect(grant({ '--key': file('absent') })).rejects.toMatchObject({ field: '--key' });
+    await expect(grant({ '--out': file('absent/x.cap') })).rejects.toMatchObject({ field: '--out' });
     expect(() => statSync(out)).toThrow();
   });
 });

@@ -2,17 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectKvStore } from '@longhaul/kv-client';
 import { deriveNamespaceKey, modelFingerprint, namespaceId, rootKey } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
-import { createKvStoreServer, kvStoreSettings, openLocalStore } from '@longhaul/kv-store';
-import { loadConfig } from '@longhaul/platform-config';
-import { HealthModel } from '@longhaul/platform-health';
-import { EventLog, startTelemetry } from '@longhaul/platform-otel';
 import { chain, kv, kvFolder, kvJson, type ChainBlock } from './kv-folder.js';
+import { startKvService, type KvService } from './kv-service.js';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 describe('longhaul kv on a running service', () => {
   const folder = kvFolder();
-  const closing: (() => Promise<void>)[] = [() => Promise.resolve(folder.dispose())];
   const blocks = chain('tenant-a', 5);
   const namespaceKey = deriveNamespaceKey(new Uint8Array(32).fill(7), 'tenant-a', 'salt');
   const namespace = {
@@ -21,28 +17,19 @@ describe('longhaul kv on a running service', () => {
     tenant: 'tenant-a',
     deployEpoch: 1,
   };
-  let address: string;
+  let service: KvService;
 
   beforeAll(async () => {
-    const ports = ['--grpc-port', '0', '--data-port', '0', '--port', '0', '--log-level', 'silent'];
-    const argv = ['--kv-dir', folder.path, '--kv-ram-bytes', '16MiB', '--kv-max-bytes', '64MiB', ...ports];
-    const config = loadConfig(kvStoreSettings, { argv, env: {} });
-    const [log, health] = [new EventLog('kv-store', 'silent'), new HealthModel()];
-    const telemetry = startTelemetry({ serviceName: 'longhaul-kv-store' });
-    closing.unshift(() => telemetry.shutdown());
-    const local = await openLocalStore(config, { log, owner: 'test', health });
-    closing.unshift(() => local.close());
-    const server = await createKvStoreServer(config, { ...local, telemetry, log, health });
-    closing.unshift(() => server.close());
-    address = `127.0.0.1:${server.grpcPort}`;
+    service = await startKvService('--kv-dir', folder.path, '--kv-ram-bytes', '16MiB', '--kv-max-bytes', '64MiB');
     await putAll();
   });
   afterAll(async () => {
-    for (const close of closing) await close();
+    await service.close();
+    folder.dispose();
   });
 
   async function putAll(): Promise<void> {
-    const client = connectKvStore({ address, checksum: crc32c });
+    const client = connectKvStore({ address: service.address, checksum: crc32c });
     await client.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'test' });
     let parentKey = rootKey(namespace.modelFingerprint, namespaceKey);
     for (const { key, object } of blocks) {
@@ -56,23 +43,25 @@ describe('longhaul kv on a running service', () => {
   }
 
   it('says what each tier holds', async () => {
-    const { report } = await kvJson('stats', '--address', address);
+    const { report } = await kvJson('stats', '--address', service.address);
     const bytes = (blocks[0] as ChainBlock).object.length;
     const tiers = (report as { tiers: { tier: string; objects: number; bytes: number }[] }).tiers;
     expect(tiers.find(({ tier }) => tier === 'ram')).toMatchObject({ objects: 5, bytes: 5 * bytes });
     expect(tiers.find(({ tier }) => tier === 'disk')).toMatchObject({ objects: 5 });
-    expect((await kv('stats', '--address', address)).text).toMatch(/^tier +blocks +bytes +limit\nram /);
+    expect((await kv('stats', '--address', service.address)).text).toMatch(/^tier +blocks +bytes +limit\nram /);
   });
 
   it('lists the blocks of the namespace that is named, and of no other', async () => {
     const whose = ['--model', hex(namespace.modelFingerprint), '--tenant', 'tenant-a', '--epoch', '1'];
-    const { report } = await kvJson('ls', '--address', address, '--namespace', hex(namespace.id), ...whose);
+    const { report } = await kvJson('ls', '--address', service.address, '--namespace', hex(namespace.id), ...whose);
     const listed = (report as { blocks: { key: string; parentKey: string; position: number }[] }).blocks;
     expect(new Set(listed.map(({ key }) => key))).toEqual(new Set(blocks.map(({ key }) => hex(key))));
     const third = listed.find(({ key }) => key === hex((blocks[2] as ChainBlock).key));
     expect(third).toMatchObject({ parentKey: hex((blocks[1] as ChainBlock).key), position: 32, tokens: 16 });
     const stranger = ['--namespace', 'ab'.repeat(32)];
-    expect(await kvJson('ls', '--address', address, ...stranger, ...whose)).toMatchObject({ report: { blocks: [] } });
+    expect(await kvJson('ls', '--address', service.address, ...stranger, ...whose)).toMatchObject({
+      report: { blocks: [] },
+    });
   });
 
   it('looks at the directory of the running store, and does not change it', async () => {

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { invalidArgument } from '@longhaul/kernel';
 import { deriveNamespaceKey, KEY_BYTES, namespaceId, parseTenantSecret } from '@longhaul/kv-core';
 import { CAPABILITY_RIGHTS, mintCapability, type CapabilityRight } from '@longhaul/kv-wire';
@@ -19,9 +19,7 @@ export async function kvGrant(argv: readonly string[]): Promise<void> {
   const who = { ...spaceOf(flags), rights: rightsOf(flags) };
   const out = required(flags, 'out');
   const token = mintCapability({ ...who, issuedUnixMs, expiresUnixMs }, signingKey(required(flags, 'key')));
-  // Whole or not at all: a worker may read the file at any time.
-  writeFileSync(`${out}.new`, token, { mode: 0o600 });
-  renameSync(`${out}.new`, out);
+  writeSecret(out, token);
   const report = {
     file: out,
     tenant: who.tenant,
@@ -74,6 +72,18 @@ function validMs(flags: Flags): number {
   const ms = Number(amount) * (UNITS_MS[unit as keyof typeof UNITS_MS] ?? NaN);
   if (ms > 0 && ms <= MAX_VALID_MS) return ms;
   throw invalidArgument('--valid', '--valid must be a time such as 30m, 24h or 7d, at most 366d.');
+}
+
+/** Whole or not at all, since a worker may read the file at any time; for its owner only, whoever made what was there. */
+function writeSecret(path: string, bytes: Uint8Array): void {
+  const fresh = `${path}.new`;
+  try {
+    rmSync(fresh, { force: true });
+    writeFileSync(fresh, bytes, { mode: 0o600, flag: 'wx' });
+    renameSync(fresh, path);
+  } catch {
+    throw invalidArgument('--out', `--out: ${path} cannot be written.`);
+  }
 }
 
 function signingKey(path: string): KeyObject {
