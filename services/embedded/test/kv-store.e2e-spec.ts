@@ -154,23 +154,34 @@ describe('a directory that is in use', () => {
   });
 });
 
+/** A kv-store service in memory, on free loopback ports. */
+async function startStore(...flags: string[]): Promise<{ readonly grpcPort: number; close(): Promise<void> }> {
+  const ports = ['--grpc-port', '0', '--data-port', '0', '--port', '0'];
+  const config = loadConfig(kvStoreSettings, { argv: [...flags, ...ports], env: {} });
+  const [log, health] = [new EventLog('test', 'silent'), new HealthModel()];
+  const local = await openLocalStore(config, { log, owner: 'test' });
+  const telemetry = startTelemetry({ serviceName: 'test', env: {} });
+  const { store, checksum } = local;
+  const server = await createKvStoreServer(config, { store, checksum, telemetry, log, health });
+  return {
+    grpcPort: server.grpcPort,
+    close: async () => {
+      await server.close();
+      await local.close();
+      await telemetry.shutdown();
+    },
+  };
+}
+
 describe('a kv-store service', () => {
   it('gives what one server has computed to another; without it they serve on', async () => {
-    const log = new EventLog('test', 'silent');
-    const argv = ['--grpc-port', '0', '--data-port', '0', '--port', '0'];
-    const config = loadConfig(kvStoreSettings, { argv, env: {} });
-    const local = await openLocalStore(config, { log, owner: 'test' });
-    const telemetry = startTelemetry({ serviceName: 'test', env: {} });
-    const { store: core, checksum } = local;
-    const health = new HealthModel();
-    const store = await createKvStoreServer(config, { store: core, checksum, telemetry, log, health });
+    const store = await startStore();
     const flags = ['--kv-store', `127.0.0.1:${store.grpcPort}`, '--kv-tenant-secret', 'a secret of two servers'];
     const first = await once(start(...flags));
     expect(first.cachedTokens).toBe(0);
     const second = await start(...flags);
     expect((await ask(second)).cachedTokens).toBe(fullBlocks(first));
     await store.close();
-    await local.close();
     const gone = await ask(second, { cache_salt: 'new' });
     expect([gone.cachedTokens, gone.text]).toEqual([0, first.text]);
     await second.close();
@@ -201,19 +212,9 @@ describe('a kv-store service that wants certificates and capabilities', () => {
     start(...flags, '--kv-capability-file', await file(name, mintCapability(granted, plane.privateKey)));
 
   beforeEach(async () => {
-    const log = new EventLog('test', 'silent');
     const keys = await file('plane.pub', plane.publicKey.export({ type: 'spki', format: 'pem' }));
-    const ports = ['--grpc-port', '0', '--data-port', '0', '--port', '0'];
-    const argv = ['--capability-keys', keys, ...(await identityFlags('', authority.issue('store'))), ...ports];
-    const config = loadConfig(kvStoreSettings, { argv, env: {} });
-    const local = await openLocalStore(config, { log, owner: 'test' });
-    const telemetry = startTelemetry({ serviceName: 'test', env: {} });
-    const store = await createKvStoreServer(config, { ...local, telemetry, log, health: new HealthModel() });
-    closing.push(
-      () => store.close(),
-      () => local.close(),
-      () => telemetry.shutdown(),
-    );
+    const store = await startStore('--capability-keys', keys, ...(await identityFlags('', authority.issue('store'))));
+    closing.push(() => store.close());
     const identity = await identityFlags('kv-', authority.issue('worker'));
     flags = ['--kv-store', `127.0.0.1:${store.grpcPort}`, '--kv-tenant-secret', 'a secret of two servers', ...identity];
   });
