@@ -50,7 +50,11 @@ export class PackageWriter {
     await file.finish();
     await syncDirectory(this.#dir);
     await refuseExisting(this.#out);
-    await rename(this.#dir, this.#out);
+    await rename(this.#dir, this.#out).catch(async (error: unknown) => {
+      // Somebody else's may have come in between: a directory with files is never replaced.
+      await refuseExisting(this.#out);
+      throw error;
+    });
     await syncDirectory(dirname(this.#out));
   }
 

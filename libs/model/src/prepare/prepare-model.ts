@@ -46,6 +46,9 @@ export async function prepareModel(source: string, options: PrepareOptions): Pro
     name,
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.onImport ? { onProgress: options.onImport } : {}),
+  }).catch((error: unknown) => {
+    // Another process has been faster with the same checkpoint.
+    if (AppError.from(error).reason !== 'PACKAGE_EXISTS') throw error;
   });
   return openPackage(out);
 }
