@@ -24,3 +24,4 @@ export {
   type ChatTemplateOptions,
 } from './chat-template.js';
 export { type RenderedPrompt } from './content-mask.js';
+export { openLastTurn, type OpenTurn } from './open-turn.js';

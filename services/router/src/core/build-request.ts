@@ -63,9 +63,9 @@ async function encodeInput(
 ): Promise<Int32Array> {
   switch (input.kind) {
     case 'chat':
-      return codec.encodeChat(input.messages, signal);
+      return codec.encodeChat(input.messages, input.options, signal);
     case 'text':
-      return codec.encode(input.text, true, signal);
+      return codec.encode(input.text, { addSpecialTokens: true, parseSpecialTokens: input.parseSpecialTokens }, signal);
     case 'tokens':
       checkTokenIds('prompt', input.tokenIds, info.vocabSize);
       return Int32Array.from(input.tokenIds);

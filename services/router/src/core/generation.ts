@@ -48,11 +48,15 @@ export class GenerationService {
 
   /** Token ids of a prompt of any kind, without a limit by the context. Ends soon after the signal. */
   async tokenize(input: PromptInput, options: TokenizeOptions): Promise<Tokenized> {
-    const { signal } = options;
+    const { signal, addSpecialTokens } = options;
     const served = this.parts.models.require(options.model);
     const tokenIds =
       input.kind === 'text'
-        ? await served.codec.encode(input.text, options.addSpecialTokens, signal)
+        ? await served.codec.encode(
+            input.text,
+            { addSpecialTokens, parseSpecialTokens: input.parseSpecialTokens },
+            signal,
+          )
         : await encodePrompt(input, served, signal);
     return { served, tokenIds };
   }

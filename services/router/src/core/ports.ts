@@ -1,20 +1,42 @@
 import type { FinishReason, GenerationUsage, TokenizerFiles } from '@longhaul/inference';
 
+/** One message, in the words that chat templates know. */
 export interface ChatMessage {
   role: string;
   content: string;
+  /** Who speaks, beside the role; templates may use it. */
+  name?: string;
+  /** What the assistant thought before it answered; templates of reasoning models use it. */
+  reasoning_content?: string;
+}
+
+export interface TextOptions {
+  /** The tokens that the tokenizer itself puts round a text. A BOS that the text begins with is not put there again. */
+  addSpecialTokens: boolean;
+  /** Special tokens spelled in the text are read as such; otherwise they are letters like all others. */
+  parseSpecialTokens: boolean;
+}
+
+export interface ChatOptions {
+  /** The prompt ends with the opening of the assistant's turn. */
+  addGenerationPrompt: boolean;
+  /** The last message stays open, so that the answer goes on with it. Not together with `addGenerationPrompt`. */
+  continueFinalMessage: boolean;
+  /** More variables for the template (`enable_thinking`); JSON values. They replace none of the template's own. */
+  variables: Readonly<Record<string, unknown>>;
 }
 
 /** Text to tokens and back, for one model. Encoding long texts gives the event loop its turns. */
 export interface TextCodec {
-  /** Token ids of a plain text; with special tokens the model's BOS comes first where it uses one. */
-  encode(text: string, addSpecialTokens: boolean, signal?: AbortSignal): Promise<Int32Array>;
+  /** Token ids of a plain text. */
+  encode(text: string, options: TextOptions, signal?: AbortSignal): Promise<Int32Array>;
   /**
-   * Token ids of a conversation in the model's chat template, ready for the assistant's turn.
+   * Token ids of a conversation in the model's chat template. Special tokens spelled in messages or variables are
+   * letters, always.
    *
    * @throws AppError `CHAT_TEMPLATE_MISSING` or `CHAT_TEMPLATE_FAILED` naming `messages`.
    */
-  encodeChat(messages: readonly ChatMessage[], signal?: AbortSignal): Promise<Int32Array>;
+  encodeChat(messages: readonly ChatMessage[], options: ChatOptions, signal?: AbortSignal): Promise<Int32Array>;
   decode(tokenIds: readonly number[], skipSpecialTokens: boolean): string;
   /** One token alone; bytes that are no whole character show as U+FFFD in `text`. */
   token(tokenId: number): { text: string; bytes: Uint8Array };

@@ -6,7 +6,7 @@ import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/
 import type { Admission } from '../../core/admission.js';
 import type { GenerateCommand, PromptInput } from '../../core/command.js';
 import type { GenerationService } from '../../core/generation.js';
-import type { RequestObserver } from '../../core/ports.js';
+import type { ChatOptions, RequestObserver } from '../../core/ports.js';
 import type { ModelDirectory } from '../../core/served-model.js';
 import { authenticate, chooseRequestId } from '../http/request-context.js';
 
@@ -22,6 +22,8 @@ export interface InferenceServiceParts {
   requestTimeoutMs: number;
 }
 
+/** The assistant's turn comes next. */
+const ANSWER_NEXT: ChatOptions = { addGenerationPrompt: true, continueFinalMessage: false, variables: {} };
 const NAME = 'longhaul.inference.v1.InferenceService';
 /** Rough bytes of a token id in memory while a request waits. */
 const TOKEN_BYTES = 4;
@@ -116,10 +118,10 @@ function toInput(input: WireInput): PromptInput {
   switch (input?.$case) {
     case 'chat':
       if (input.value.messages.length === 0) throw invalidArgument('chat.messages', 'chat.messages must not be empty.');
-      return { kind: 'chat', messages: input.value.messages.map(checkedMessage) };
+      return { kind: 'chat', messages: input.value.messages.map(checkedMessage), options: ANSWER_NEXT };
     case 'prompt':
     case 'text':
-      return { kind: 'text', text: input.value };
+      return { kind: 'text', text: input.value, parseSpecialTokens: true };
     case 'tokens':
       return { kind: 'tokens', tokenIds: input.value.tokenIds };
     case undefined:

@@ -16,7 +16,7 @@ const BRACKET = 0x5b;
  */
 export function requireFewStructures(body: Buffer, max = MAX_STRUCTURES): void {
   let left = max;
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const byte = body[at] ?? 0;
     if (byte === QUOTE || byte === BRACE || byte === BRACKET) left -= 1;
     if (left < 0) throw tooMany(max);

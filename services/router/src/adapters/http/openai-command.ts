@@ -2,7 +2,7 @@ import type { SamplingParams, StopParams } from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand, PromptInput } from '../../core/command.js';
 import { checkInteger, MAX_LOGPROBS } from '../../core/limits.js';
-import type { ChatMessage } from '../../core/ports.js';
+import type { ChatMessage, ChatOptions } from '../../core/ports.js';
 import type { ChatRequest, CommonRequest, CompletionRequest } from './openai-schema.js';
 import { isGiven, notSupported } from './parse-body.js';
 
@@ -15,6 +15,9 @@ export interface RequestOrigin {
 }
 
 const MAX_PROMPTS = 32;
+
+/** The assistant's turn comes next. */
+export const ANSWER_NEXT: ChatOptions = { addGenerationPrompt: true, continueFinalMessage: false, variables: {} };
 
 /** A chat request as one command. */
 export function chatCommand(body: ChatRequest, origin: RequestOrigin): GenerateCommand {
@@ -31,7 +34,7 @@ export function chatCommand(body: ChatRequest, origin: RequestOrigin): GenerateC
   }
   return {
     ...commonCommand(body, origin),
-    input: { kind: 'chat', messages: chatMessages(body.messages) },
+    input: { kind: 'chat', messages: chatMessages(body.messages), options: ANSWER_NEXT },
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
   };
@@ -119,11 +122,11 @@ function stopParams(body: CommonRequest): Partial<StopParams> {
 }
 
 function promptInputs(prompt: CompletionRequest['prompt']): PromptInput[] {
-  if (typeof prompt === 'string') return [{ kind: 'text', text: prompt }];
+  if (typeof prompt === 'string') return [{ kind: 'text', text: prompt, parseSpecialTokens: true }];
   const numbers = prompt.filter((item) => typeof item === 'number');
   if (numbers.length > 0) return [{ kind: 'tokens', tokenIds: numbers }];
   return prompt.flatMap((item): PromptInput[] => {
-    if (typeof item === 'string') return [{ kind: 'text', text: item }];
+    if (typeof item === 'string') return [{ kind: 'text', text: item, parseSpecialTokens: true }];
     return typeof item === 'number' ? [] : [{ kind: 'tokens', tokenIds: item }];
   });
 }

@@ -6,7 +6,7 @@ import { GenerationService } from '../../core/generation.js';
 import { checkTokenIds } from '../../core/limits.js';
 import { ModelDirectory } from '../../core/served-model.js';
 import { GenerationResponder } from './generation-responder.js';
-import { chatMessages } from './openai-command.js';
+import { ANSWER_NEXT, chatMessages } from './openai-command.js';
 import { detokenizeRequestSchema, tokenizeRequestSchema } from './openai-schema.js';
 import { parseBody } from './parse-body.js';
 
@@ -32,8 +32,8 @@ export class TokenizeController {
       throw invalidArgument('prompt', 'Give either prompt or messages.');
     }
     const input: PromptInput = body.messages
-      ? { kind: 'chat', messages: chatMessages(body.messages) }
-      : { kind: 'text', text: body.prompt ?? '' };
+      ? { kind: 'chat', messages: chatMessages(body.messages), options: ANSWER_NEXT }
+      : { kind: 'text', text: body.prompt ?? '', parseSpecialTokens: true };
     const { served, tokenIds } = await this.generation.tokenize(input, {
       model: body.model ?? undefined,
       addSpecialTokens: body.add_special_tokens,

@@ -1,21 +1,42 @@
 import type { TokenizerFiles } from '@longhaul/inference';
-import { createChatTemplate, createTokenizer, encodePrompt } from '@longhaul/tokenizer';
-import type { TextCodec } from '../../core/ports.js';
+import { createChatTemplate, createTokenizer, encodePrompt, openLastTurn, type Tokenizer } from '@longhaul/tokenizer';
+import type { TextCodec, TextOptions } from '../../core/ports.js';
 
 /**
- * The codec of a model's own tokenizer and chat template. Control tokens that users spell in their texts stay plain text;
- * only the template itself can write them.
+ * The codec of a model's own tokenizer and chat template. Control tokens that users spell in their messages stay plain
+ * text; only the template itself can write them.
  */
 export function createTokenizerCodec(files: TokenizerFiles): TextCodec {
   const tokenizer = createTokenizer(files);
   const template = createChatTemplate(files, tokenizer);
+  const framesWithBos = addsBos(tokenizer);
   return {
-    encode: (text, addSpecialTokens, signal) =>
-      tokenizer.encodeAsync(text, { addSpecialTokens, ...(signal ? { signal } : {}) }),
+    encode: async (text, options, signal) => {
+      const tokenIds = await tokenizer.encodeAsync(text, encodeOptions(options, signal));
+      const twice = framesWithBos && options.addSpecialTokens && beginsTwiceWith(tokenizer.bosTokenId, tokenIds);
+      return twice ? tokenIds.subarray(1) : tokenIds;
+    },
     // Async, so that a template's refusal is a rejection like every other failure.
-    encodeChat: async (messages, signal) =>
-      encodePrompt(tokenizer, template.prompt(messages.map((message) => ({ ...message }))), signal),
+    encodeChat: async (messages, { addGenerationPrompt, continueFinalMessage, variables }, signal) => {
+      const own = messages.map((message) => ({ ...message }));
+      const turn = continueFinalMessage ? openLastTurn(own) : { messages: own, cut: undefined };
+      const rendered = template.prompt(turn.messages, { addGenerationPrompt, variables });
+      return encodePrompt(tokenizer, turn.cut ? turn.cut(rendered) : rendered, signal);
+    },
     decode: (tokenIds, skipSpecial) => tokenizer.decode(tokenIds, { skipSpecial }),
     token: (tokenId) => ({ text: tokenizer.tokenString(tokenId), bytes: tokenizer.tokenBytes(tokenId) }),
   };
+}
+
+function encodeOptions({ addSpecialTokens, parseSpecialTokens }: TextOptions, signal: AbortSignal | undefined) {
+  return { addSpecialTokens, parseSpecial: parseSpecialTokens, ...(signal ? { signal } : {}) };
+}
+
+/** Whether the tokenizer puts a BOS in front of a text. */
+function addsBos(tokenizer: Tokenizer): boolean {
+  return tokenizer.bosTokenId !== null && tokenizer.encode('')[0] === tokenizer.bosTokenId;
+}
+
+function beginsTwiceWith(tokenId: number | null, tokenIds: Int32Array): boolean {
+  return tokenIds[0] === tokenId && tokenIds[1] === tokenId;
 }
