@@ -1,3 +1,10 @@
 export type * from './request.js';
-export { requestBounds, validateGenerationRequest } from './validate.js';
-export type { RequestLimits } from './validate.js';
+export {
+  contextLengthExceeded,
+  isSeed,
+  requestBounds,
+  samplingFieldNames,
+  samplingRanges,
+  validateGenerationRequest,
+} from './validate.js';
+export type { NumberRange, RequestLimits } from './validate.js';

@@ -11,7 +11,7 @@ export interface SamplingParams {
   topK: number;
   /** Keep tokens with probability of at least this share of the likeliest one's; [0, 1], 0 is off. */
   minP: number;
-  /** z > 0 ? z / r : z * r over prompt and output tokens; (0, 2], 1 is off. */
+  /** z > 0 ? z / r : z * r over prompt and output tokens; [0.01, 100], 1 is off. */
   repetitionPenalty: number;
   /** Subtracted once from the logit of every token of the output; [-2, 2], 0 is off. */
   presencePenalty: number;
@@ -55,7 +55,7 @@ export interface GenerationRequest {
   promptLogprobs: number | null;
   /** Text contains the special tokens as well. */
   includeSpecialTokens: boolean;
-  /** Higher goes first among the waiting; 0 is normal. */
+  /** Smaller goes first among the waiting; 0 is normal. */
   priority: number;
   /** Unix milliseconds after which the request is ended with DEADLINE_EXCEEDED; null is none. */
   deadlineMs: number | null;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { GenerationRequest, SamplingParams, StopParams } from './request.js';
-import { validateGenerationRequest } from './validate.js';
+import { samplingFieldNames, samplingRanges, validateGenerationRequest } from './validate.js';
 
 const limits = { contextLength: 100, vocabSize: 50 };
 
@@ -18,9 +18,9 @@ describe('a request', () => {
   it('that uses every bound to the full is valid', () => {
     const extreme: GenerationRequest = {
       ...valid,
-      ...{ n: 16, logprobs: 20, promptLogprobs: 20, priority: -1_000_000, cacheSalt: 'x'.repeat(256) },
+      ...{ n: 16, logprobs: 20, promptLogprobs: 20, priority: -(2 ** 31 - 1), cacheSalt: 'x'.repeat(320) },
       sampling: {
-        ...{ temperature: 2, topP: 1e-6, topK: 2 ** 31 - 1, minP: 1, repetitionPenalty: 2 },
+        ...{ temperature: 2, topP: 1e-6, topK: 2 ** 31 - 1, minP: 1, repetitionPenalty: 100 },
         ...{ presencePenalty: -2, frequencyPenalty: 2, logitBias: new Map([[49, -100]]), seed: 2n ** 64n - 1n },
       },
       stop: { ...stop, strings: Array.from({ length: 16 }, () => 's'.repeat(256)), minTokens: 97, tokenIds: [0] },
@@ -30,7 +30,7 @@ describe('a request', () => {
 
   it.each<[string, Partial<GenerationRequest>]>([
     ['request_id', { requestId: '' }],
-    ['cache_salt', { cacheSalt: 'x'.repeat(257) }],
+    ['cache_salt', { cacheSalt: 'x'.repeat(321) }],
     ['n', { n: 0 }],
     ['n', { n: 17 }],
     ['n', { n: 1.5 }],
@@ -39,6 +39,8 @@ describe('a request', () => {
     ['logprobs', { logprobs: 21 }],
     ['prompt_logprobs', { promptLogprobs: -1 }],
     ['priority', { priority: 0.5 }],
+    ['priority', { priority: 2 ** 31 }],
+    ['max_tokens', { maxTokens: Infinity }],
     ['deadline_ms', { deadlineMs: NaN }],
     ['prompt', { promptTokenIds: new Int32Array(0) }],
     ['prompt', { promptTokenIds: Int32Array.of(50) }],
@@ -49,6 +51,10 @@ describe('a request', () => {
     ['top_k', { sampling: { ...sampling, topK: -1 } }],
     ['min_p', { sampling: { ...sampling, minP: 1.1 } }],
     ['repetition_penalty', { sampling: { ...sampling, repetitionPenalty: 0 } }],
+    ['repetition_penalty', { sampling: { ...sampling, repetitionPenalty: 1e-39 } }],
+    ['repetition_penalty', { sampling: { ...sampling, repetitionPenalty: 0.0099 } }],
+    ['repetition_penalty', { sampling: { ...sampling, repetitionPenalty: 100.1 } }],
+    ['repetition_penalty', { sampling: { ...sampling, repetitionPenalty: Infinity } }],
     ['presence_penalty', { sampling: { ...sampling, presencePenalty: 2.5 } }],
     ['frequency_penalty', { sampling: { ...sampling, frequencyPenalty: -3 } }],
     ['seed', { sampling: { ...sampling, seed: 2n ** 64n } }],
@@ -64,10 +70,23 @@ describe('a request', () => {
     );
   });
 
-  it('longer than the context says by how much', () => {
+  it.each(Object.keys(samplingRanges) as (keyof typeof samplingRanges)[])(
+    'never holds a %s that is no number',
+    (key) => {
+      for (const value of [NaN, Infinity, -Infinity]) {
+        const request = { ...valid, sampling: { ...sampling, [key]: value } };
+        expect(() => validateGenerationRequest(request, limits)).toThrow(
+          expect.objectContaining({ code: 'INVALID_ARGUMENT', field: samplingFieldNames[key] }),
+        );
+      }
+    },
+  );
+
+  it('longer than the context says by how much, in the words that clients look for', () => {
     expect(() => validateGenerationRequest({ ...valid, maxTokens: 98 }, limits)).toThrow(
       expect.objectContaining({
         reason: 'CONTEXT_LENGTH_EXCEEDED',
+        message: expect.stringContaining("This model's maximum context length is 100 tokens") as unknown,
         field: 'max_tokens',
         details: { contextLength: 100, promptTokens: 3, maxTokens: 98 },
       }),

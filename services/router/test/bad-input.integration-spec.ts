@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { requestBounds } from '@longhaul/inference';
 import { startRouter, type RunningRouter } from './support/start-router.js';
 
 let running: RunningRouter;
@@ -41,6 +42,9 @@ const CHAT_FAULTS: [fault: object, param: string, code?: string][] = [
   [{ top_k: -1 }, 'top_k'],
   [{ min_p: 2 }, 'min_p'],
   [{ repetition_penalty: 0 }, 'repetition_penalty'],
+  [{ repetition_penalty: 1e-39 }, 'repetition_penalty'],
+  [{ repetition_penalty: 0.0099 }, 'repetition_penalty'],
+  [{ repetition_penalty: 100.01 }, 'repetition_penalty'],
   [{ presence_penalty: 3 }, 'presence_penalty'],
   [{ frequency_penalty: -3 }, 'frequency_penalty'],
   [{ n: 0 }, 'n'],
@@ -67,7 +71,8 @@ const CHAT_FAULTS: [fault: object, param: string, code?: string][] = [
   [{ response_format: { type: 'json_object' } }, 'response_format', 'not_supported'],
   [{ reasoning_effort: 'high' }, 'reasoning_effort', 'not_supported'],
   [{ temprature: 1 }, 'temprature'],
-  [{ priority: 10_000 }, 'priority'],
+  [{ priority: 2 ** 31 }, 'priority'],
+  [{ stop_token_ids: Array.from({ length: 65 }, () => 1) }, 'stop_token_ids'],
   [{ cache_salt: 'x'.repeat(300) }, 'cache_salt'],
 ];
 
@@ -103,6 +108,33 @@ describe('bad input', () => {
     const { status, error } = await post('/v1/completions', completion(fault));
     expect({ status, param: error.param }).toEqual({ status: 400, param });
     expect(error.code).toBe(code ?? 'invalid_argument');
+  });
+
+  it.each([0.01, 100])('a repetition penalty of %d, at an end of its range, is taken', async (penalty) => {
+    const response = await fetch(`${running.server.url}/v1/completions`, {
+      method: 'POST',
+      body: completion({ repetition_penalty: penalty }),
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(response.status).toBe(200);
+    expect(running.backend.requests.at(-1)?.sampling.repetitionPenalty).toBe(penalty);
+  });
+
+  it('a repetition penalty outside its range is refused with the range', async () => {
+    const { error } = await post('/v1/completions', completion({ repetition_penalty: 1e-38 }));
+    expect(error.message).toBe('repetition_penalty must be in [0.01, 100].');
+  });
+
+  it('a cache salt of its full length is not too long for the engine', async () => {
+    const response = await fetch(`${running.server.url}/v1/completions`, {
+      method: 'POST',
+      body: completion({ cache_salt: 'x'.repeat(256) }),
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(response.status).toBe(200);
+    const { cacheSalt = '' } = running.backend.requests.at(-1) ?? {};
+    const { cacheSaltCharacters, tenantCharacters } = requestBounds;
+    expect(cacheSalt.length).toBeLessThanOrEqual(cacheSaltCharacters + tenantCharacters);
   });
 
   it('malformed JSON, invalid UTF-8 and other bodies are refused by what they are', async () => {

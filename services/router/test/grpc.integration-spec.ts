@@ -98,6 +98,45 @@ describe('the gRPC API', () => {
     });
   });
 
+  it.each(['temperature', 'topP', 'minP', 'repetitionPenalty', 'presencePenalty', 'frequencyPenalty'])(
+    'refuses a %s that is no number, which JSON cannot even say',
+    async (key) => {
+      for (const value of [NaN, Infinity, -Infinity, -1e300]) {
+        const input = { $case: 'prompt' as const, value: 'x' };
+        const error = await failure(generate({ input, maxTokens: 1, sampling: { [key]: value } }));
+        expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_ARGUMENT' });
+        expect(error.field).toMatch(/^sampling\./);
+      }
+    },
+  );
+
+  it('refuses numbers at the ends of what the wire can say', async () => {
+    const input = { $case: 'prompt' as const, value: 'x' };
+    const most = 2 ** 32 - 1;
+    const faults: [Parameters<typeof generate>[0], string][] = [
+      [{ sampling: { logitBias: { 1: NaN } } }, 'sampling.logit_bias'],
+      [{ sampling: { logitBias: { [most]: 1 } } }, 'sampling.logit_bias'],
+      [{ sampling: { topK: most } }, 'sampling.top_k'],
+      [{ sampling: { repetitionPenalty: 1e-39 } }, 'sampling.repetition_penalty'],
+      [{ n: most }, 'n'],
+      [{ maxTokens: most }, 'max_tokens'],
+      [{ maxTokens: 0 }, 'max_tokens'],
+      [{ logprobs: most }, 'logprobs'],
+      [{ promptLogprobs: most }, 'prompt_logprobs'],
+      [{ stop: { minTokens: most } }, 'stop.min_tokens'],
+      [{ stop: { tokenIds: [most] } }, 'stop.token_ids'],
+      [{ stop: { strings: [''] } }, 'stop.strings'],
+      [{ priority: -(2 ** 31) }, 'priority'],
+      [{ input: { $case: 'tokens' as const, value: { tokenIds: [most] } } }, 'prompt'],
+    ];
+    for (const [request, field] of faults) {
+      expect(await failure(generate({ input, maxTokens: 1, ...request }))).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        field,
+      });
+    }
+  });
+
   it('cancels by signal and by deadline', async () => {
     running.backend.script.tokenMs = 5;
     const { cancelled } = running.backend;

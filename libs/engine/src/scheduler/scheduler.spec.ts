@@ -91,9 +91,15 @@ describe('the waiting queue', () => {
     return names;
   }
 
-  it('goes by priority, then by arrival', async () => {
-    const names = await order([{ name: 'a' }, { name: 'b' }, { name: 'urgent', priority: 5 }, { name: 'c' }]);
-    expect(names).toEqual(['urgent', 'a', 'b', 'c']);
+  it('goes by priority, the smallest first, then by arrival', async () => {
+    const names = await order([
+      { name: 'later', priority: 5 },
+      { name: 'a' },
+      { name: 'b' },
+      { name: 'urgent', priority: -5 },
+      { name: 'c' },
+    ]);
+    expect(names).toEqual(['urgent', 'a', 'b', 'c', 'later']);
   });
 
   it('does not let a client that floods it starve another', async () => {

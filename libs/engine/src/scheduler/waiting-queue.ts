@@ -3,7 +3,7 @@ import type { FairShare } from './fair-share.js';
 
 /**
  * Sequences that hold no pages. Preempted ones come first, in the order of their first admission; then fresh ones by
- * priority, then by least service of their client (the cache salt), then by arrival.
+ * priority (smaller is sooner), then by least service of their client (the cache salt), then by arrival.
  */
 export class WaitingQueue {
   readonly #fairShare: FairShare;
@@ -63,7 +63,7 @@ export class WaitingQueue {
 
   /** Strict, so that of equals the earlier arrival stays ahead. */
   #before(a: Sequence, b: Sequence): boolean {
-    const byPriority = b.owner.request.priority - a.owner.request.priority;
+    const byPriority = a.owner.request.priority - b.owner.request.priority;
     if (byPriority !== 0) return byPriority < 0;
     return this.#fairShare.served(clientOf(a)) < this.#fairShare.served(clientOf(b));
   }

@@ -1,5 +1,11 @@
-import type { GenerationRequest, ModelInfo, SamplingParams, StopParams } from '@longhaul/inference';
-import { AppError, invalidArgument } from '@longhaul/kernel';
+import {
+  contextLengthExceeded,
+  type GenerationRequest,
+  type ModelInfo,
+  type SamplingParams,
+  type StopParams,
+} from '@longhaul/inference';
+import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand, PromptInput } from './command.js';
 import { checkCommand, checkTokenIds } from './limits.js';
 import type { ServedModel } from './served-model.js';
@@ -81,16 +87,8 @@ function fitContext(promptTokens: number, command: GenerateCommand, contextLengt
   const { maxTokens: asked, input } = command;
   const room = contextLength - promptTokens;
   if (room >= (asked ?? 1)) return asked ?? room;
-  const wanted = asked === undefined ? 'at least 1' : String(asked);
-  throw new AppError({
-    code: 'INVALID_ARGUMENT',
-    reason: 'CONTEXT_LENGTH_EXCEEDED',
-    message:
-      `This model's context is ${contextLength} tokens; the prompt has ${promptTokens} and the answer asks for ` +
-      `${wanted}. Shorten the prompt or lower max_tokens.`,
-    field: room < 1 ? promptField(input) : 'max_tokens',
-    details: { contextLength, promptTokens, maxTokens: asked ?? 1 },
-  });
+  const numbers = { contextLength, promptTokens, ...(asked === undefined ? {} : { maxTokens: asked }) };
+  throw contextLengthExceeded(room < 1 ? promptField(input) : 'max_tokens', numbers);
 }
 
 function completeSampling(

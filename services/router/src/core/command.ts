@@ -23,6 +23,7 @@ export interface GenerateCommand {
   logprobs: number | null;
   promptLogprobs: number | null;
   includeSpecialTokens: boolean;
+  /** Smaller goes first. */
   priority: number;
   /** Who asks, as the edge knows it; part of the salt. */
   tenant: string;

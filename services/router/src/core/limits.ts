@@ -1,37 +1,27 @@
-import type { SamplingParams, StopParams } from '@longhaul/inference';
+import {
+  isSeed,
+  requestBounds,
+  samplingFieldNames,
+  samplingRanges,
+  type NumberRange,
+  type SamplingParams,
+  type StopParams,
+} from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand } from './command.js';
 
-type Range = readonly [field: string, min: number, max: number, open?: 'open'];
-
-const SAMPLING_RANGES = {
-  temperature: ['temperature', 0, 2],
-  topP: ['top_p', 0, 1, 'open'],
-  minP: ['min_p', 0, 1],
-  repetitionPenalty: ['repetition_penalty', 0, 2, 'open'],
-  presencePenalty: ['presence_penalty', -2, 2],
-  frequencyPenalty: ['frequency_penalty', -2, 2],
-} as const satisfies Partial<Record<keyof SamplingParams, Range>>;
-
-const MAX_CHOICES = 16;
-export const MAX_LOGPROBS = 20;
-const MAX_BIASES = 1024;
-const MAX_BIAS = 100;
-const MAX_STOPS = 16;
-const MAX_STOP_CHARACTERS = 256;
-const MAX_PRIORITY = 1000;
-const MAX_SALT_CHARACTERS = 256;
-const MAX_SEED = 2n ** 63n;
+export const MAX_LOGPROBS = requestBounds.logprobs;
 
 /** Checks all that does not depend on the prompt. Throws `INVALID_ARGUMENT` naming field and limit. */
 export function checkCommand(command: GenerateCommand, vocabSize: number): void {
-  checkInteger('n', command.n, [1, MAX_CHOICES]);
-  if (command.maxTokens !== undefined) checkInteger('max_tokens', command.maxTokens, [1, 2 ** 31 - 1]);
+  const { tokens, priority, cacheSaltCharacters } = requestBounds;
+  checkInteger('n', command.n, [1, requestBounds.choices]);
+  if (command.maxTokens !== undefined) checkInteger('max_tokens', command.maxTokens, [1, tokens]);
   if (command.logprobs !== null) checkInteger('logprobs', command.logprobs, [0, MAX_LOGPROBS]);
   if (command.promptLogprobs !== null) checkInteger('prompt_logprobs', command.promptLogprobs, [0, MAX_LOGPROBS]);
-  checkInteger('priority', command.priority, [-MAX_PRIORITY, MAX_PRIORITY]);
-  if (command.cacheSalt.length > MAX_SALT_CHARACTERS) {
-    throw invalidArgument('cache_salt', `cache_salt has more than ${MAX_SALT_CHARACTERS} characters.`);
+  checkInteger('priority', command.priority, [-priority, priority]);
+  if (command.cacheSalt.length > cacheSaltCharacters) {
+    throw invalidArgument('cache_salt', `cache_salt has more than ${cacheSaltCharacters} characters.`);
   }
   checkSampling(command.sampling, vocabSize);
   checkStop(command.stop, vocabSize);
@@ -47,38 +37,47 @@ export function checkTokenIds(field: string, tokenIds: readonly number[], vocabS
   }
 }
 
+/** Checks the numbers that a caller, or a server's own defaults, may set. */
+export function checkSamplingNumbers(sampling: Partial<SamplingParams>): void {
+  for (const [key, range] of Object.entries(samplingRanges) as [keyof typeof samplingRanges, NumberRange][]) {
+    const value = sampling[key];
+    if (value !== undefined) checkNumber(samplingFieldNames[key], value, range);
+  }
+  if (sampling.topK !== undefined) checkInteger('top_k', sampling.topK, [0, requestBounds.tokens]);
+}
+
 function checkSampling(sampling: Partial<SamplingParams>, vocabSize: number): void {
-  for (const [key, range] of Object.entries(SAMPLING_RANGES)) {
-    const value = sampling[key as keyof typeof SAMPLING_RANGES];
-    if (value !== undefined) checkNumber(value, range);
-  }
-  if (sampling.topK !== undefined) checkInteger('top_k', sampling.topK, [0, vocabSize]);
-  if (sampling.seed !== undefined && (sampling.seed < -MAX_SEED || sampling.seed >= 2n * MAX_SEED)) {
-    throw invalidArgument('seed', 'seed must fit in 64 bits.');
-  }
+  checkSamplingNumbers(sampling);
+  if (sampling.seed !== undefined && !isSeed(sampling.seed)) throw invalidArgument('seed', 'seed must fit in 64 bits.');
+  const { logitBiasEntries, logitBias: most } = requestBounds;
   const bias = sampling.logitBias ?? new Map<number, number>();
-  if (bias.size > MAX_BIASES) throw invalidArgument('logit_bias', `logit_bias has more than ${MAX_BIASES} entries.`);
+  if (bias.size > logitBiasEntries) {
+    throw invalidArgument('logit_bias', `logit_bias has more than ${logitBiasEntries} entries.`);
+  }
   checkTokenIds('logit_bias', [...bias.keys()], vocabSize);
-  for (const value of bias.values()) checkNumber(value, ['logit_bias', -MAX_BIAS, MAX_BIAS]);
+  for (const value of bias.values()) checkNumber('logit_bias', value, { least: -most, most });
 }
 
 function checkStop(stop: Partial<StopParams>, vocabSize: number): void {
+  const { stopStrings, stopStringCharacters, stopTokens, tokens } = requestBounds;
   const strings = stop.strings ?? [];
-  if (strings.length > MAX_STOPS) throw invalidArgument('stop', `stop has more than ${MAX_STOPS} strings.`);
-  if (strings.some((text) => text.length === 0 || text.length > MAX_STOP_CHARACTERS)) {
-    throw invalidArgument('stop', `Each stop string must have 1 to ${MAX_STOP_CHARACTERS} characters.`);
+  if (strings.length > stopStrings) throw invalidArgument('stop', `stop has more than ${stopStrings} strings.`);
+  if (strings.some((text) => text.length === 0 || text.length > stopStringCharacters)) {
+    throw invalidArgument('stop', `Each stop string must have 1 to ${stopStringCharacters} characters.`);
   }
-  if ((stop.tokenIds ?? []).length > MAX_BIASES) {
-    throw invalidArgument('stop_token_ids', `stop_token_ids has more than ${MAX_BIASES} entries.`);
+  if ((stop.tokenIds ?? []).length > stopTokens) {
+    throw invalidArgument('stop_token_ids', `stop_token_ids has more than ${stopTokens} entries.`);
   }
   checkTokenIds('stop_token_ids', stop.tokenIds ?? [], vocabSize);
-  if (stop.minTokens !== undefined) checkInteger('min_tokens', stop.minTokens, [0, 2 ** 31 - 1]);
+  if (stop.minTokens !== undefined) checkInteger('min_tokens', stop.minTokens, [0, tokens]);
 }
 
-function checkNumber(value: number, [field, min, max, open]: Range): void {
-  const low = open ? value > min : value >= min;
-  if (low && value <= max) return;
-  throw invalidArgument(field, `${field} must be in ${open ? '(' : '['}${min}, ${max}].`, { min, max });
+function checkNumber(field: string, value: number, { least, most, open = false }: NumberRange): void {
+  // Written so that NaN fails as well.
+  const inside = value <= most && (open ? value > least : value >= least);
+  if (inside) return;
+  const range = `${open ? '(' : '['}${least}, ${most}]`;
+  throw invalidArgument(field, `${field} must be in ${range}.`, { min: least, max: most });
 }
 
 /** Throws `INVALID_ARGUMENT` naming the field and its range. */

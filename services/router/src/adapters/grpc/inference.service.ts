@@ -27,16 +27,14 @@ const ANSWER_NEXT: ChatOptions = { addGenerationPrompt: true, continueFinalMessa
 const NAME = 'longhaul.inference.v1.InferenceService';
 /** Rough bytes of a token id in memory while a request waits. */
 const TOKEN_BYTES = 4;
-const SAMPLING_FIELDS = new Set([
-  'temperature',
-  'top_p',
-  'top_k',
-  'min_p',
-  'repetition_penalty',
-  'presence_penalty',
-  'frequency_penalty',
-  'logit_bias',
-  'seed',
+/** Where the core's fields stand in the messages. */
+const WIRE_FIELDS: ReadonlyMap<string, string> = new Map([
+  ...['temperature', 'top_p', 'top_k', 'min_p', 'repetition_penalty', 'presence_penalty', 'frequency_penalty']
+    .concat('logit_bias', 'seed')
+    .map((field) => [field, `sampling.${field}`] as const),
+  ['stop', 'stop.strings'],
+  ['stop_token_ids', 'stop.token_ids'],
+  ['min_tokens', 'stop.min_tokens'],
 ]);
 
 /** The public gRPC API, over the same core as HTTP. */
@@ -172,7 +170,8 @@ function toCommand(
 
 /** The core names fields by their last part; here some stand inside `sampling` or `stop`. */
 function withWireField(error: AppError): AppError {
-  if (error.field === undefined || !SAMPLING_FIELDS.has(error.field)) return error;
+  const field = WIRE_FIELDS.get(error.field ?? '');
+  if (field === undefined) return error;
   const { code, reason, message, retry, details } = error;
-  return new AppError({ code, reason, message, retry, details, field: `sampling.${error.field}`, cause: error.cause });
+  return new AppError({ code, reason, message, retry, details, field, cause: error.cause });
 }
