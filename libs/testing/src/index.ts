@@ -11,6 +11,8 @@ export { startS3 } from './s3/start-s3.js';
 export type { S3Server } from './s3/start-s3.js';
 export { SCRIPTED_MODEL, scriptedText, scriptedToken, ScriptedBackend } from './scripted-backend.js';
 export type { Script } from './scripted-backend.js';
+export { startServerProcess } from './server-process.js';
+export type { ServerProcess, ServerProcessOptions } from './server-process.js';
 export { streamCompletion } from './stream-completion.js';
 export type { StreamedChoice, StreamOptions } from './stream-completion.js';
 export { runAlone, runTraffic } from './traffic.js';

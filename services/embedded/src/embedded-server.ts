@@ -59,3 +59,9 @@ export async function createEmbeddedServer(config: EmbeddedConfig): Promise<Embe
     },
   };
 }
+
+/** What a user is told once requests are welcome: the model, and where the APIs are. */
+export function readyLine({ local, url, grpcPort }: EmbeddedServer): string {
+  const grpc = grpcPort === null ? '' : ` and ${new URL(url).hostname}:${grpcPort} (gRPC)`;
+  return `Longhaul is ready: ${local.info.id} at ${url}${grpc}`;
+}

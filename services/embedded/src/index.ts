@@ -1,5 +1,5 @@
 export { embeddedSettings } from './config.js';
 export type { EmbeddedConfig } from './config.js';
-export { createEmbeddedServer } from './embedded-server.js';
+export { createEmbeddedServer, readyLine } from './embedded-server.js';
 export type { EmbeddedServer } from './embedded-server.js';
 export { longhaulHome } from './home.js';

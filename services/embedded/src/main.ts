@@ -1,6 +1,6 @@
 import { runService } from '@longhaul/platform-config';
 import { embeddedSettings } from './config.js';
-import { createEmbeddedServer } from './embedded-server.js';
+import { createEmbeddedServer, readyLine } from './embedded-server.js';
 
 await runService({
   name: 'longhaul',
@@ -9,7 +9,7 @@ await runService({
     const server = await createEmbeddedServer(config);
     return {
       failed: server.local.failed,
-      ready: () => Promise.resolve(`Longhaul is ready: ${server.local.info.id} at ${server.url}`),
+      ready: () => Promise.resolve(readyLine(server)),
       close: () => server.close(),
     };
   },

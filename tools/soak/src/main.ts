@@ -3,10 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { importModel } from '@longhaul/model';
-import { mixedRequests, NEEDLE_3M, runAlone, runTraffic, type TrafficReport } from '@longhaul/testing';
+import {
+  mixedRequests,
+  NEEDLE_3M,
+  runAlone,
+  runTraffic,
+  type ServerProcess,
+  type TrafficReport,
+} from '@longhaul/testing';
 import { memoryTrend } from './memory-trend.js';
 import { parseOptions, type SoakOptions } from './options.js';
-import { startServer, type ServerProcess } from './server-process.js';
+import { startServer } from './server-process.js';
 
 const REQUESTS = 32;
 const CANCEL_SHARE = 1 / 3;

@@ -1,4 +1,4 @@
-import { createEmbeddedServer, embeddedSettings } from '@longhaul/embedded';
+import { createEmbeddedServer, embeddedSettings, readyLine } from '@longhaul/embedded';
 import { runService, values, type Settings } from '@longhaul/platform-config';
 import { DEFAULT_MODEL, prepareWithProgress } from '../model-source.js';
 
@@ -31,7 +31,7 @@ export async function serveCommand(argv: readonly string[]): Promise<void> {
         const server = await createEmbeddedServer({ ...config, model: dir });
         return {
           failed: server.local.failed,
-          ready: () => Promise.resolve(`Longhaul is ready: ${server.local.info.id} at ${server.url}`),
+          ready: () => Promise.resolve(readyLine(server)),
           close: () => server.close(),
         };
       },
