@@ -129,7 +129,17 @@ export interface ScoreSpec {
   logprobs: number;
 }
 
+/**
+ * What came of a draw. `not-finite`: a raw logit is NaN or +infinity, or all are -infinity. `no-candidate`: every token
+ * that the model allows is banned. `invalid-input`: a token outside the vocabulary, lists of unequal length, or a
+ * parameter outside its range.
+ */
+export type DrawStatus = 'ok' | 'not-finite' | 'no-candidate' | 'invalid-input';
+
+/** A draw that failed is the fault of its sequence alone: the step and its other draws stand. */
 export interface SampleResult {
+  status: DrawStatus;
+  /** -1 unless the status is ok. */
   token: number;
   /** From the raw logits; NaN when not asked for. */
   logprob: number;

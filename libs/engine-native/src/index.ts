@@ -1,5 +1,6 @@
 export { PAGE_TOKENS, SKIPPED_PAGE } from './addon-types.js';
 export type {
+  DrawStatus,
   KernelLevel,
   KvDtype,
   KvPoolOptions,

@@ -90,8 +90,6 @@ describe('a step', () => {
     ['logitRows', { logitRows: Int32Array.of(2, 2) }],
     ['samples.row', { samples: [greedy(5)] }],
     ['samples.logprobs', { samples: [greedy(0, { logprobs: 21 })] }],
-    ['samples[1]', { samples: [greedy(0), greedy(0, { bannedTokens: Int32Array.of(WIDTH) })] }],
-    ['samples[0]', { samples: [greedy(0, { bannedTokens: Int32Array.from({ length: WIDTH }, (_, i) => i) })] }],
     ['scores.token', { scores: [{ row: 0, token: WIDTH, logprobs: 0 }] }],
   ];
   it.each(faults)('with a bad request is refused, naming %s', async (field, changes) => {

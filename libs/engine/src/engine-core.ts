@@ -21,8 +21,9 @@ import type { Sequence } from './sequence/sequence.js';
 import { StoredPrefixes, type StoreActivity } from './store/stored-prefixes.js';
 import { WakeUp } from './wake-up.js';
 import { takeSnapshot, type EngineSnapshot } from './snapshot.js';
+import { EngineTrial } from './step/engine-trial.js';
 import { StepCommit } from './step/step-commit.js';
-import { StepTransaction } from './step/step-transaction.js';
+import { StepTransaction, type TransactionOutcome } from './step/step-transaction.js';
 import { EventBuffer } from './stream/event-buffer.js';
 
 /** Longest time without a look at deadlines while nothing can be computed. */
@@ -43,7 +44,8 @@ export class EngineCore implements Engine {
   #mode: Mode = 'serving';
   readonly #store: StoredPrefixes | null;
   readonly #wake = new WakeUp();
-  #failures = 0;
+  readonly #trial: EngineTrial;
+  #failure: AppError | null = null;
   #loop: Promise<void> | null = null;
 
   constructor(options: EngineOptions) {
@@ -70,6 +72,7 @@ export class EngineCore implements Engine {
     };
     const commit = new StepCommit(this.#context, { ...parts, lifecycle });
     this.#transaction = new StepTransaction(this.#context, { ...parts, commit });
+    this.#trial = new EngineTrial(this.#context, this.#blocks);
   }
 
   submit(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent> {
@@ -97,6 +100,10 @@ export class EngineCore implements Engine {
       waiting: this.#scheduler.waiting.size,
       kvUsage: active / total,
     };
+  }
+
+  failure(): AppError | null {
+    return this.#failure;
   }
 
   storeActivity(): StoreActivity | null {
@@ -194,16 +201,22 @@ export class EngineCore implements Engine {
       await this.#awaitTransfers();
       return;
     }
+    this.#settle(outcome);
+    if (!this.#trial.observe(outcome)) return;
+    const verdict = await this.#trial.run();
+    if (verdict.kind === 'broken') this.#break(verdict.cause);
+  }
+
+  #settle(outcome: Exclude<TransactionOutcome, { kind: 'idle' }>): void {
     if (outcome.kind === 'committed') {
-      this.#failures = 0;
-      this.#store?.observeStep(outcome.stats);
-      notify(() => this.#context.observer.step?.(outcome));
+      const { kind, stats } = outcome;
+      this.#store?.observeStep(stats);
+      notify(() => this.#context.observer.step?.({ kind, stats }));
       return;
     }
     const { error, sequences, gaveUp } = outcome;
     notify(() => this.#context.observer.step?.({ kind: 'failed', error, sequences, gaveUp: gaveUp.length }));
     for (const sequence of gaveUp) this.#fail(sequence.owner, engineErrors.stepFailed(error));
-    if (++this.#failures >= this.#context.limits.maxConsecutiveFailures) this.#break(error);
   }
 
   /** There is nothing to compute until a load has ended. Deadlines and new requests are looked at meanwhile. */
@@ -233,7 +246,10 @@ export class EngineCore implements Engine {
   }
 
   #break(cause: unknown): void {
+    const failure = engineErrors.broken(cause);
     this.#mode = 'failed';
+    this.#failure ??= failure;
+    notify(() => this.#context.observer.broken?.({ error: failure }));
     this.#failAll(() => engineErrors.broken(cause));
   }
 
@@ -282,6 +298,8 @@ export class EngineCore implements Engine {
 
   #onAdmitted(sequence: Sequence, pooledTokens: number, loadedTokens: number): void {
     const { owner } = sequence;
+    // A load that has ended between a plan without work and the wait for it leaves something to plan.
+    this.#wake.notify();
     // What a waiting request finds in the pool may lack a write to the store.
     this.#store?.offer(sequence);
     if (owner.admissionReported) return;

@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import type { AppError } from '@longhaul/kernel';
+import type { EngineObserver } from './observer.js';
 import { collect, expectedTokens, harness, leaks, prompt, request, simulatedDetokenize } from './testing/fixtures.js';
 
 const POISONED_TOKEN = 47;
@@ -52,7 +54,7 @@ describe('a request that the model cannot compute', () => {
       collect(engine.submit(request({ promptTokenIds }))),
       collect(engine.submit(good)),
     ]);
-    expect(bad).toMatchObject({ status: 'rejected', reason: { reason: 'MODEL_OUTPUT_INVALID' } });
+    expect(bad).toMatchObject({ status: 'rejected', reason: { reason: 'MODEL_OUTPUT_NOT_FINITE' } });
     expect(fine.status).toBe('fulfilled');
     runner.nanAfterToken = null;
     const again = await collect(engine.submit(request({ promptTokenIds })));
@@ -103,11 +105,121 @@ describe('a runner that fails for good', () => {
     expect(leaks(engine)).toEqual([]);
   });
 
+  it('says why, from then on', async () => {
+    const { engine, runner } = harness({ maxConsecutiveFailures: 1 });
+    expect(engine.failure()).toBeNull();
+    runner.beforeStep = () => {
+      throw new Error('injected');
+    };
+    await expect(collect(engine.submit(request()))).rejects.toMatchObject({ reason: 'ENGINE_FAILED' });
+    expect(engine.failure()).toMatchObject({ reason: 'ENGINE_FAILED', cause: { cause: { message: 'injected' } } });
+  });
+
   it('by answering too little fails the requests instead of hanging', async () => {
     const { engine, runner } = harness();
     runner.step = () => Promise.resolve({ samples: [], scores: [], runMs: 0, sampleMs: 0 });
-    await expect(collect(engine.submit(request()))).rejects.toMatchObject({ reason: 'MODEL_OUTPUT_INVALID' });
+    await expect(collect(engine.submit(request()))).rejects.toMatchObject({ reason: 'STEP_FAILED' });
     expect(leaks(engine)).toEqual([]);
+  });
+
+  it('by giving nobody finite logits, not even the engine itself', async () => {
+    const { engine, runner } = harness({ maxConsecutiveFailures: 3 });
+    runner.allNaN = true;
+    const reasons: unknown[] = [];
+    for (let seed = 0; seed < 5; seed++) {
+      await collect(engine.submit(request({ promptTokenIds: prompt(20, seed) }))).catch((error: AppError) =>
+        reasons.push(error.reason),
+      );
+    }
+    expect(reasons).toEqual([
+      ...Array<string>(3).fill('MODEL_OUTPUT_NOT_FINITE'),
+      ...Array<string>(2).fill('ENGINE_FAILED'),
+    ]);
+    expect(engine.load().ready).toBe(false);
+    expect(leaks(engine)).toEqual([]);
+  });
+});
+
+describe('requests that the model cannot compute, however many in a row', () => {
+  it('end one by one and leave the engine as it was', async () => {
+    const { engine, runner } = harness({ maxConsecutiveFailures: 3 });
+    runner.beforeStep = ({ tokenIds }) => {
+      if (tokenIds.includes(POISONED_TOKEN)) throw new Error('injected');
+    };
+    for (let i = 0; i < 20; i++) {
+      const asked = collect(engine.submit(request({ promptTokenIds: Int32Array.of(1, POISONED_TOKEN, i) })));
+      await expect(asked).rejects.toMatchObject({ reason: 'STEP_FAILED' });
+    }
+    const good = request({ promptTokenIds: clean(40, 1), sampling: { logitBias: new Map([[POISONED_TOKEN, -100]]) } });
+    expect((await collect(engine.submit(good))).choices[0]?.tokens).toEqual(expectedTokens(good));
+    expect(engine.failure()).toBeNull();
+    await engine.drain();
+    expect(leaks(engine)).toEqual([]);
+  });
+
+  it('because of their own logits cost the others not even a repeated step', async () => {
+    const outcomes: string[] = [];
+    const observer: EngineObserver = { step: ({ kind }) => void outcomes.push(kind) };
+    const { engine, runner } = harness({ maxConsecutiveFailures: 3 }, { observer });
+    runner.nanAfterToken = POISONED_TOKEN;
+    const bias = { logitBias: new Map([[POISONED_TOKEN, -100]]) };
+    const good = request({ promptTokenIds: clean(40, 9), sampling: bias, maxTokens: 30 });
+    const bad = Array.from({ length: 12 }, (_, i) => request({ promptTokenIds: Int32Array.of(i, POISONED_TOKEN) }));
+    const all = await Promise.allSettled([good, ...bad].map((asked) => collect(engine.submit(asked))));
+    expect(all.map(({ status }) => status)).toEqual(['fulfilled', ...Array<string>(12).fill('rejected')]);
+    expect(new Set(outcomes)).toEqual(new Set(['committed']));
+    for (let i = 0; i < 12; i++) {
+      const alone = collect(engine.submit(request({ promptTokenIds: Int32Array.of(POISONED_TOKEN) })));
+      await expect(alone).rejects.toMatchObject({ reason: 'MODEL_OUTPUT_NOT_FINITE' });
+    }
+    expect(engine.failure()).toBeNull();
+    await engine.drain();
+    expect(leaks(engine)).toEqual([]);
+  });
+});
+
+describe('cached blocks are withdrawn', () => {
+  /** 48 tokens: three blocks. */
+  const shared = clean(48, 5);
+  const bias = { logitBias: new Map([[POISONED_TOKEN, -100]]) };
+
+  it('not when the request that found them ends with logits that are not finite', async () => {
+    const { engine, runner } = harness();
+    await collect(engine.submit(request({ promptTokenIds: shared, sampling: bias, maxTokens: 1 })));
+    runner.nanAfterToken = POISONED_TOKEN;
+    const bad = request({ promptTokenIds: Int32Array.from([...shared, POISONED_TOKEN]) });
+    await expect(collect(engine.submit(bad))).rejects.toMatchObject({ reason: 'MODEL_OUTPUT_NOT_FINITE' });
+    const again = await collect(
+      engine.submit(request({ promptTokenIds: Int32Array.from([...shared, 1]), sampling: bias })),
+    );
+    expect(again.done?.usage.cachedTokens).toBe(48);
+  });
+
+  it('not when another request has computed the same ones meanwhile', async () => {
+    const { engine, runner } = harness({ maxPrefillTokens: 200 });
+    runner.nanAfterToken = POISONED_TOKEN;
+    const good = request({ promptTokenIds: Int32Array.from([...shared, 1]), sampling: bias });
+    const bad = request({ promptTokenIds: Int32Array.from([...shared, 2, POISONED_TOKEN]) });
+    await Promise.allSettled([good, bad].map((asked) => collect(engine.submit(asked))));
+    const again = await collect(
+      engine.submit(request({ promptTokenIds: Int32Array.from([...shared, 3]), sampling: bias })),
+    );
+    expect(again.done?.usage.cachedTokens).toBe(48);
+  });
+
+  it('not when every token is excluded, or a text cannot be made', async () => {
+    const { engine } = harness();
+    const tokenIds = Array.from({ length: 48 }, (_, token) => token);
+    const excluded = request({ promptTokenIds: shared, stop: { tokenIds, minTokens: 1 } });
+    await expect(collect(engine.submit(excluded))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      reason: 'NO_TOKEN_LEFT',
+      field: 'min_tokens',
+    });
+    const after = Int32Array.from([...shared, 1]);
+    await collect(engine.submit(request({ promptTokenIds: after })));
+    const again = await collect(engine.submit(request({ promptTokenIds: after })));
+    expect(again.done?.usage.cachedTokens).toBe(48);
   });
 });
 

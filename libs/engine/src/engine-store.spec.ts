@@ -305,7 +305,7 @@ describe('blocks of a request whose logits are not finite', () => {
     const promptTokenIds = Int32Array.from([...prompt(150, 3).map((token) => Math.min(token, 46)), 47]);
     harness.runner.beforeStep = () => new Promise((resolve) => setTimeout(resolve, 5));
     const asked = collect(harness.engine.submit(request({ promptTokenIds })));
-    await expect(asked).rejects.toMatchObject({ reason: 'MODEL_OUTPUT_INVALID' });
+    await expect(asked).rejects.toMatchObject({ reason: 'MODEL_OUTPUT_NOT_FINITE' });
     await harness.engine.close();
     expect(store.objects.size).toBe(0);
     expect(leaks(harness.engine)).toEqual([]);

@@ -1,4 +1,5 @@
 import type { BackendLoad, GenerationEvent, GenerationRequest } from '@longhaul/inference';
+import type { AppError } from '@longhaul/kernel';
 import type { EngineOptions } from './context.js';
 import { EngineCore } from './engine-core.js';
 import type { StoreActivity } from './store/stored-prefixes.js';
@@ -9,13 +10,15 @@ export interface Engine {
   /**
    * Takes a request. It is queued at once; the events come through the iterator, which can be read once.
    *
-   * The iterator throws AppError: INVALID_ARGUMENT (also reason CONTEXT_LENGTH_EXCEEDED, KV_CAPACITY_EXCEEDED),
+   * The iterator throws AppError: INVALID_ARGUMENT (also reason CONTEXT_LENGTH_EXCEEDED, KV_CAPACITY_EXCEEDED, NO_TOKEN_LEFT),
    * RESOURCE_EXHAUSTED (QUEUE_FULL), UNAVAILABLE (ENGINE_DRAINING, ENGINE_CLOSED, ENGINE_FAILED), ALREADY_EXISTS,
-   * DEADLINE_EXCEEDED (also CONSUMER_STALLED), CANCELLED, INTERNAL (STEP_FAILED, MODEL_OUTPUT_INVALID).
+   * DEADLINE_EXCEEDED (also CONSUMER_STALLED), CANCELLED, INTERNAL (STEP_FAILED, MODEL_OUTPUT_NOT_FINITE).
    * Ending the iteration early or aborting the signal frees everything the request holds, at once.
    */
   submit(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent>;
   load(): BackendLoad;
+  /** Why the engine has failed for good: only a restart helps. Null while it has not. */
+  failure(): AppError | null;
   /** What it does with its store; null without one. */
   storeActivity(): StoreActivity | null;
   /** The whole state, for invariants and diagnosis; copies everything. */

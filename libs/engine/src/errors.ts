@@ -53,6 +53,32 @@ export const engineErrors = {
       message: 'The model could not compute this request.',
       cause,
     }),
+  stepIncomplete: (): AppError =>
+    new AppError({
+      code: 'INTERNAL',
+      reason: 'STEP_FAILED',
+      message: 'The runner answered with fewer results than the step asked for.',
+    }),
+  outputNotFinite: (): AppError =>
+    new AppError({
+      code: 'INTERNAL',
+      reason: 'MODEL_OUTPUT_NOT_FINITE',
+      message: 'The model gave logits for this request that are not finite; no token can be drawn from them.',
+    }),
+  noTokenLeft: (): AppError =>
+    new AppError({
+      code: 'INVALID_ARGUMENT',
+      reason: 'NO_TOKEN_LEFT',
+      field: 'min_tokens',
+      message: 'min_tokens excludes every token that ends the answer, and the model allows no other one here.',
+    }),
+  samplingRefused: (): AppError =>
+    new AppError({
+      code: 'INVALID_ARGUMENT',
+      reason: 'INVALID_ARGUMENT',
+      field: 'sampling',
+      message: 'A sampling parameter is outside its range.',
+    }),
   deadline: (): AppError =>
     new AppError({ code: 'DEADLINE_EXCEEDED', reason: 'DEADLINE_EXCEEDED', message: 'The deadline has passed.' }),
   stalled: (stallTimeoutMs: number): AppError =>

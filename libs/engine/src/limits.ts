@@ -23,7 +23,10 @@ export interface EngineLimits {
   stallTimeoutMs: number | null;
   /** Keep pages of finished sequences for later requests with the same prefix. */
   prefixCaching: boolean;
-  /** Failed steps in a row after which the engine stops taking requests. */
+  /**
+   * Steps in a row without a usable token after which the engine computes one of its own. Only if that fails as well
+   * does it stop taking requests: what requests ask for cannot make it fail.
+   */
   maxConsecutiveFailures: number;
 }
 

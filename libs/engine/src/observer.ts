@@ -45,6 +45,8 @@ export interface EngineObserver {
   interToken?(token: { requestId: string; itlMs: number }): void;
   finished?(request: FinishedRequest): void;
   failed?(request: { requestId: string; error: AppError }): void;
+  /** The engine has failed for good and takes no more requests. */
+  broken?(engine: { error: AppError }): void;
   /** A sealed block is in the store. `bytes` is 0 when it was there already. */
   blockStored?(block: { bytes: number; ms: number; alreadyPresent: boolean }): void;
   /** Blocks that were not written: gone from the pool, given up at the end, or failed (with the error). */

@@ -37,8 +37,16 @@ export interface ScoreSpec {
   logprobs: number;
 }
 
+/**
+ * What came of a draw. `not-finite`: the model's own logits are NaN or +infinity, or all are -infinity. `no-candidate`:
+ * every token that the model allows is banned. `invalid-input`: a parameter or a token outside its range.
+ */
+export type DrawStatus = 'ok' | 'not-finite' | 'no-candidate' | 'invalid-input';
+
+/** A draw that failed is the fault of its sequence alone: the step and its other draws stand. */
 export interface SampleResult {
-  /** -1 where the row could not be sampled (a logit is not finite). */
+  status: DrawStatus;
+  /** -1 unless the status is ok. */
   token: number;
   /** From the raw logits; NaN when not asked for. */
   logprob: number;
@@ -101,7 +109,10 @@ export interface RunnerResult {
 
 /** A model with its pool of KV pages. The engine has one step in flight at most and calls nothing else meanwhile. */
 export interface ModelRunner {
-  /** Rejects when the batch could not be computed; only pages of this batch's new tokens may then have changed. */
+  /**
+   * Answers with one result per sample and score, whatever came of each. Rejects when the batch as a whole could not be
+   * computed; only pages of this batch's new tokens may then have changed.
+   */
   step(request: RunnerStep): Promise<RunnerResult>;
   /** Copies one page over all layers. Called between steps only. */
   copyPage(from: number, to: number): void;

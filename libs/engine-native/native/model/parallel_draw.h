@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <exception>
 #include <mutex>
-#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
-
-#include "../fault.h"
-#include "../sampling/sampler.h"
 
 namespace longhaul::model {
 
@@ -33,25 +31,14 @@ void parallel_draw(size_t count, size_t vocab, int threads, F&& draw) {
     }
   };
   std::vector<std::jthread> pool;
-  for (size_t i = 1; i < helpers; i++) pool.emplace_back(work);
+  try {
+    for (size_t i = 1; i < helpers; i++) pool.emplace_back(work);
+  } catch (const std::system_error&) {
+    // No thread is to be had: those that there are, this one at least, draw everything.
+  }
   work();
   pool.clear();
   if (error) std::rethrow_exception(error);
-}
-
-// Throws Fault unless the sampler succeeded on entry `index` of `field`.
-inline void require_drawn(sampling::SampleStatus status, const std::string& field, size_t index) {
-  const std::string entry = field + "[" + std::to_string(index) + "]";
-  switch (status) {
-    case sampling::SampleStatus::kOk:
-      return;
-    case sampling::SampleStatus::kNotFinite:
-      throw Fault(FaultKind::kInternal, entry + ": the model's logits are not finite", entry);
-    case sampling::SampleStatus::kNoCandidate:
-      throw invalid(entry, "no token is left to choose from");
-    case sampling::SampleStatus::kInvalidInput:
-      throw invalid(entry, "a token is outside the vocabulary, lists differ in length, or a parameter is out of range");
-  }
 }
 
 }  // namespace longhaul::model

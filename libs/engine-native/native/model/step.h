@@ -45,6 +45,7 @@ struct StepInput {
   int64_t rope_pairs() const;
 };
 
+// A draw that failed says so in its status; the others of the step stand.
 struct StepOutput {
   std::vector<sampling::SampleOutput> samples, scores;
   std::vector<float> logits;  // [R, vocab] when asked for

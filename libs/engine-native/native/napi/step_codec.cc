@@ -61,11 +61,26 @@ Array typed_copy(Napi::Env env, const std::vector<T>& values) {
   return array;
 }
 
+const char* name_of(sampling::SampleStatus status) {
+  switch (status) {
+    case sampling::SampleStatus::kOk:
+      return "ok";
+    case sampling::SampleStatus::kNotFinite:
+      return "not-finite";
+    case sampling::SampleStatus::kNoCandidate:
+      return "no-candidate";
+    case sampling::SampleStatus::kInvalidInput:
+      return "invalid-input";
+  }
+  return "invalid-input";
+}
+
 Napi::Array write_draws(Napi::Env env, const std::vector<sampling::SampleOutput>& draws) {
   Napi::Array list = Napi::Array::New(env, draws.size());
   for (uint32_t i = 0; i < draws.size(); i++) {
     Napi::HandleScope scope(env);
     Napi::Object entry = Napi::Object::New(env);
+    entry.Set("status", Napi::String::New(env, name_of(draws[i].status)));
     entry.Set("token", Napi::Number::New(env, draws[i].token));
     entry.Set("logprob", Napi::Number::New(env, draws[i].logprob));
     entry.Set("topTokens", typed_copy<Napi::Int32Array>(env, draws[i].top_tokens));

@@ -1,6 +1,7 @@
 #include "sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -16,19 +17,34 @@ constexpr int32_t kNoIdCut = std::numeric_limits<int32_t>::max();
 constexpr int32_t kHeapLimit = 4096;
 // Candidates looked at first for top-p; a language model's nucleus is nearly always smaller.
 constexpr int32_t kNucleusProbe = 256;
+// What a request may ask for. Checked before a step as well; a value outside is a defect of the caller.
+constexpr double kMaxTemperature = 2.0;
+constexpr double kMinRepetition = 0.01;
+constexpr double kMaxRepetition = 100.0;
+constexpr double kMaxPenalty = 2.0;
+constexpr double kMaxBias = 100.0;
 
 bool ids_in_range(std::span<const int32_t> ids, size_t vocab) {
   return std::all_of(ids.begin(), ids.end(),
                      [vocab](int32_t id) { return id >= 0 && static_cast<size_t>(id) < vocab; });
 }
 
+// False for NaN as well.
+bool within(double value, double least, double most) { return value >= least && value <= most; }
+
+bool ranges_valid(const SampleSpec& spec) {
+  return within(spec.temperature, 0, kMaxTemperature) && spec.top_p > 0 && spec.top_p <= 1 && spec.top_k >= 0 &&
+         within(spec.min_p, 0, 1) && within(spec.repetition_penalty, kMinRepetition, kMaxRepetition) &&
+         within(spec.presence_penalty, -kMaxPenalty, kMaxPenalty) &&
+         within(spec.frequency_penalty, -kMaxPenalty, kMaxPenalty) && spec.logprobs >= -1;
+}
+
 bool valid(const SampleSpec& spec, size_t vocab) {
-  const bool ranges = spec.temperature >= 0 && std::isfinite(spec.temperature) && spec.top_p > 0 && spec.top_p <= 1 &&
-                      spec.top_k >= 0 && spec.min_p >= 0 && spec.min_p <= 1 && spec.repetition_penalty > 0 &&
-                      spec.logprobs >= -1;
-  return ranges && vocab > 0 && spec.seen_tokens.size() == spec.seen_counts.size() &&
+  const auto bias_valid = [](float value) { return within(static_cast<double>(value), -kMaxBias, kMaxBias); };
+  return ranges_valid(spec) && vocab > 0 && spec.seen_tokens.size() == spec.seen_counts.size() &&
          spec.bias_tokens.size() == spec.bias_values.size() && ids_in_range(spec.seen_tokens, vocab) &&
-         ids_in_range(spec.bias_tokens, vocab) && ids_in_range(spec.banned_tokens, vocab);
+         ids_in_range(spec.bias_tokens, vocab) && ids_in_range(spec.banned_tokens, vocab) &&
+         std::all_of(spec.bias_values.begin(), spec.bias_values.end(), bias_valid);
 }
 
 bool changes_logits(const SampleSpec& spec) {
@@ -36,18 +52,26 @@ bool changes_logits(const SampleSpec& spec) {
   return !spec.bias_tokens.empty() || !spec.banned_tokens.empty() || (penalised && !spec.seen_tokens.empty());
 }
 
+// The nearest f32 that is finite; -infinity, which stands for a token that cannot be drawn, stays what it is.
+float saturated(double value) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  if (value > kLargest) return std::numeric_limits<float>::max();
+  if (value < -kLargest && std::isfinite(value)) return std::numeric_limits<float>::lowest();
+  return static_cast<float>(value);
+}
+
 // Each step is computed in double and rounded to f32 once, so that every implementation agrees to the bit.
 void apply_penalties(float* z, const SampleSpec& spec) {
   for (size_t i = 0; i < spec.seen_tokens.size(); ++i) {
     float& value = z[spec.seen_tokens[i]];
     const double repetition = spec.repetition_penalty;
-    value = static_cast<float>(value > 0 ? value / repetition : value * repetition);
+    value = saturated(value > 0 ? value / repetition : value * repetition);
     const int32_t count = spec.seen_counts[i];
     if (count <= 0) continue;
     // Kept apart from the subtraction: a fused multiply-add would round differently.
     volatile double frequency = spec.frequency_penalty * count;
-    value = static_cast<float>(value - frequency);
-    value = static_cast<float>(value - spec.presence_penalty);
+    value = saturated(value - frequency);
+    value = saturated(value - spec.presence_penalty);
   }
 }
 
@@ -56,28 +80,37 @@ const float* processed(const float* logits, size_t vocab, const SampleSpec& spec
   scratch.assign(logits, logits + vocab);
   for (size_t i = 0; i < spec.bias_tokens.size(); ++i) {
     float& value = scratch[static_cast<size_t>(spec.bias_tokens[i])];
-    value = static_cast<float>(static_cast<double>(value) + static_cast<double>(spec.bias_values[i]));
+    value = saturated(static_cast<double>(value) + static_cast<double>(spec.bias_values[i]));
   }
   apply_penalties(scratch.data(), spec);
   for (const int32_t id : spec.banned_tokens) scratch[static_cast<size_t>(id)] = -kInfinity;
   return scratch.data();
 }
 
-// The smallest f32 whose scaled distance from the maximum is at least log(min_p).
+// A number that orders as the float does, and back: finite floats are then a range of integers.
+int32_t ordinal(float value) {
+  const auto bits = std::bit_cast<int32_t>(value);
+  return bits >= 0 ? bits : -(bits & std::numeric_limits<int32_t>::max());
+}
+float float_at(int32_t ordinal) {
+  return ordinal >= 0 ? std::bit_cast<float>(ordinal) : -std::bit_cast<float>(-ordinal);
+}
+
+// The smallest f32 whose scaled distance from the maximum is at least log(min_p). By bisection: near zero a walk over
+// neighbouring floats can meet a billion of them whose distance rounds to the same.
 float min_p_cut(float z_max, const SampleSpec& spec) {
   if (spec.min_p <= 0) return -kInfinity;
   const double limit = std::log(spec.min_p);
   const auto passes = [&](float z) {
     return (static_cast<double>(z) - static_cast<double>(z_max)) / spec.temperature >= limit;
   };
-  float cut = static_cast<float>(static_cast<double>(z_max) + spec.temperature * limit);
-  if (!(cut < z_max)) cut = z_max;
-  while (!passes(cut)) cut = std::nextafter(cut, kInfinity);
-  for (float lower = std::nextafter(cut, -kInfinity); std::isfinite(lower) && passes(lower);) {
-    cut = lower;
-    lower = std::nextafter(cut, -kInfinity);
+  int64_t out = int64_t{ordinal(std::numeric_limits<float>::lowest())} - 1;
+  int64_t in = ordinal(z_max);
+  while (in - out > 1) {
+    const int64_t middle = out + (in - out) / 2;
+    (passes(float_at(static_cast<int32_t>(middle))) ? in : out) = middle;
   }
-  return cut;
+  return float_at(static_cast<int32_t>(in));
 }
 
 double mass_of(float z, const NoiseSearch& search) {
@@ -144,7 +177,7 @@ void report_logprobs(const float* logits, size_t vocab, float z_max, int32_t top
   const RowKernels& kernels = best_kernels();
   const double log_sum = std::log(kernels.exp_sum(logits, vocab, z_max, 1.0, -kInfinity));
   const auto logprob = [&](float z) {
-    return static_cast<float>(static_cast<double>(z) - static_cast<double>(z_max) - log_sum);
+    return saturated(static_cast<double>(z) - static_cast<double>(z_max) - log_sum);
   };
   out.logprob = logprob(logits[out.token]);
   if (top <= 0) return;
@@ -153,6 +186,9 @@ void report_logprobs(const float* logits, size_t vocab, float z_max, int32_t top
     out.top_logprobs.push_back(logprob(candidate.z));
   }
 }
+
+// What a model must give: no NaN, no +infinity, and one token at least that is not masked.
+bool usable(const RowScan& raw) { return !raw.has_nan && std::isfinite(raw.max); }
 
 SampleOutput failed(SampleStatus status) {
   SampleOutput out;
@@ -169,12 +205,10 @@ SampleOutput sample(const float* logits, size_t vocab, const SampleSpec& spec) {
   thread_local std::vector<float> masked_row;
   const RowKernels& kernels = best_kernels();
   const RowScan raw = kernels.scan(logits, vocab);
-  if (raw.has_nan || raw.max == kInfinity) return failed(SampleStatus::kNotFinite);
+  if (!usable(raw)) return failed(SampleStatus::kNotFinite);
 
   const float* z = processed(logits, vocab, spec, processed_row);
   const RowScan row = z == logits ? raw : kernels.scan(z, vocab);
-  // A penalty or a bias near the limits of f32 may overflow.
-  if (row.has_nan || row.max == kInfinity) return failed(SampleStatus::kNotFinite);
   if (row.max == -kInfinity) return failed(SampleStatus::kNoCandidate);
 
   SampleOutput out;
@@ -188,8 +222,7 @@ SampleOutput sample(const float* logits, size_t vocab, const SampleSpec& spec) {
 SampleOutput score(const float* logits, size_t vocab, int32_t token, int top) {
   if (token < 0 || static_cast<size_t>(token) >= vocab || top < 0) return failed(SampleStatus::kInvalidInput);
   const RowScan row = best_kernels().scan(logits, vocab);
-  if (row.has_nan || row.max == kInfinity) return failed(SampleStatus::kNotFinite);
-  if (row.max == -kInfinity) return failed(SampleStatus::kNoCandidate);
+  if (!usable(row)) return failed(SampleStatus::kNotFinite);
   SampleOutput out;
   out.token = token;
   report_logprobs(logits, vocab, row.max, top, out);

@@ -9,17 +9,17 @@ namespace longhaul::sampling {
 
 // One sample to draw; mirrors SampleSpec of addon-types.ts without the row. All spans are borrowed for the call.
 struct SampleSpec {
-  double temperature = 0.0;  // 0 is greedy
+  double temperature = 0.0;  // [0, 2], 0 is greedy
   double top_p = 1.0;        // (0, 1], 1 is off
   int32_t top_k = 0;         // 0 is off
   double min_p = 0.0;        // [0, 1], 0 is off
-  double repetition_penalty = 1.0;
-  double presence_penalty = 0.0;
-  double frequency_penalty = 0.0;
+  double repetition_penalty = 1.0;  // [0.01, 100]
+  double presence_penalty = 0.0;    // [-2, 2]
+  double frequency_penalty = 0.0;   // [-2, 2]
   std::span<const int32_t> seen_tokens;  // tokens of prompt or output, each once
   std::span<const int32_t> seen_counts;  // occurrences in the output; as long as seen_tokens
   std::span<const int32_t> bias_tokens;
-  std::span<const float> bias_values;  // as long as bias_tokens
+  std::span<const float> bias_values;  // as long as bias_tokens; [-100, 100]
   std::span<const int32_t> banned_tokens;
   uint64_t seed = 0;
   uint32_t stream = 0;
@@ -35,8 +35,8 @@ struct ScoreSpec {
 
 enum class SampleStatus {
   kOk,
-  kNotFinite,     // a logit is NaN or +infinity: the model's output cannot be used
-  kNoCandidate,   // every token is banned or -infinity
+  kNotFinite,     // a raw logit is NaN or +infinity, or all are -infinity: the model's output cannot be used
+  kNoCandidate,   // every token that the model allows is banned
   kInvalidInput,  // a token id outside the vocabulary, lists of unequal length, or a parameter outside its range
 };
 
@@ -49,7 +49,7 @@ struct SampleOutput {
 };
 
 // Draws one token from `vocab` raw logits. Order: bias, banned, repetition, frequency and presence penalties (each
-// step rounded to f32), temperature, min-p, top-k, top-p over what is left, then argmax(z / T + Gumbel noise). The
+// step rounded to f32 and kept finite, so that no value in its range can overflow), temperature, min-p, top-k, top-p over what is left, then argmax(z / T + Gumbel noise). The
 // noise is a pure function of (seed, stream, position, token). Temperature 0 is the argmax of the processed logits;
 // every tie goes to the lower id. Safe to call from several threads; keeps a scratch row per thread.
 SampleOutput sample(const float* logits, size_t vocab, const SampleSpec& spec);

@@ -2,7 +2,7 @@ import { PAGE_TOKENS, pagesFor } from '../limits.js';
 import type { ModelRunner } from '../ports.js';
 import type { Sequence } from '../sequence/sequence.js';
 import { PagePool } from './page-pool.js';
-import { PrefixCache } from './prefix-cache.js';
+import { PrefixCache, type CacheNode } from './prefix-cache.js';
 
 /** Pages set aside for one sequence's share of a step. The block table is untouched until commit. */
 export interface Reservation {
@@ -98,24 +98,31 @@ export class BlockManager {
     sequence.computed += newTokens;
   }
 
-  /** Publishes the sequence's full blocks in the prefix cache. */
+  /** Publishes the sequence's full blocks, which it has computed, in the prefix cache. */
   publish(sequence: Sequence): void {
-    if (!this.#caching) return;
+    for (const node of this.#publish(sequence)) sequence.computedNodes.add(node);
+  }
+
+  /** @returns the blocks that nobody had published before. */
+  #publish(sequence: Sequence): CacheNode[] {
+    const fresh: CacheNode[] = [];
+    if (!this.#caching) return fresh;
     const fullBlocks = Math.floor(sequence.computed / PAGE_TOKENS);
     for (let block = sequence.nodes.length; block < fullBlocks; block++) {
       const page = sequence.pages.at(block);
       const parent = sequence.nodes[block - 1] ?? null;
       const tokens = sequence.blockTokens(block);
       const node = this.cache.insert({ parent, key: sequence.key(block), tokens, page });
-      if (node === null) return;
+      if (node === null) return fresh;
       // Somebody computed the same block meanwhile: keep one copy, so that a chain's users hold all of its pages.
       if (node.page !== page) {
         this.pool.retain(node.page);
         sequence.pages.set(block, node.page);
         this.pool.release(page);
-      }
+      } else fresh.push(node);
       sequence.nodes.push(node);
     }
+    return fresh;
   }
 
   /** Gives a waiting sequence the cached blocks of its prefix; all but the last token at most. Returns the tokens. */
@@ -126,7 +133,6 @@ export class BlockManager {
     const nodes = this.cache.match(keys, (block) => sequence.blockTokens(block));
     for (const node of nodes) sequence.pages.push(node.page);
     sequence.nodes = nodes;
-    sequence.hitNodes = nodes.length;
     sequence.computed = nodes.length * PAGE_TOKENS;
     return sequence.computed;
   }
@@ -169,7 +175,7 @@ export class BlockManager {
       else this.pool.release(page);
     });
     sequence.computed += count * PAGE_TOKENS;
-    this.publish(sequence);
+    this.#publish(sequence);
   }
 
   #addHold(pages: readonly number[], ending: boolean): PageHold {
@@ -185,7 +191,6 @@ export class BlockManager {
       fork.pages.push(page);
     }
     fork.nodes = [...parent.nodes];
-    fork.hitNodes = parent.nodes.length;
     fork.computed = parent.computed;
   }
 
@@ -195,13 +200,13 @@ export class BlockManager {
     for (let i = pages.length - 1; i >= 0; i--) this.pool.release(pages[i] as number);
     sequence.pages.clear();
     sequence.nodes = [];
-    sequence.hitNodes = 0;
     sequence.computed = 0;
   }
 
-  /** Withdraws the blocks that the sequence itself has published: their content cannot be trusted. */
+  /** Withdraws the blocks that the sequence itself has computed: their content cannot be trusted. */
   distrust(sequence: Sequence): void {
-    this.cache.forget(sequence.nodes.slice(sequence.hitNodes));
+    this.cache.forget([...sequence.computedNodes]);
+    sequence.computedNodes.clear();
   }
 
   /** Index of the page that the next token goes to, if other sequences use it as well. */

@@ -1,42 +1,41 @@
-import type { SampleResult, SampleSpec } from '../ports.js';
+import type { DrawStatus, SampleResult, SampleSpec } from '../ports.js';
 import { gumbelNoise } from './philox.js';
 
-const NONE: SampleResult = {
-  token: -1,
-  logprob: Number.NaN,
-  topTokens: new Int32Array(0),
-  topLogprobs: new Float32Array(0),
-};
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+const NOT_SCORED = { logprob: Number.NaN, topTokens: new Int32Array(0), topLogprobs: new Float32Array(0) };
 
 /**
  * The definition of sampling, in its plainest form. The native sampler must agree with it; simulated runners use it.
  *
- * Order: logit bias, banned tokens, repetition, frequency and presence penalties (each step rounded to f32),
- * temperature, min-p, top-k, top-p over what is left, then argmax(z / T + Gumbel noise). Temperature 0 is the argmax
+ * Order: logit bias, banned tokens, repetition, frequency and presence penalties (each step rounded to f32
+ * and kept finite), temperature, min-p, top-k, top-p over what is left, then argmax(z / T + Gumbel noise). Temperature 0 is the argmax
  * of the processed logits. Ties go to the lower id. Log-probabilities are those of the raw logits.
  *
  * @param logits [vocab] raw logits.
- * @returns token -1 when a logit is NaN or +infinity, or no token is left.
+ * @returns a failed draw when a raw logit is NaN or +infinity, or no token is left.
  */
 export function sampleReference(logits: Float32Array, spec: SampleSpec): SampleResult {
-  if (!usable(logits)) return NONE;
+  if (!rangesValid(spec)) return failed('invalid-input');
+  if (!usable(logits)) return failed('not-finite');
   const z = processLogits(logits, spec);
   const max = maximum(z);
-  if (!Number.isFinite(max)) return NONE;
+  if (!Number.isFinite(max)) return failed('no-candidate');
   const token = spec.temperature === 0 ? z.indexOf(max) : drawToken(z, spec);
-  if (spec.logprobs < 0) return { ...NONE, token };
+  if (spec.logprobs < 0) return { status: 'ok', token, ...NOT_SCORED };
   return scoreReference(logits, token, spec.logprobs);
 }
 
 /** Log-probability of a token and of the likeliest ones, from the raw logits. */
 export function scoreReference(logits: Float32Array, token: number, top: number): SampleResult {
-  const max = usable(logits) ? maximum(logits) : Number.NaN;
-  if (!Number.isFinite(max) || token < 0 || token >= logits.length) return NONE;
+  if (token < 0 || token >= logits.length) return failed('invalid-input');
+  if (!usable(logits)) return failed('not-finite');
+  const max = maximum(logits);
   let sum = 0;
   for (const z of logits) sum += Math.exp(z - max);
-  const logprobOf = (id: number): number => at(logits, id) - max - Math.log(sum);
+  const logprobOf = (id: number): number => saturated(at(logits, id) - max - Math.log(sum));
   const best = top === 0 ? [] : byRank(logits).slice(0, top);
   return {
+    status: 'ok',
     token,
     logprob: Math.fround(logprobOf(token)),
     topTokens: Int32Array.from(best),
@@ -49,14 +48,14 @@ export function processLogits(logits: Float32Array, spec: SampleSpec): Float32Ar
   // Storing into a Float32Array is the rounding that the definition asks for.
   const z = Float32Array.from(logits);
   spec.biasTokens.forEach((id, i) => {
-    z[id] = at(z, id) + at(spec.biasValues, i);
+    z[id] = saturated(at(z, id) + at(spec.biasValues, i));
   });
   spec.seenTokens.forEach((id, i) => {
-    z[id] = at(z, id) > 0 ? at(z, id) / spec.repetitionPenalty : at(z, id) * spec.repetitionPenalty;
+    z[id] = saturated(at(z, id) > 0 ? at(z, id) / spec.repetitionPenalty : at(z, id) * spec.repetitionPenalty);
     const count = at(spec.seenCounts, i);
     if (count <= 0) return;
-    z[id] = at(z, id) - spec.frequencyPenalty * count;
-    z[id] = at(z, id) - spec.presencePenalty;
+    z[id] = saturated(at(z, id) - spec.frequencyPenalty * count);
+    z[id] = saturated(at(z, id) - spec.presencePenalty);
   });
   spec.bannedTokens.forEach((id) => {
     z[id] = -Infinity;
@@ -104,8 +103,33 @@ function maximum(z: Float32Array): number {
   return z.reduce((max, value) => (value > max ? value : max), -Infinity);
 }
 
+/** No NaN, no +infinity, and one token at least that is not masked. */
 function usable(z: Float32Array): boolean {
-  return z.every((value) => value < Infinity);
+  return z.every((value) => value < Infinity) && z.some((value) => value > -Infinity);
+}
+
+/** Kept within what is finite in f32; -Infinity, which stands for a token that cannot be drawn, stays. */
+function saturated(value: number): number {
+  return value === -Infinity ? value : Math.min(LARGEST, Math.max(-LARGEST, value));
+}
+
+/** What a request may ask for. Written so that NaN fails as well. */
+function rangesValid(spec: SampleSpec): boolean {
+  const within = (value: number, least: number, most: number): boolean => value >= least && value <= most;
+  return (
+    within(spec.temperature, 0, 2) &&
+    within(spec.topP, Number.MIN_VALUE, 1) &&
+    spec.topK >= 0 &&
+    within(spec.minP, 0, 1) &&
+    within(spec.repetitionPenalty, 0.01, 100) &&
+    within(spec.presencePenalty, -2, 2) &&
+    within(spec.frequencyPenalty, -2, 2) &&
+    spec.biasValues.every((value) => within(value, -100, 100))
+  );
+}
+
+function failed(status: DrawStatus): SampleResult {
+  return { status, token: -1, ...NOT_SCORED };
 }
 
 function at(row: { readonly [index: number]: number }, index: number): number {

@@ -29,8 +29,8 @@ export class Sequence {
   readonly pages = new IntList();
   /** Cached nodes of the leading blocks; shorter than `pages` where blocks are not cached (yet). */
   nodes: CacheNode[] = [];
-  /** Nodes below this came from the cache, the others are this sequence's own. */
-  hitNodes = 0;
+  /** Cached blocks that this sequence has computed itself; what it found, loaded or was given is not among them. */
+  readonly computedNodes = new Set<CacheNode>();
   /** Position in the order of admission; the largest is preempted first. */
   admission = -1;
   lastTokenMs = 0;

@@ -1,9 +1,10 @@
 import { AppError } from '@longhaul/kernel';
 import type { FinishReason, TokenLogprob } from '@longhaul/inference';
 import type { EngineContext } from '../context.js';
+import { engineErrors } from '../errors.js';
 import { notify } from '../observer.js';
 import type { BlockManager } from '../pages/block-manager.js';
-import type { RunnerResult, SampleResult } from '../ports.js';
+import type { DrawStatus, RunnerResult, SampleResult } from '../ports.js';
 import { clientOf } from '../scheduler/waiting-queue.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import { openChoice } from '../sequence/open-request.js';
@@ -15,7 +16,7 @@ import type { ItemResults } from './build-step.js';
 export interface CommitLifecycle {
   /** The sequence's full blocks are in the prefix cache. */
   published(sequence: Sequence): void;
-  /** What the sequence has computed cannot be trusted. Called before its blocks are withdrawn. */
+  /** What the sequence itself has computed cannot be trusted. Called before its blocks are withdrawn. */
   distrusted(sequence: Sequence): void;
   /** All choices have finished. */
   finish(request: RequestState, reasons: readonly FinishReason[]): void;
@@ -42,26 +43,40 @@ export class StepCommit {
     this.#eos = new Set(context.model.eosTokenIds);
   }
 
-  /** Commits one sequence's share. A fault in it (bad logits, a throwing detokeniser) fails its request alone. */
+  /**
+   * Commits one sequence's share. A draw that failed, or text that cannot be made, ends its request alone. Throws only
+   * when the accounting of pages is wrong.
+   */
   apply(results: ItemResults, answer: RunnerResult): void {
     const { sequence, tokens, reservation } = results.item;
-    const { owner } = sequence;
     // Pages come first: from here on the sequence owns them, whatever happens below.
     this.#blocks.commit(sequence, tokens, reservation);
+    const { scores, samples } = drawsOf(results, answer);
+    const bad = [...scores, ...samples].find(({ status }) => status !== 'ok');
+    if (bad !== undefined) {
+      this.#endForDraw(sequence, bad.status);
+      return;
+    }
+    this.#blocks.publish(sequence);
     try {
-      const scores = answer.scores.slice(results.firstScore, results.firstScore + results.scores);
-      const samples = answer.samples.slice(results.firstSample, results.firstSample + results.samples);
-      const complete = scores.length === results.scores && samples.length === results.samples;
-      if (!complete || [...scores, ...samples].some((result) => result.token < 0)) throw invalidOutput();
-      this.#blocks.publish(sequence);
       this.#lifecycle.published(sequence);
-      for (const score of scores) owner.promptLogprobs?.push(logprobOf(score));
+      for (const score of scores) sequence.owner.promptLogprobs?.push(logprobOf(score));
       if (samples.length > 0) this.#applySamples(sequence, samples);
     } catch (error) {
+      this.#lifecycle.fail(sequence.owner, AppError.from(error));
+    }
+  }
+
+  /**
+   * Only logits that the model itself got wrong say something about KV: then what this sequence has computed is
+   * withdrawn, and nothing else. Sampling parameters cannot withdraw anything.
+   */
+  #endForDraw(sequence: Sequence, status: DrawStatus): void {
+    if (status === 'not-finite') {
       this.#lifecycle.distrusted(sequence);
       this.#blocks.distrust(sequence);
-      this.#lifecycle.fail(owner, AppError.from(error));
     }
+    this.#lifecycle.fail(sequence.owner, drawError(status));
   }
 
   #applySamples(lead: Sequence, samples: readonly SampleResult[]): void {
@@ -150,10 +165,19 @@ function logprobOf(result: SampleResult): TokenLogprob {
   return { tokenId: result.token, logprob: result.logprob, top };
 }
 
-function invalidOutput(): AppError {
-  return new AppError({
-    code: 'INTERNAL',
-    reason: 'MODEL_OUTPUT_INVALID',
-    message: 'The model produced logits that cannot be sampled: not finite, or every token is excluded.',
-  });
+/** What the step says about one of its sequences. */
+export function drawsOf(
+  results: ItemResults,
+  { scores, samples }: RunnerResult,
+): Pick<RunnerResult, 'scores' | 'samples'> {
+  const { firstScore, firstSample } = results;
+  return {
+    scores: scores.slice(firstScore, firstScore + results.scores),
+    samples: samples.slice(firstSample, firstSample + results.samples),
+  };
+}
+
+function drawError(status: DrawStatus): AppError {
+  if (status === 'not-finite') return engineErrors.outputNotFinite();
+  return status === 'no-candidate' ? engineErrors.noTokenLeft() : engineErrors.samplingRefused();
 }

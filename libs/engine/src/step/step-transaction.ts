@@ -1,5 +1,6 @@
 import { AppError } from '@longhaul/kernel';
 import type { EngineContext } from '../context.js';
+import { engineErrors } from '../errors.js';
 import type { StepStats } from '../observer.js';
 import type { BlockManager, Reservation } from '../pages/block-manager.js';
 import type { PlannedItem } from '../scheduler/planned-item.js';
@@ -7,12 +8,20 @@ import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Sequence } from '../sequence/sequence.js';
 import { buildStep, type BuiltStep } from './build-step.js';
 import type { StepCommit } from './step-commit.js';
-import type { RunnerResult } from '../ports.js';
+import type { RopeTables, RunnerResult } from '../ports.js';
+
+/** Draws of a step by whether the model's logits could be used. */
+export interface DrawCounts {
+  finite: number;
+  notFinite: number;
+}
+
+type Attempt = { kind: 'answered'; step: BuiltStep; answer: RunnerResult } | { kind: 'failed'; error: AppError };
 
 /** How a transaction ended. After `failed` nothing of the step is left but the verdict on its sequences. */
 export type TransactionOutcome =
   | { kind: 'idle' }
-  | { kind: 'committed'; stats: StepStats }
+  | { kind: 'committed'; stats: StepStats; draws: DrawCounts }
   | { kind: 'failed'; error: AppError; sequences: number; gaveUp: readonly Sequence[] };
 
 /**
@@ -42,16 +51,28 @@ export class StepTransaction {
     if (items.length === 0) return { kind: 'idle' };
     for (const { sequence, reservation } of items) this.#reserved.set(sequence, reservation);
     const stats = describe(items);
+    const attempt = await this.#attempt(items, rope, () => (stats.planMs = clock.monotonicMs() - startMs));
+    if (attempt.kind === 'failed') return this.#release(items, attempt.error);
+    const { step, answer } = attempt;
+    const answeredMs = clock.monotonicMs();
+    // Not part of the attempt: what goes wrong with one sequence is settled there, all else is the engine's defect.
+    this.#applyAll(step, answer);
+    const draws = countDraws(answer);
+    return { kind: 'committed', draws, stats: this.#timed(stats, answer, { startMs, answeredMs }) };
+  }
+
+  /** Builds the step and has it computed. Whatever throws here, nothing has been committed. */
+  async #attempt(items: readonly PlannedItem[], rope: RopeTables, built: () => void): Promise<Attempt> {
     try {
       this.#blocks.copyShared(items);
       const step = buildStep(items, rope);
-      stats.planMs = clock.monotonicMs() - startMs;
+      built();
       const answer = await this.#compute(step);
-      const answeredMs = clock.monotonicMs();
-      this.#applyAll(step, answer);
-      return { kind: 'committed', stats: this.#timed(stats, answer, { startMs, answeredMs }) };
+      const { samples, scores } = step.request;
+      const complete = answer.samples.length === samples.length && answer.scores.length === scores.length;
+      return complete ? { kind: 'answered', step, answer } : { kind: 'failed', error: engineErrors.stepIncomplete() };
     } catch (error) {
-      return this.#release(items, AppError.from(error));
+      return { kind: 'failed', error: AppError.from(error) };
     }
   }
 
@@ -119,6 +140,14 @@ export class StepTransaction {
 /** Whether the sequence has everything that the step has read. Gives it what it has been computed upon, if so. */
 function isSound({ sequence, past, gated }: PlannedItem): boolean {
   return gated === null || (gated.claim() && sequence.computed === past);
+}
+
+function countDraws({ samples, scores }: RunnerResult): DrawCounts {
+  const draws = [...samples, ...scores];
+  return {
+    finite: draws.filter(({ status }) => status !== 'not-finite').length,
+    notFinite: draws.filter(({ status }) => status === 'not-finite').length,
+  };
 }
 
 function describe(items: readonly PlannedItem[]): StepStats {

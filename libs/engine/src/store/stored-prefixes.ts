@@ -138,14 +138,17 @@ export class StoredPrefixes {
     return load;
   }
 
-  /** What the sequence itself has computed or loaded cannot be trusted: nobody shall find it again. */
+  /** What the sequence itself has computed cannot be trusted: nobody shall find it again. */
   distrust(sequence: Sequence): void {
     const { blockTokens } = this.#options.geometry;
-    const first = Math.floor((sequence.hitNodes * PAGE_TOKENS) / blockTokens);
-    const last = Math.floor((sequence.nodes.length * PAGE_TOKENS) / blockTokens);
-    if (first >= last) return;
+    const pages = blockTokens / PAGE_TOKENS;
+    const full = Math.floor(sequence.nodes.length / pages);
+    const computed = Array.from({ length: full }, (_, block) => block).filter((block) =>
+      sequence.nodes.slice(block * pages, (block + 1) * pages).some((node) => sequence.computedNodes.has(node)),
+    );
+    if (computed.length === 0) return;
     const chain = this.#chainOf(sequence);
-    const keys = Array.from({ length: last - first }, (_, i) => chain.key(first + i));
+    const keys = computed.map((block) => chain.key(block));
     const { namespace } = chain.space;
     this.#options.store.evict({ namespace, what: { kind: 'keys', keys } }).catch(() => undefined);
   }

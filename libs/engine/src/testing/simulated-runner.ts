@@ -47,6 +47,10 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   readonly gates: SimulatedGate[] = [];
   /** Rows for which the model returns NaN logits, by last token. */
   nanAfterToken: number | null = null;
+  /** Every row is NaN. */
+  allNaN = false;
+  /** Multiplies every logit, for rows at the ends of f32. */
+  logitScale = 1;
 
   constructor(pages: number) {
     this.#layers = Array.from({ length: LAYERS }, () => new Float64Array(pages * PAGE_TOKENS).fill(UNWRITTEN));
@@ -162,10 +166,16 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
         for (const layer of this.#layers) layer[slot] = storedValue(state, token, position, rope);
         state = mix(state, this.#read(request, b, position));
         const index = request.logitRows.indexOf(row);
-        if (index >= 0) logits[index] = token === this.nanAfterToken ? logitsOf(state).fill(NaN) : logitsOf(state);
+        if (index >= 0) logits[index] = this.#logits(state, token);
       }
     });
     return logits;
+  }
+
+  #logits(state: number, token: number): Float32Array {
+    const row = logitsOf(state);
+    if (this.allNaN || token === this.nanAfterToken) return row.fill(NaN);
+    return this.logitScale === 1 ? row : row.map((z) => z * this.logitScale);
   }
 
   #read(request: RunnerStep, b: number, position: number): number {

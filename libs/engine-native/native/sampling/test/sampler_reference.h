@@ -12,20 +12,26 @@
 // The definition of sampling in the plainest form: sort everything, one step after the other.
 namespace longhaul::sampling::reference {
 
+// Rounds to f32; what is finite stays finite.
+inline float rounded(double value) {
+  const double most = static_cast<double>(std::numeric_limits<float>::max());
+  return static_cast<float>(std::isinf(value) ? value : std::clamp(value, -most, most));
+}
+
 inline std::vector<float> process(const std::vector<float>& logits, const SampleSpec& spec) {
   std::vector<float> z = logits;
   for (size_t i = 0; i < spec.bias_tokens.size(); ++i) {
     float& value = z[static_cast<size_t>(spec.bias_tokens[i])];
-    value = static_cast<float>(static_cast<double>(value) + static_cast<double>(spec.bias_values[i]));
+    value = rounded(static_cast<double>(value) + static_cast<double>(spec.bias_values[i]));
   }
   for (size_t i = 0; i < spec.seen_tokens.size(); ++i) {
     float& value = z[static_cast<size_t>(spec.seen_tokens[i])];
     const double r = spec.repetition_penalty;
-    value = static_cast<float>(value > 0 ? value / r : value * r);
+    value = rounded(value > 0 ? value / r : value * r);
     if (spec.seen_counts[i] <= 0) continue;
     volatile double frequency = spec.frequency_penalty * spec.seen_counts[i];
-    value = static_cast<float>(value - frequency);
-    value = static_cast<float>(value - spec.presence_penalty);
+    value = rounded(value - frequency);
+    value = rounded(value - spec.presence_penalty);
   }
   for (int32_t id : spec.banned_tokens) z[static_cast<size_t>(id)] = -std::numeric_limits<float>::infinity();
   return z;

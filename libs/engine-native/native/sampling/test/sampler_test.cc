@@ -228,6 +228,118 @@ void test_distribution() {
   check(chi < 34.7, "draws follow the softmax, chi-square " + std::to_string(chi));
 }
 
+constexpr float kMost = std::numeric_limits<float>::max();
+constexpr double kLeastDouble = std::numeric_limits<double>::denorm_min();
+
+template <class T, size_t N>
+T one_of(Random& random, const T (&values)[N]) {
+  return values[random() % N];
+}
+
+// Logits at the ends of f32, with masked ones; one at least is finite.
+std::vector<float> extreme_row(Random& random, size_t vocab) {
+  const float values[] = {kMost, -kMost, std::numeric_limits<float>::denorm_min(), -0.0f, 0.0f, 1e30f, -1e30f,
+                          5.0f,  -3.0f,  -std::numeric_limits<float>::infinity()};
+  std::vector<float> row(vocab);
+  for (float& z : row) z = one_of(random, values);
+  row[random() % vocab] = values[random() % 9];
+  return row;
+}
+
+ls::SampleSpec extreme_spec(Random& random, size_t vocab, Lists& lists) {
+  const double temperatures[] = {0.0, kLeastDouble, 1e-310, 1e-45, 1e-9, 0.7, 2.0};
+  const double repetitions[] = {0.01, 0.5, 1.0, 1.7, 100.0};
+  const double penalties[] = {-2.0, 0.0, 2.0, kLeastDouble};
+  const double top_ps[] = {kLeastDouble, 1e-300, 0.5, 1 - 0x1p-53, 1.0};
+  const double min_ps[] = {0.0, kLeastDouble, 1e-300, 0.1, 1.0};
+  const int32_t top_ks[] = {0, 1, static_cast<int32_t>(vocab), static_cast<int32_t>(vocab) + 1, INT32_MAX};
+  const int32_t counts[] = {0, 1, 1 << 20, INT32_MAX};
+  const float biases[] = {-100.0f, 100.0f, 0.0f};
+  ls::SampleSpec spec;
+  spec.temperature = one_of(random, temperatures);
+  spec.repetition_penalty = one_of(random, repetitions);
+  spec.presence_penalty = one_of(random, penalties);
+  spec.frequency_penalty = one_of(random, penalties);
+  spec.top_p = one_of(random, top_ps);
+  spec.min_p = one_of(random, min_ps);
+  spec.top_k = one_of(random, top_ks);
+  lists.seen = distinct_tokens(random, vocab, vocab);
+  for (size_t i = 0; i < lists.seen.size(); ++i) lists.counts.push_back(one_of(random, counts));
+  lists.bias = distinct_tokens(random, vocab, vocab);
+  for (size_t i = 0; i < lists.bias.size(); ++i) lists.bias_values.push_back(one_of(random, biases));
+  spec.seen_tokens = lists.seen;
+  spec.seen_counts = lists.counts;
+  spec.bias_tokens = lists.bias;
+  spec.bias_values = lists.bias_values;
+  spec.seed = random() % 2 ? random() : UINT64_MAX;
+  spec.stream = UINT32_MAX;
+  spec.position = static_cast<uint32_t>(random());
+  spec.logprobs = 20;
+  return spec;
+}
+
+// No value in its range makes a draw fail, whatever finite logits the model gives.
+void test_legal_values_never_fail() {
+  Random random(4);
+  for (int round = 0; round < 20000; ++round) {
+    const size_t vocab = 1 + random() % 90;
+    const std::vector<float> row = extreme_row(random, vocab);
+    Lists lists;
+    const ls::SampleSpec spec = extreme_spec(random, vocab, lists);
+    const ls::SampleOutput out = ls::sample(row.data(), vocab, spec);
+    const std::string name = ", extreme round " + std::to_string(round);
+    check(out.status == ls::SampleStatus::kOk, "a draw succeeds" + name);
+    if (out.status != ls::SampleStatus::kOk) continue;
+    check(std::isfinite(row[static_cast<size_t>(out.token)]), "a token that the model allows" + name);
+    check(std::isfinite(out.logprob) && !std::isnan(out.top_logprobs.back()), "finite log-probabilities" + name);
+    // In between, the last bits of a sum over the row decide whether the token at the edge is in.
+    const bool exact = spec.top_p == 1.0 || spec.top_p < 0.5;
+    check(!exact || out.token == ls::reference::sample(row, spec), "same token as the reference" + name);
+  }
+}
+
+void test_illegal_values_are_refused() {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<float> row(50, 1.0f);
+  const auto refused = [&](const std::string& what, auto set) {
+    ls::SampleSpec spec;
+    set(spec);
+    check(ls::sample(row.data(), row.size(), spec).status == ls::SampleStatus::kInvalidInput, "refuses " + what);
+  };
+  for (const double value : {-1.0, 2.1, infinity, nan}) {
+    refused("temperature", [&](ls::SampleSpec& spec) { spec.temperature = value; });
+    refused("min_p", [&](ls::SampleSpec& spec) { spec.min_p = value; });
+    refused("top_p", [&](ls::SampleSpec& spec) { spec.top_p = value; });
+  }
+  for (const double value : {0.0, 1e-39, 0.0099, 100.1, -1.0, infinity, nan})
+    refused("repetition_penalty", [&](ls::SampleSpec& spec) { spec.repetition_penalty = value; });
+  for (const double value : {-2.1, 2.1, infinity, nan}) {
+    refused("presence_penalty", [&](ls::SampleSpec& spec) { spec.presence_penalty = value; });
+    refused("frequency_penalty", [&](ls::SampleSpec& spec) { spec.frequency_penalty = value; });
+  }
+  const std::vector<int32_t> bias = {3};
+  for (const double value : {-100.1, 100.1, infinity, nan}) {
+    const std::vector<float> values = {static_cast<float>(value)};
+    refused("a bias", [&](ls::SampleSpec& spec) { spec.bias_tokens = bias, spec.bias_values = values; });
+  }
+  refused("top_k", [](ls::SampleSpec& spec) { spec.top_k = -1; });
+}
+
+// Distances from the maximum round to the same for all floats near zero: the cut must be found all the same.
+void test_min_p_at_a_plateau() {
+  const float z_max = 2.3025851f;
+  ls::SampleSpec spec;
+  spec.temperature = 1.0;
+  spec.min_p = std::exp(-static_cast<double>(z_max));
+  for (int i = 0; i < 8 && std::log(spec.min_p) > -static_cast<double>(z_max); ++i) spec.min_p = std::nextafter(spec.min_p, 0);
+  const std::vector<float> row = {z_max, 0.0f, -1e-20f, 1e-20f, -1e-7f, 1e-7f};
+  for (uint32_t position = 0; position < 200; ++position) {
+    spec.position = position;
+    check(ls::sample(row.data(), row.size(), spec).token == ls::reference::sample(row, spec), "min-p at a plateau");
+  }
+}
+
 void test_bad_rows() {
   ls::SampleSpec spec;
   std::vector<float> row(100, 0.5f);
@@ -238,7 +350,13 @@ void test_bad_rows() {
   row[40] = std::numeric_limits<float>::infinity();
   check(ls::sample(row.data(), row.size(), spec).status == ls::SampleStatus::kNotFinite, "infinity is an error");
   const std::vector<float> none(100, -std::numeric_limits<float>::infinity());
-  check(ls::sample(none.data(), none.size(), spec).status == ls::SampleStatus::kNoCandidate, "no candidate");
+  check(ls::sample(none.data(), none.size(), spec).status == ls::SampleStatus::kNotFinite, "no token is allowed");
+  check(ls::score(none.data(), none.size(), 3, 0).status == ls::SampleStatus::kNotFinite, "no token to score");
+  std::vector<int32_t> all(100);
+  for (int32_t i = 0; i < 100; ++i) all[static_cast<size_t>(i)] = i;
+  row[40] = 0;
+  spec.banned_tokens = all;
+  check(ls::sample(row.data(), row.size(), spec).status == ls::SampleStatus::kNoCandidate, "every token is banned");
   const std::vector<int32_t> outside = {100};
   spec.banned_tokens = outside;
   row[40] = 0;
@@ -255,6 +373,9 @@ int main() {
   test_kernel_levels_agree();
   test_logprobs();
   test_distribution();
+  test_legal_values_never_fail();
+  test_illegal_values_are_refused();
+  test_min_p_at_a_plateau();
   test_bad_rows();
   std::printf("sampler: %d checks, %d failed (kernels: %s)\n", checks, failures, ls::best_kernels().name);
   return failures == 0 ? 0 : 1;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ModelRunner, RunnerStep } from '@longhaul/engine';
 import { EventLog } from '@longhaul/platform-otel';
-import { HealthModel } from '@longhaul/platform-health';
+import { AppError } from '@longhaul/kernel';
+import { HealthModel, livenessBody } from '@longhaul/platform-health';
 import { followEngine } from '../health/engine-health.js';
 import { watchSteps } from './step-watch.js';
 
@@ -38,7 +39,7 @@ describe('the step watch', () => {
 });
 
 describe('engine health', () => {
-  function followed(stepTimeoutMs: number) {
+  function followed(stepTimeoutMs: number, failure: () => AppError | null = () => null) {
     let now = 0;
     const { runner, ends } = heldRunner();
     const watch = watchSteps(runner, () => now);
@@ -47,7 +48,7 @@ describe('engine health', () => {
     const log = new EventLog('test', 'info', { write: (line) => lines.push(line) });
     const stop = followEngine({
       watch,
-      engine: { load: () => ({ ready: true }) },
+      engine: { load: () => ({ ready: failure() === null }), failure },
       modelName: 'm',
       stepTimeoutMs,
       health,
@@ -70,6 +71,16 @@ describe('engine health', () => {
     ends[0]?.resolve();
     await step;
     expect(health.refresh()).toMatchObject({ live: true, ready: true });
+    stop();
+  });
+
+  it('is not live once the engine has failed for good, and says why', () => {
+    let failure: AppError | null = null;
+    const { health, stop } = followed(1000, () => failure);
+    expect(health.report()).toMatchObject({ live: true, ready: true });
+    failure = new AppError({ code: 'UNAVAILABLE', reason: 'ENGINE_FAILED', message: 'The engine has failed.' });
+    expect(health.report()).toMatchObject({ live: false, ready: false });
+    expect(livenessBody(health.report()).checks['engine-sound']).toMatchObject({ reason: 'The engine has failed.' });
     stop();
   });
 

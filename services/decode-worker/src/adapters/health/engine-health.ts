@@ -1,10 +1,11 @@
+import type { Engine } from '@longhaul/engine';
 import { observe, type EventLog } from '@longhaul/platform-otel';
 import type { HealthModel } from '@longhaul/platform-health';
 import type { StepWatch } from '../engine/step-watch.js';
 
 export interface EngineHealthParts {
   watch: StepWatch;
-  engine: { load(): { ready: boolean } };
+  engine: Pick<Engine, 'failure'> & { load(): { ready: boolean } };
   modelName: string;
   /** A step that runs longer makes the worker not live; 0 is no limit. */
   stepTimeoutMs: number;
@@ -13,11 +14,12 @@ export interface EngineHealthParts {
 }
 
 const PROGRESS = 'engine-progress';
+const SOUND = 'engine-sound';
 const MS_PER_S = 1000;
 
 /**
- * Adds the checks `engine` (takes requests) and `engine-progress` (its step returns) to the health model, and the age
- * of the step to the metrics; until the returned function is called.
+ * Adds the checks `engine` (takes requests), `engine-progress` (its step returns) and `engine-sound` (it has not failed
+ * for good) to the health model, and the age of the step to the metrics; until the returned function is called.
  */
 export function followEngine(parts: EngineHealthParts): () => void {
   const { watch, engine, modelName, stepTimeoutMs, health, log } = parts;
@@ -28,6 +30,10 @@ export function followEngine(parts: EngineHealthParts): () => void {
   health.observe({ name: PROGRESS, weight: 'liveness' }, () => {
     const up = stepTimeoutMs === 0 || watch.ageMs() <= stepTimeoutMs;
     return { up, reason: up ? '' : `a step has been running for more than ${stepTimeoutMs} ms` };
+  });
+  health.observe({ name: SOUND, weight: 'liveness' }, () => {
+    const failure = engine.failure();
+    return { up: failure === null, reason: failure?.message ?? '' };
   });
   let stuck = false;
   const unfollow = health.follow(({ checks }) => {

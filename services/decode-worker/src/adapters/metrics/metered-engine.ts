@@ -35,6 +35,7 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       count('promptTokensBySource', pooledTokens, { ...labels, source: 'local_cache_hit' });
       count('promptTokensBySource', loadedTokens, { ...labels, source: 'external_kv_transfer' });
     },
+    broken: ({ error }) => log.failure('engine-failed', error.cause ?? error),
     preempted({ requestId, choice, lostTokens }) {
       count('preemptions', 1, labels);
       log.info('sequence-preempted', { requestId, choice, lostTokens });
