@@ -121,7 +121,7 @@ describe('variables of chat templates', () => {
   it('the caller adds variables but replaces none of the fixed ones', () => {
     const chat = template('{{ mood }} {{ add_generation_prompt }} {{ true }} {{ messages | length }}');
     const variables = { mood: 'calm', add_generation_prompt: false, true: 'no', messages: [1, 2, 3] };
-    expect(chat.render([], { variables })).toBe('calm true true 0');
+    expect(chat.render([], { variables })).toBe('calm True True 0');
   });
 
   it('strftime_now tells the given time in English', () => {

@@ -101,7 +101,7 @@ class JinjaChatTemplate implements ChatTemplate {
     };
     const prompt = this.#run(values, (masked) => {
       const fixed = { ...this.#tokens, add_generation_prompt: options.addGenerationPrompt ?? true };
-      return renderJinja(program, { ...masked, ...fixed }, options.now ?? new Date());
+      return renderJinja(program, { ...masked, ...fixed }, { now: options.now ?? new Date() });
     });
     if (prompt.text.length > MAX_TEXT_UNITS) {
       throw invalidArgument('messages', `The messages render to over ${MAX_TEXT_UNITS} UTF-16 units.`);

@@ -1,8 +1,12 @@
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { PythonInterpreter } from './jinja/interpreter.js';
+import { Environment, parse, tokenize, type Program } from './jinja/library.js';
+import { markOutput } from './jinja/nodes.js';
+import { unmarked, type Plain } from './jinja/python-text.js';
+import { testsAsFilters } from './jinja/tests-as-filters.js';
 import { strftime } from './strftime.js';
 
 /** A parsed template. */
-export type JinjaProgram = ReturnType<typeof parse>;
+export type JinjaProgram = Program;
 
 /** Raised by the template itself (`raise_exception`), with words for the caller. */
 export class TemplateRefusal extends Error {}
@@ -22,15 +26,25 @@ function range(first: number, second?: number, step = 1): number[] {
 
 /** Parses a template with the white space rules of chat templates (`trim_blocks`, `lstrip_blocks`). */
 export function parseJinja(source: string): JinjaProgram {
-  return parse(tokenize(source, { trim_blocks: true, lstrip_blocks: true }));
+  const unified = source.replace(/\r\n?/g, '\n');
+  const program = parse(testsAsFilters(tokenize(unified, { trim_blocks: true, lstrip_blocks: true })));
+  markOutput(program);
+  return program;
 }
 
-/**
- * Runs a template. The names that every chat template may count on win over `variables` of the same name.
- *
- * @param now what `strftime_now` tells
- */
-export function renderJinja(program: JinjaProgram, variables: Readonly<Record<string, unknown>>, now: Date): string {
+export interface RenderSettings {
+  /** What `strftime_now` tells. */
+  now: Date;
+  /** Text as the template is to see it, where `variables` carry marks. */
+  plain?: Plain;
+}
+
+/** Runs a template. The names that every chat template may count on win over `variables` of the same name. */
+export function renderJinja(
+  program: JinjaProgram,
+  variables: Readonly<Record<string, unknown>>,
+  { now, plain = unmarked }: RenderSettings,
+): string {
   const globals = {
     ...variables,
     ...{ true: true, false: false, none: null, True: true, False: false, None: null },
@@ -40,5 +54,5 @@ export function renderJinja(program: JinjaProgram, variables: Readonly<Record<st
   };
   const environment = new Environment();
   for (const [name, value] of Object.entries(globals)) environment.set(name, value);
-  return String(new Interpreter(environment).run(program).value);
+  return String(new PythonInterpreter(environment, plain).run(program).value);
 }
