@@ -1,5 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
-import { collect, EOS, expectedTokens, harness, leaks, pieceOf, prompt, request } from './testing/fixtures.js';
+import type { StopParams } from '@longhaul/inference';
+import type { Detokenize } from './ports.js';
+import {
+  collect,
+  EOS,
+  expectedTokens,
+  harness,
+  leaks,
+  pieceOf,
+  prompt,
+  request,
+  type Overrides,
+} from './testing/fixtures.js';
 
 /** The text of the first tokens that the model gives after a prompt of this seed. */
 function plainText(seed: number): { tokens: number[]; text: string } {
@@ -78,6 +90,55 @@ describe('an end token', () => {
     const { choices } = await collect(engine.submit(asked));
     expect(choices[0]?.tokens.length).toBe(5);
     expect(choices[0]?.tokens.indexOf(EOS)).toBe(4);
+  });
+});
+
+describe('a stop string that is a special token', () => {
+  const SPECIAL = '<|end|>';
+  const detokenize: Detokenize = {
+    open: ({ includeSpecial }) => ({
+      push: (token) => (token === EOS ? (includeSpecial ? SPECIAL : '') : pieceOf(token)),
+      finish: () => '',
+    }),
+  };
+  /** Some tokens, then the end token. */
+  const ending = { maxTokens: 10, sampling: { logitBias: new Map([[EOS, 100]]) } };
+
+  async function textOf(asked: Overrides & { stop: Partial<StopParams> }) {
+    const { engine } = harness({}, { detokenize });
+    const stop = { minTokens: 4, ...asked.stop };
+    const { choices } = await collect(engine.submit(request({ ...ending, ...asked, stop })));
+    expect(leaks(engine)).toEqual([]);
+    return { ...choices[0], before: choices[0]?.tokens.slice(0, -1).map(pieceOf).join('') ?? '' };
+  }
+
+  it.each([true, false])('matches whether it is the end token or is gone past: ignore_eos %s', async (ignoreEos) => {
+    for (const includeSpecialTokens of [true, false]) {
+      const hidden = await textOf({ includeSpecialTokens, stop: { strings: [SPECIAL], ignoreEos } });
+      expect(hidden).toMatchObject({ text: hidden.before, reason: 'stop', stopString: SPECIAL });
+      const shown = await textOf({
+        includeSpecialTokens,
+        stop: { strings: [SPECIAL], ignoreEos, includeStopString: true },
+      });
+      expect(shown).toMatchObject({ text: shown.before + SPECIAL, reason: 'stop', stopString: SPECIAL });
+      expect(shown.tokens).toHaveLength(5);
+    }
+  });
+
+  it.each([true, false])('may begin in the text before: ignore_eos %s', async (ignoreEos) => {
+    const { before } = await textOf({ stop: { ignoreEos: false } });
+    const stop = before.slice(-1) + SPECIAL;
+    for (const includeSpecialTokens of [true, false]) {
+      const cut = await textOf({ includeSpecialTokens, stop: { strings: [stop], ignoreEos } });
+      expect(cut).toMatchObject({ text: before.slice(0, -1), reason: 'stop', stopString: stop });
+    }
+  });
+
+  it('leaves an end token out of the text that completes no stop string', async () => {
+    for (const includeSpecialTokens of [true, false]) {
+      const ended = await textOf({ includeSpecialTokens, stop: { strings: ['<|en!'], ignoreEos: false } });
+      expect(ended).toMatchObject({ text: ended.before, reason: 'stop', stopString: null });
+    }
   });
 });
 

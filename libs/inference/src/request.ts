@@ -25,7 +25,10 @@ export interface SamplingParams {
 
 /** When a choice ends, other than by the model's own end token. */
 export interface StopParams {
-  /** Text that ends a choice; at most 16 strings of at most 256 characters. Not part of the answer by default. */
+  /**
+   * Text that ends a choice; at most 16 strings of at most 256 characters. Not part of the answer by default. Special
+   * tokens and the end token match by their text, whether the answer shows them or not.
+   */
   strings: readonly string[];
   /** Token ids that end a choice, beside the model's own end tokens. */
   tokenIds: readonly number[];

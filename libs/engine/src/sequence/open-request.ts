@@ -46,12 +46,9 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
 /** A choice of a request that has generated nothing yet. */
 export function openChoice(owner: RequestState, choice: number, context: EngineContext): Sequence {
   const { request } = owner;
-  const { strings, includeStopString } = request.stop;
-  const matcher = strings.length === 0 ? null : context.openStopMatcher(strings, { includeStopString });
-  const detokenizer = context.detokenize.open({ includeSpecial: request.includeSpecialTokens });
   return new Sequence(owner, choice, {
     tokens: request.promptTokenIds,
-    output: new ChoiceOutput(request, detokenizer, matcher),
+    output: new ChoiceOutput(request, context),
     statistics: statisticsOf(request),
   });
 }

@@ -129,8 +129,7 @@ export class StepCommit {
   ): { text: string; reason: FinishReason | null; stopped: string | null } {
     const { stop, maxTokens } = sequence.owner.request;
     if ((!stop.ignoreEos && this.#eos.has(token)) || stop.tokenIds.includes(token)) {
-      // The end token itself is no text.
-      return { ...sequence.output.finish(), reason: 'stop' };
+      return { ...sequence.output.end(token), reason: 'stop' };
     }
     const emission = sequence.output.push(token);
     if (emission.stopped !== null) return { ...emission, reason: 'stop' };
