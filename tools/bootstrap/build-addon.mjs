@@ -1,5 +1,5 @@
 // Compiles the Node-API addon of a workspace package, when it has to: shared by the packages that have one.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
@@ -16,6 +16,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { spawnStep } from './children.mjs';
 
 const NOT_IN_THE_ADDON = new Set(['test', 'bench']);
 
@@ -109,7 +110,7 @@ async function runGyp({ root, title }, onCompiled) {
   const jobs = String(Math.min(availableParallelism(), 8));
   const gyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin', 'node-gyp.js');
   const args = [gyp, 'configure', 'build', `--nodedir=${join(root, 'gyp')}`, '--loglevel=error', '--jobs', jobs];
-  const child = spawn(nodeForGyp(require), args, {
+  const child = spawnStep(nodeForGyp(require), args, {
     cwd: root,
     env: gypEnvironment(),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,11 +1,14 @@
 // The steps between a fresh clone and a program that runs. Plain JavaScript for Node 20 or newer: nothing is installed
 // or compiled yet when this runs.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { buildAddon } from './build-addon.mjs';
+import { exitCodeOf, spawnStep } from './children.mjs';
+
+export { become } from './children.mjs';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
@@ -34,7 +37,7 @@ function sha256(path) {
 /** Runs a long step with a line that shows it is alive; its output is shown only when it fails. */
 async function runStep(title, command, args, env = {}) {
   const started = Date.now();
-  const child = spawn(command, args, {
+  const child = spawnStep(command, args, {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -47,13 +50,13 @@ async function runStep(title, command, args, env = {}) {
   if (!timer) process.stderr.write(`${title} ...\n`);
   const code = await new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', resolve);
+    child.on('close', (status, signal) => resolve(exitCodeOf(status, signal)));
   });
   if (timer) clearInterval(timer);
   process.stderr.write(`${timer ? '\r' : ''}${line()}: ${code === 0 ? 'done' : 'failed'}\n`);
   if (code !== 0) {
     process.stderr.write(Buffer.concat(output));
-    process.exit(1);
+    process.exit(code);
   }
 }
 
@@ -130,17 +133,4 @@ function checkMachine() {
 export function fail(message) {
   process.stderr.write(`${message}\n`);
   process.exit(1);
-}
-
-/** Replaces this process for all practical purposes: same terminal, signals passed on, same exit code. */
-export function become(command, args, env = {}) {
-  const child = spawn(command, args, { cwd: process.cwd(), env: { ...process.env, ...env }, stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  child.on('error', (error) => fail(`cannot start ${command}: ${error.message}`));
-  child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
-}
-
-export function ensureDirectory(path) {
-  mkdirSync(path, { recursive: true });
-  return path;
 }

@@ -1,10 +1,10 @@
 // `npm test`: everything that has to pass, and a last line `N passed, N failed`.
 //   --unit        only the specs beside the code (no model, no servers)
 //   other words   handed to jest (a path, -t NAME)
-import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exitCodeOf, spawnStep } from './children.mjs';
 import { prepare, ROOT, runtime } from './steps.mjs';
 
 const words = process.argv.slice(2);
@@ -13,12 +13,12 @@ const jestArgs = words.filter((word) => word !== '--unit');
 
 await prepare();
 if (!unit && jestArgs.length === 0) {
-  fetchDefaultModel();
-  prepareTestServers();
+  await fetchDefaultModel();
+  await prepareTestServers();
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
-const native = unit || jestArgs.length > 0 ? { passed: 0, failed: 0 } : runNativeTests();
+const native = unit || jestArgs.length > 0 ? { passed: 0, failed: 0 } : await runNativeTests();
 const specs = await runJest(join(folder, 'report.json'));
 rmSync(folder, { recursive: true, force: true });
 
@@ -28,32 +28,40 @@ process.stdout.write(`${passed} passed, ${failed} failed${specs.skipped ? `, ${s
 process.exit(failed > 0 || passed === 0 ? 1 : 0);
 
 /** Specs that need the default model skip themselves with a printed reason where it cannot be had; CI insists on it. */
-function fetchDefaultModel() {
+async function fetchDefaultModel() {
   const cli = join(ROOT, 'tools', 'cli', 'dist', 'main.js');
-  const result = spawnSync(runtime(), [cli, 'model', 'prepare', 'smollm2-135m-instruct'], { stdio: 'inherit' });
-  if (result.status === 0) return;
+  const words = [cli, 'model', 'prepare', 'smollm2-135m-instruct'];
+  if ((await run(runtime(), words, ['ignore', 'inherit', 'inherit'])) === 0) return;
   process.stderr.write('The default model could not be fetched: its specs are skipped.\n');
   if (process.env.CI === 'true') process.exit(1);
 }
 
 /** Kafka and S3 for the suites that need them; without Java, Maven or Go those are skipped, but not in CI. */
-function prepareTestServers() {
+async function prepareTestServers() {
   const program = join(ROOT, 'libs', 'testing', 'dist', 'prepare-servers.js');
-  const result = spawnSync(runtime(), [program], { stdio: 'inherit' });
-  if (result.status !== 0) process.exit(1);
+  if ((await run(runtime(), [program], ['ignore', 'inherit', 'inherit'])) !== 0) process.exit(1);
 }
 
-function runNativeTests() {
+async function runNativeTests() {
   const total = { passed: 0, failed: 0 };
   for (const name of ['@longhaul/engine-native', '@longhaul/kv-native']) {
-    const result = spawnSync('npm', ['run', '--silent', 'native:test', '-w', name], {
-      cwd: ROOT,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    if (result.status === 0) total.passed++;
+    const words = ['run', '--silent', 'native:test', '-w', name];
+    if ((await run('npm', words, ['ignore', 'inherit', 'inherit'])) === 0) total.passed++;
     else total.failed++;
   }
   return total;
+}
+
+/** Runs a child in the repository's root, which a stop signal ends as well. @returns its exit code. */
+function run(command, words, stdio, env = process.env) {
+  const child = spawnStep(command, words, { cwd: ROOT, env, stdio });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (signal) process.exit(exitCodeOf(code, signal));
+      resolve(code);
+    });
+  });
 }
 
 async function runJest(reportPath) {
@@ -71,8 +79,7 @@ async function runJest(reportPath) {
     ...process.env,
     NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --experimental-vm-modules --no-warnings`,
   };
-  const child = spawn(runtime(), args, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'] });
-  await new Promise((resolve) => child.on('close', resolve));
+  await run(runtime(), args, ['ignore', 'ignore', 'inherit'], env);
   return readReport(reportPath);
 }
 

@@ -1,6 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 import { helpText } from './document.js';
 import { loadConfig, wantsHelp } from './load-config.js';
+import { whenParentGoes } from './parent-channel.js';
 import { releaseStartMemory } from './release-start-memory.js';
 import type { ConfigOf, Settings } from './setting.js';
 
@@ -21,8 +22,9 @@ export interface ServiceProgram<S extends Settings> {
 }
 
 /**
- * The life of a process: configuration, start, one line when ready, an orderly end at SIGTERM or SIGINT (a second one
- * ends at once). Faults that a user can mend are one clear message on stderr and exit code 1.
+ * The life of a process: configuration, start, one line when ready, an orderly end at SIGTERM, SIGINT or SIGHUP (a second
+ * one, a second later or more, ends at once), or when the process that started it has gone. Faults that a user can mend
+ * are one clear message on stderr and exit code 1.
  */
 export async function runService<S extends Settings>(
   program: ServiceProgram<S>,
@@ -32,9 +34,12 @@ export async function runService<S extends Settings>(
     process.stdout.write(helpText(program.name, program.settings));
     return;
   }
+  // Until there is something to close in order.
+  const end: { now: () => void } = { now: () => process.exit(1) };
+  whenParentGoes(() => end.now());
   try {
     const service = await program.start(loadConfig(program.settings, { argv, env: process.env }));
-    closeOnSignals(program.name, service);
+    end.now = closeOnSignals(program.name, service);
     void service.failed?.then((error) => fail(program.name, error));
     const line = await service.ready();
     releaseStartMemory();
@@ -44,18 +49,31 @@ export async function runService<S extends Settings>(
   }
 }
 
-function closeOnSignals(name: string, service: RunningService): void {
-  let closing = false;
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+/**
+ * Ctrl-C reaches the whole group of a terminal, and npm and its script pass on what they got as well: within this time
+ * a signal is the same one on another way.
+ */
+const SAME_SIGNAL_MS = 1000;
+
+/** @returns what closes as the first signal does. */
+function closeOnSignals(name: string, service: RunningService): () => void {
+  let closingSinceMs: number | null = null;
   const close = () => {
-    if (closing) process.exit(1);
-    closing = true;
+    if (closingSinceMs !== null) return;
+    closingSinceMs = performance.now();
     service.close().then(
       () => process.exit(0),
       (error: unknown) => fail(name, error),
     );
   };
-  process.on('SIGTERM', close);
-  process.on('SIGINT', close);
+  for (const signal of STOP_SIGNALS) {
+    process.on(signal, () => {
+      if (closingSinceMs !== null && performance.now() - closingSinceMs > SAME_SIGNAL_MS) process.exit(1);
+      close();
+    });
+  }
+  return close;
 }
 
 function fail(name: string, error: unknown): never {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { type Readable } from 'node:stream';
 
 /** A compiled server as a process of its own, so that its memory and its end are its own. */
 export interface ServerProcess {
@@ -31,10 +32,11 @@ const READY = /is ready: .* at (http:\S+)(?: and \S*:(\d+) \(gRPC\))?$/;
 /** @throws Error with what the server said when it did not become ready. */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const argv = [...options.program, ...options.flags];
-  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // The channel tells the server when this process ends, however it does.
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   const life = watch(child);
   const ready = await new Promise<RegExpExecArray>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    createInterface({ input: stdoutOf(child) }).on('line', (line) => {
       const found = READY.exec(line);
       if (found) resolve(found);
       else options.onLog?.(line);
@@ -52,6 +54,11 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
       await life.ended;
     },
   };
+}
+
+function stdoutOf(child: ChildProcess): Readable {
+  if (!child.stdout) throw new Error('a child without an output');
+  return child.stdout;
 }
 
 function watch(child: ChildProcess): { death: () => string | null; ended: Promise<void> } {

@@ -33,7 +33,12 @@ async function rowsOf(program: KvProgram, quick: boolean, scratch: string): Prom
   const extra = quick ? (program.quick.words ?? []) : [];
   const env = { ...process.env, ...(quick ? program.quick.env : {}) };
   const words = [...program.command, ...extra, '--json', file];
-  const child = spawn(process.execPath, words, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const endsWithUs = ['--import', join(ROOT, 'tools', 'bootstrap', 'end-with-parent.mjs')];
+  const child = spawn(process.execPath, [...endsWithUs, ...words], {
+    cwd: ROOT,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const code = await new Promise<number | null>((settled, failed) => {
     child.once('error', failed);
     child.once('exit', settled);

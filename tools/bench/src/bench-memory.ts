@@ -26,7 +26,7 @@ interface Row {
 const WORKER = fileURLToPath(new URL('./memory-worker.js', import.meta.url));
 
 function measure(packageDir: string, threads: number): Promise<SessionMemory> {
-  const child = fork(WORKER, [packageDir, String(threads)], { execArgv: ['--expose-gc'] });
+  const child = fork(WORKER, [packageDir, String(threads)], { execArgv: [...process.execArgv, '--expose-gc'] });
   return new Promise((settle, reject) => {
     child.on('message', (memory) => settle(memory as SessionMemory));
     child.on('error', reject);

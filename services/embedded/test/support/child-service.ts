@@ -24,18 +24,19 @@ export async function startService(name: string, flags: readonly string[]): Prom
   // Only tests of the store keep anything, in directories of their own.
   const store = name === 'embedded' && !flags.includes('--kv-dir') ? ['--kv-store', 'off'] : [];
   const child = spawn(process.execPath, [main, '--log-level', 'silent', ...store, ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The channel ends the service with the test that started it, however that ends.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, NODE_OPTIONS: '' },
   });
   let stderr = '';
-  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  child.stderr?.on('data', (data: Buffer) => (stderr += data.toString()));
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => resolve(code));
   });
-  const lines = createInterface({ input: child.stdout });
-  const ready = new Promise<string>((resolve) => {
-    lines.on('line', (line) => {
+  const ready = new Promise<string>((resolve, reject) => {
+    if (!child.stdout) return reject(new Error('a child without an output'));
+    createInterface({ input: child.stdout }).on('line', (line) => {
       if (line.includes('is ready: ')) resolve(line);
     });
   });
