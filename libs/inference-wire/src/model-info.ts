@@ -4,8 +4,9 @@ import type { ModelInfo } from '@longhaul/inference';
 /** A worker's model for the router. */
 export function toGetModelResponse(info: ModelInfo): workerV1.GetModelResponse {
   const { defaults } = info;
+  const { samplingDefaults: _, ...model } = toModelInfoResponse(info);
   return {
-    ...toModelInfoResponse(info),
+    ...model,
     defaultTemperature: defaults.temperature,
     defaultTopP: defaults.topP,
     defaultTopK: defaults.topK,
@@ -53,5 +54,6 @@ export function toModelInfoResponse(info: ModelInfo): inferenceV1.ModelInfoRespo
     weightScheme,
     kvDtype,
     eosTokenIds: [...info.eosTokenIds],
+    samplingDefaults: { ...info.defaults, logitBias: {} },
   };
 }

@@ -116,7 +116,7 @@ export interface ModelInfo {
   eosTokenIds: readonly number[];
   weightScheme: string;
   kvDtype: string;
-  /** Sampling defaults of the checkpoint (generation_config.json). */
+  /** Sampling defaults of the model: its generation_config.json, or what is known about a model of its name. */
   defaults: { temperature?: number; topP?: number; topK?: number; minP?: number; repetitionPenalty?: number };
   createdUnixS: number;
 }

@@ -13,6 +13,7 @@ export { fingerprintManifest } from './package/fingerprint.js';
 export { openPackage } from './package/open-package.js';
 export type { ModelPackage, OpenPackageOptions } from './package/open-package.js';
 export * from './package/package-files.js';
+export { samplingDefaultsOf } from './known-sampling.js';
 export { applyRopeScalingOverride } from './rope/rope-scaling-override.js';
 export { ropeTables } from './rope/rope-tables.js';
 export type { RopeTables } from './rope/rope-tables.js';

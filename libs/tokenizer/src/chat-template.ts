@@ -145,6 +145,15 @@ function parse(source: string): JinjaProgram {
 }
 
 /**
+ * Looks at a template that is not the model's own.
+ *
+ * @throws AppError UNSUPPORTED_CHAT_TEMPLATE where it cannot be parsed.
+ */
+export function checkChatTemplate(source: string): void {
+  parse(source);
+}
+
+/**
  * Reads the chat template of a model: its own file if there is one, else the one in tokenizer_config.json. A model
  * without one gives an object that says so when it is used.
  */

@@ -16,6 +16,7 @@ export {
   type StopResult,
 } from './stop-matcher.js';
 export {
+  checkChatTemplate,
   createChatTemplate,
   encodePrompt,
   MAX_MESSAGES,

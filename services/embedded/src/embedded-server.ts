@@ -1,7 +1,7 @@
 import { openLocalEngine, type LocalEngine } from '@longhaul/decode-worker';
 import { HealthModel } from '@longhaul/platform-health';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
-import { createRouterServer, createTokenizerCodec, type RouterServer } from '@longhaul/router';
+import { createRouterServer, tokenizerCodecs, type RouterServer } from '@longhaul/router';
 import type { EmbeddedConfig } from './config.js';
 import { openStore } from './open-store.js';
 import { packageVersion } from './version.js';
@@ -25,6 +25,7 @@ export interface EmbeddedServer {
  * @throws AppError of the package, the addon, the configuration or a port in use; everything is freed again then.
  */
 export async function createEmbeddedServer(config: EmbeddedConfig): Promise<EmbeddedServer> {
+  const createCodec = tokenizerCodecs(config);
   const log = new EventLog('embedded', config.logLevel);
   const telemetry = startTelemetry({ serviceName: 'longhaul' });
   const health = new HealthModel();
@@ -35,7 +36,7 @@ export async function createEmbeddedServer(config: EmbeddedConfig): Promise<Embe
   });
   const router = await createRouterServer(config, {
     backend: local.backend,
-    createCodec: createTokenizerCodec,
+    createCodec,
     telemetry,
     log,
     version: packageVersion(),

@@ -1,4 +1,16 @@
+import { AppError } from '@longhaul/kernel';
 import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
+import { NEVER } from 'zod';
+import { parseSamplingDefaults } from './core/sampling-defaults.js';
+
+const samplingDefaults = values.text().transform((text, context) => {
+  try {
+    return parseSamplingDefaults(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: AppError.from(error).message });
+    return NEVER;
+  }
+});
 
 /** Keys of the public edge, in every shape in which the router runs. */
 export const edgeSettings = {
@@ -51,6 +63,18 @@ export const edgeSettings = {
     schema: values.integer(0).default(30_000),
     description: 'How long running requests may go on after a stop signal; then they end with SHUTTING_DOWN.',
     unit: 'ms',
+  },
+  chatTemplate: {
+    schema: values.text().optional(),
+    description: "Chat template (Jinja) instead of the model's own: the name of a file, or the text itself.",
+    defaultText: "the model's own",
+  },
+  samplingDefaults: {
+    schema: samplingDefaults.default({ kind: 'model' }),
+    description:
+      'What requests get that set nothing: what the model says (`model`), temperature 1 without truncation (`neutral`), ' +
+      'or a JSON object of temperature, top_p, top_k, min_p and repetition_penalty.',
+    defaultText: 'model',
   },
   logLevel: {
     schema: values.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),

@@ -1,4 +1,4 @@
-export { createTokenizerCodec } from './adapters/tokenizer/tokenizer-codec.js';
+export { createTokenizerCodec, tokenizerCodecs } from './adapters/tokenizer/tokenizer-codec.js';
 export { WorkerBackend } from './adapters/worker/worker-backend.js';
 export type { WorkerBackendOptions } from './adapters/worker/worker-backend.js';
 export { edgeSettings, routerSettings } from './config.js';

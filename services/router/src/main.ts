@@ -1,6 +1,6 @@
 import { runService } from '@longhaul/platform-config';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
-import { createTokenizerCodec } from './adapters/tokenizer/tokenizer-codec.js';
+import { tokenizerCodecs } from './adapters/tokenizer/tokenizer-codec.js';
 import { WorkerBackend } from './adapters/worker/worker-backend.js';
 import { routerSettings } from './config.js';
 import { createRouterServer } from './router-server.js';
@@ -16,7 +16,7 @@ await runService({
     const version = packageVersion();
     const server = await createRouterServer(config, {
       backend,
-      createCodec: createTokenizerCodec,
+      createCodec: tokenizerCodecs(config),
       telemetry,
       log,
       version,

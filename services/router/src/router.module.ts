@@ -42,7 +42,7 @@ const SEED_BYTES = 8;
 /** Binds the core's ports to adapters. */
 export function composeRouter(config: RouterConfig, dependencies: RouterDependencies): RouterParts {
   const observer = meteredObserver();
-  const models = new ModelDirectory(dependencies.backend, dependencies.createCodec);
+  const models = new ModelDirectory(dependencies.backend, dependencies.createCodec, config.samplingDefaults);
   const admission = new Admission({
     maxRequests: config.maxConcurrentRequests,
     maxPromptBytes: config.maxQueuedPromptBytes,

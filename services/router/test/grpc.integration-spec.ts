@@ -63,6 +63,45 @@ describe('the gRPC API', () => {
     expect(await textOf(generate({ input: tokens, maxTokens: 4 }))).toBe(scriptedText('ab', 4));
   });
 
+  it('says how texts and conversations become prompts', async () => {
+    const prompt = { $case: 'prompt' as const, value: 'x' };
+    await textOf(generate({ input: prompt, maxTokens: 1 }));
+    expect(running.codec.textOptions.at(-1)).toEqual({ addSpecialTokens: true, parseSpecialTokens: true });
+    await textOf(generate({ input: prompt, maxTokens: 1, parseSpecialTokens: false, addSpecialTokens: false }));
+    expect(running.codec.textOptions.at(-1)).toEqual({ addSpecialTokens: false, parseSpecialTokens: false });
+    const messages = [
+      { role: 'developer', content: 'a', name: 'Ann' },
+      { role: 'assistant', content: 'b', reasoningContent: 'c' },
+    ];
+    const value = { messages, continueFinalMessage: true, templateVariablesJson: '{"mood":"calm"}' };
+    await textOf(generate({ input: { $case: 'chat', value }, maxTokens: 1 }));
+    expect(running.codec.chats.at(-1)).toEqual({
+      messages: [
+        { role: 'system', content: 'a', name: 'Ann' },
+        { role: 'assistant', content: 'b', reasoning_content: 'c' },
+      ],
+      options: { addGenerationPrompt: false, continueFinalMessage: true, variables: { mood: 'calm' } },
+    });
+  });
+
+  it('refuses conversations that contradict themselves, by the name of the field', async () => {
+    const messages = [{ role: 'user', content: 'x' }];
+    for (const [chat, field] of [
+      [{ addGenerationPrompt: true, continueFinalMessage: true }, 'continue_final_message'],
+      [{ templateVariablesJson: '[1]' }, 'chat.template_variables_json'],
+      [{ templateVariablesJson: '{' }, 'chat.template_variables_json'],
+      [{ messages: [{ role: 'tool', content: 'x' }] }, 'chat.messages[0].role'],
+    ] as const) {
+      const value = { messages, ...chat } as inferenceV1.ChatInput;
+      const error = await failure(generate({ input: { $case: 'chat', value }, maxTokens: 1 }));
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', field });
+    }
+    const input = { $case: 'chat' as const, value: { messages } };
+    expect(await failure(generate({ input, parseSpecialTokens: true }))).toMatchObject({
+      field: 'parse_special_tokens',
+    });
+  });
+
   it('ends with usage and carries 64-bit seeds whole', async () => {
     const seed = 2n ** 63n + 1n;
     const events = [];
@@ -179,5 +218,6 @@ describe('the gRPC API', () => {
       {},
     );
     expect(info).toMatchObject({ id: MODEL.id, contextLength: MODEL.contextLength, eosTokenIds: [257] });
+    expect(info.samplingDefaults).toMatchObject({ temperature: 0.5, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1 });
   });
 });

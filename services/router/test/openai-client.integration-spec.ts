@@ -113,7 +113,9 @@ describe('chat completions', () => {
       ...extension,
     });
     const request = running.backend.requests.at(-1);
-    expect(Buffer.from(request?.promptTokenIds ?? []).toString()).toBe(renderChat([{ role: 'system', content: 'ab' }]));
+    expect(Buffer.from(request?.promptTokenIds ?? []).toString()).toBe(
+      renderChat([{ role: 'system', content: 'a\nb' }]),
+    );
     expect(request).toMatchObject({
       maxTokens: 1,
       priority: 2,
@@ -225,6 +227,8 @@ describe('models', () => {
   it('are listed and found by id, slashes included', async () => {
     const list = await client.models.list();
     expect(list.data.map((entry) => entry.id)).toEqual([model]);
+    const defaults = { temperature: 0.5, top_p: 1, top_k: 0, min_p: 0, repetition_penalty: 1 };
+    expect(list.data[0]).toMatchObject({ sampling_defaults: defaults });
     expect((await client.models.retrieve(model)).id).toBe(model);
     await expect(client.models.retrieve('other')).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { TextCodec } from '../src/core/ports.js';
-import { createTokenizerCodec } from '../src/index.js';
+import { createTokenizerCodec, tokenizerCodecs } from '../src/index.js';
 
 const llama = codecOf('llama3', { bos_token: '<|begin_of_text|>' });
 const text = '<|begin_of_text|><|start_header_id|>user';
@@ -64,5 +64,18 @@ describe('a conversation', () => {
     const ids = [...(await codec.encodeChat(messages, { ...chat, continueFinalMessage: true }))];
     expect(codec.decode(ids, false)).toBe('<|im_start|><|im_end|>One, ');
     expect(codec.decode(ids, true)).toBe('<|im_end|>One, ');
+  });
+});
+
+describe('a chat template of the server', () => {
+  it("is used in place of the model's own", async () => {
+    const tokenizerJson = readFileSync(
+      new URL('../../../libs/tokenizer/test/goldens/smollm.tokenizer.json', import.meta.url),
+    );
+    const files = { tokenizerJson, tokenizerConfigJson: new Uint8Array(), chatTemplate: 'own' };
+    const codec = tokenizerCodecs({ chatTemplate: '{{ messages[0].content }}!' })(files);
+    const chat = { addGenerationPrompt: true, continueFinalMessage: false, variables: {} };
+    const ids = await codec.encodeChat([{ role: 'user', content: 'x' }], chat);
+    expect(codec.decode([...ids], false)).toBe('x!');
   });
 });

@@ -1,6 +1,6 @@
 import type { ModelInfo } from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
-import { applyRopeScalingOverride, type ModelManifest } from '@longhaul/model';
+import { applyRopeScalingOverride, samplingDefaultsOf, type ModelManifest } from '@longhaul/model';
 
 export interface ServingChoices {
   servedModelName?: string | undefined;
@@ -33,7 +33,7 @@ export function modelInfo(manifest: ModelManifest, choices: ServingChoices): Mod
     eosTokenIds: manifest.tokenizer.eosTokenIds,
     weightScheme: manifest.weights.scheme,
     kvDtype: choices.kvCacheDtype,
-    defaults: manifest.generation,
+    defaults: samplingDefaultsOf(manifest),
     createdUnixS: manifest.createdUnixS,
   };
 }

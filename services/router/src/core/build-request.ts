@@ -71,7 +71,7 @@ async function encodeInput(
     case 'chat':
       return codec.encodeChat(input.messages, input.options, signal);
     case 'text':
-      return codec.encode(input.text, { addSpecialTokens: true, parseSpecialTokens: input.parseSpecialTokens }, signal);
+      return codec.encode(input.text, input.options, signal);
     case 'tokens':
       checkTokenIds('prompt', input.tokenIds, info.vocabSize);
       return Int32Array.from(input.tokenIds);

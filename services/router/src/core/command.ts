@@ -1,9 +1,9 @@
 import type { SamplingParams, StopParams } from '@longhaul/inference';
-import type { ChatMessage, ChatOptions } from './ports.js';
+import type { ChatMessage, ChatOptions, TextOptions } from './ports.js';
 
 export type PromptInput =
   | { kind: 'chat'; messages: readonly ChatMessage[]; options: ChatOptions }
-  | { kind: 'text'; text: string; parseSpecialTokens: boolean }
+  | { kind: 'text'; text: string; options: TextOptions }
   | { kind: 'tokens'; tokenIds: readonly number[] };
 
 /** A request as an API adapter hands it over: parsed and typed, not yet checked against the model. */

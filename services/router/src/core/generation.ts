@@ -23,7 +23,6 @@ export interface StartedGeneration {
 
 export interface TokenizeOptions {
   model: string | undefined;
-  addSpecialTokens: boolean;
   signal: AbortSignal;
 }
 
@@ -48,15 +47,11 @@ export class GenerationService {
 
   /** Token ids of a prompt of any kind, without a limit by the context. Ends soon after the signal. */
   async tokenize(input: PromptInput, options: TokenizeOptions): Promise<Tokenized> {
-    const { signal, addSpecialTokens } = options;
+    const { signal } = options;
     const served = this.parts.models.require(options.model);
     const tokenIds =
       input.kind === 'text'
-        ? await served.codec.encode(
-            input.text,
-            { addSpecialTokens, parseSpecialTokens: input.parseSpecialTokens },
-            signal,
-          )
+        ? await served.codec.encode(input.text, input.options, signal)
         : await encodePrompt(input, served, signal);
     return { served, tokenIds };
   }

@@ -1,9 +1,11 @@
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
 import type { CodecFactory, TextCodec } from './ports.js';
+import { resolveSamplingDefaults, type SamplingDefaultsChoice } from './sampling-defaults.js';
 
 /** A model that answers requests, with its way from text to tokens. */
 export interface ServedModel {
+  /** With the sampling defaults that this server gives, none of them open. */
   info: ModelInfo;
   codec: TextCodec;
 }
@@ -20,6 +22,7 @@ export class ModelDirectory {
   constructor(
     private readonly backend: InferenceBackend,
     private readonly createCodec: CodecFactory,
+    private readonly samplingDefaults: SamplingDefaultsChoice = { kind: 'model' },
   ) {}
 
   /**
@@ -34,7 +37,8 @@ export class ModelDirectory {
       return false;
     }
     if (!this.confirmed) {
-      const info = await this.backend.model(signal);
+      const loaded = await this.backend.model(signal);
+      const info = { ...loaded, defaults: resolveSamplingDefaults(this.samplingDefaults, loaded.defaults) };
       const same = this.served?.info.fingerprint === info.fingerprint;
       const codec =
         same && this.served ? this.served.codec : this.createCodec(await this.backend.tokenizerFiles(signal));

@@ -1,17 +1,19 @@
 import { loadConfig, type Settings } from '@longhaul/platform-config';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
 import { createRouterServer, edgeSettings, type RouterConfig, type RouterServer } from '../../src/index.js';
-import { createByteCodec } from './byte-codec.js';
+import { createByteCodec, type ByteCodec } from './byte-codec.js';
 import { ScriptedBackend } from '@longhaul/testing';
 
 export interface RunningRouter {
   server: RouterServer;
   backend: ScriptedBackend;
+  codec: ByteCodec;
 }
 
 /** A router on free ports over a scripted backend, ready for requests. */
 export async function startRouter(overrides: Partial<RouterConfig> = {}): Promise<RunningRouter> {
   const backend = new ScriptedBackend();
+  const codec = createByteCodec();
   const defaults = loadConfig<typeof edgeSettings & Settings>(edgeSettings, {
     argv: ['--port', '0', '--log-level', 'silent'],
     env: {},
@@ -19,11 +21,11 @@ export async function startRouter(overrides: Partial<RouterConfig> = {}): Promis
   const config: RouterConfig = { ...defaults, grpcPort: 0, drainTimeoutMs: 500, ...overrides };
   const server = await createRouterServer(config, {
     backend,
-    createCodec: createByteCodec,
+    createCodec: () => codec,
     telemetry: startTelemetry({ serviceName: 'router-test', env: {} }),
     log: new EventLog('router', config.logLevel),
     version: '0.0.0',
   });
   await server.whenReady();
-  return { server, backend };
+  return { server, backend, codec };
 }

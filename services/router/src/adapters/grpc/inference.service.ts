@@ -1,14 +1,15 @@
 import { inferenceV1 } from '@longhaul/contracts';
 import { fromSampling, fromStop, toGenerateResponse, toModelInfoResponse } from '@longhaul/inference-wire';
-import { AppError, invalidArgument } from '@longhaul/kernel';
+import { AppError } from '@longhaul/kernel';
 import { inSpan, openServerSpan, type EventLog } from '@longhaul/platform-otel';
 import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/platform-grpc';
 import type { Admission } from '../../core/admission.js';
-import type { GenerateCommand, PromptInput } from '../../core/command.js';
+import type { GenerateCommand } from '../../core/command.js';
 import type { GenerationService } from '../../core/generation.js';
-import type { ChatOptions, RequestObserver } from '../../core/ports.js';
+import type { RequestObserver } from '../../core/ports.js';
 import type { ModelDirectory } from '../../core/served-model.js';
 import { authenticate, chooseRequestId } from '../http/request-context.js';
+import { inputBytes, toInput } from './wire-input.js';
 
 export interface InferenceServiceParts {
   generation: GenerationService;
@@ -22,11 +23,7 @@ export interface InferenceServiceParts {
   requestTimeoutMs: number;
 }
 
-/** The assistant's turn comes next. */
-const ANSWER_NEXT: ChatOptions = { addGenerationPrompt: true, continueFinalMessage: false, variables: {} };
 const NAME = 'longhaul.inference.v1.InferenceService';
-/** Rough bytes of a token id in memory while a request waits. */
-const TOKEN_BYTES = 4;
 /** Where the core's fields stand in the messages. */
 const WIRE_FIELDS: ReadonlyMap<string, string> = new Map([
   ...['temperature', 'top_p', 'top_k', 'min_p', 'repetition_penalty', 'presence_penalty', 'frequency_penalty']
@@ -93,10 +90,8 @@ async function tokenize(
   authenticate(parts.apiKey, call.headers['authorization']);
   const lease = admit(parts, inputBytes(request.input));
   try {
-    const input = toInput(request.input);
-    const { addSpecialTokens } = request;
-    const options = { model: undefined, addSpecialTokens, signal: call.signal };
-    const { tokenIds } = await parts.generation.tokenize(input, options);
+    const input = toInput(request.input, request);
+    const { tokenIds } = await parts.generation.tokenize(input, { model: undefined, signal: call.signal });
     return { tokenIds: [...tokenIds] };
   } finally {
     lease.release();
@@ -110,43 +105,6 @@ function admit(parts: InferenceServiceParts, bytes: number): { release(): void }
   throw result.error;
 }
 
-type WireInput = inferenceV1.GenerateRequest['input'] | inferenceV1.TokenizeRequest['input'];
-
-function toInput(input: WireInput): PromptInput {
-  switch (input?.$case) {
-    case 'chat':
-      if (input.value.messages.length === 0) throw invalidArgument('chat.messages', 'chat.messages must not be empty.');
-      return { kind: 'chat', messages: input.value.messages.map(checkedMessage), options: ANSWER_NEXT };
-    case 'prompt':
-    case 'text':
-      return { kind: 'text', text: input.value, parseSpecialTokens: true };
-    case 'tokens':
-      return { kind: 'tokens', tokenIds: input.value.tokenIds };
-    case undefined:
-      throw invalidArgument('input', 'One of the inputs must be set.');
-  }
-}
-
-function checkedMessage({ role, content }: inferenceV1.ChatMessage, index: number): inferenceV1.ChatMessage {
-  if (['system', 'user', 'assistant'].includes(role)) return { role, content };
-  const field = `chat.messages[${index}].role`;
-  throw invalidArgument(field, `${field} must be system, user or assistant; tool calls are not supported.`);
-}
-
-function inputBytes(input: WireInput): number {
-  switch (input?.$case) {
-    case 'chat':
-      return input.value.messages.reduce((sum, message) => sum + Buffer.byteLength(message.content), 0);
-    case 'prompt':
-    case 'text':
-      return Buffer.byteLength(input.value);
-    case 'tokens':
-      return input.value.tokenIds.length * TOKEN_BYTES;
-    case undefined:
-      return 0;
-  }
-}
-
 function toCommand(
   request: inferenceV1.GenerateRequest,
   origin: Pick<GenerateCommand, 'requestId' | 'tenant' | 'deadlineMs'>,
@@ -154,7 +112,7 @@ function toCommand(
   return {
     ...origin,
     model: request.model === '' ? undefined : request.model,
-    input: toInput(request.input),
+    input: toInput(request.input, request),
     n: request.n === 0 ? 1 : request.n,
     maxTokens: request.maxTokens,
     scoreOnly: false,

@@ -2,8 +2,9 @@ import type { SamplingParams, StopParams } from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand, PromptInput } from '../../core/command.js';
 import { checkInteger, MAX_LOGPROBS } from '../../core/limits.js';
-import type { ChatMessage, ChatOptions } from '../../core/ports.js';
-import type { ChatRequest, CommonRequest, CompletionRequest } from './openai-schema.js';
+import { completeChatOptions } from '../../core/chat-options.js';
+import type { TextOptions } from '../../core/ports.js';
+import type { ChatRequest, CommonRequest, CompletionRequest, TokenizeRequest } from './openai-schema.js';
 import { isGiven, notSupported } from './parse-body.js';
 
 /** What the connection, not the body, says about a request. */
@@ -16,12 +17,9 @@ export interface RequestOrigin {
 
 const MAX_PROMPTS = 32;
 
-/** The assistant's turn comes next. */
-export const ANSWER_NEXT: ChatOptions = { addGenerationPrompt: true, continueFinalMessage: false, variables: {} };
-
 /** A chat request as one command. */
 export function chatCommand(body: ChatRequest, origin: RequestOrigin): GenerateCommand {
-  if (isGiven(body.top_logprobs) && body.logprobs !== true) {
+  if ((body.top_logprobs ?? 0) !== 0 && body.logprobs !== true) {
     throw invalidArgument('top_logprobs', 'top_logprobs needs logprobs to be true.');
   }
   if (isGiven(body.top_logprobs)) checkInteger('top_logprobs', body.top_logprobs, [0, MAX_LOGPROBS]);
@@ -34,7 +32,7 @@ export function chatCommand(body: ChatRequest, origin: RequestOrigin): GenerateC
   }
   return {
     ...commonCommand(body, origin),
-    input: { kind: 'chat', messages: chatMessages(body.messages), options: ANSWER_NEXT },
+    input: chatInput(body.messages, body),
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
   };
@@ -42,7 +40,7 @@ export function chatCommand(body: ChatRequest, origin: RequestOrigin): GenerateC
 
 /** A completion request as one command per prompt. */
 export function completionCommands(body: CompletionRequest, origin: RequestOrigin): GenerateCommand[] {
-  const inputs = promptInputs(body.prompt);
+  const inputs = promptInputs(body.prompt, textOptions(body));
   if (inputs.length === 0) throw invalidArgument('prompt', 'prompt must have at least one entry.');
   if (inputs.length > MAX_PROMPTS)
     throw invalidArgument('prompt', `prompt has more than ${MAX_PROMPTS} entries.`, { max: MAX_PROMPTS });
@@ -68,13 +66,41 @@ export function completionCommands(body: CompletionRequest, origin: RequestOrigi
 /** What OpenAI's completions API generates when it is not told. */
 const DEFAULT_COMPLETION_TOKENS = 16;
 
-/** The newer role name stands for the same thing as the one that templates know. */
-export function chatMessages(messages: ChatRequest['messages']): ChatMessage[] {
-  return messages.map(({ role, content }) => ({ role: role === 'developer' ? 'system' : role, content }));
+/**
+ * A conversation as a prompt.
+ *
+ * @throws AppError `NOT_SUPPORTED` for special tokens in messages, `INVALID_ARGUMENT` for options that contradict.
+ */
+export function chatInput(
+  messages: ChatRequest['messages'],
+  body: Pick<ChatRequest, 'add_generation_prompt' | 'continue_final_message' | 'chat_template_kwargs' | 'longhaul'>,
+): PromptInput {
+  if (body.longhaul?.parse_special_tokens === true) {
+    const message = 'Special tokens spelled in messages are never read as such; render the prompt yourself.';
+    throw notSupported('longhaul.parse_special_tokens', message);
+  }
+  const options = completeChatOptions({
+    addGenerationPrompt: body.add_generation_prompt,
+    continueFinalMessage: body.continue_final_message,
+    variables: body.chat_template_kwargs,
+  });
+  return { kind: 'chat', messages, options };
+}
+
+/** A text as a prompt is encoded with the tokenizer's own special tokens, and may spell others, unless it is said. */
+export function textOptions({
+  add_special_tokens,
+  longhaul,
+}: Pick<TokenizeRequest, 'add_special_tokens' | 'longhaul'>): TextOptions {
+  return {
+    addSpecialTokens: add_special_tokens ?? true,
+    parseSpecialTokens: longhaul?.parse_special_tokens ?? true,
+  };
 }
 
 function commonCommand(body: CommonRequest, origin: RequestOrigin): Omit<GenerateCommand, 'input'> {
-  if (isGiven(body.stream_options) && body.stream !== true) {
+  const asksOfStream = Object.values(body.stream_options ?? {}).includes(true);
+  if (asksOfStream && body.stream !== true) {
     throw invalidArgument('stream_options', 'stream_options needs stream to be true.');
   }
   if (isGiven(body.prompt_logprobs) && body.stream === true) {
@@ -101,13 +127,15 @@ function sampling(body: CommonRequest): Partial<SamplingParams> {
   return withoutNull({
     temperature: body.temperature,
     topP: body.top_p,
-    topK: body.top_k,
+    // vLLM's two ways to say: all tokens.
+    topK: body.top_k === -1 ? 0 : body.top_k,
     minP: body.min_p,
     repetitionPenalty: body.repetition_penalty,
     presencePenalty: body.presence_penalty,
     frequencyPenalty: body.frequency_penalty,
     logitBias: bias.length > 0 ? new Map(bias) : undefined,
-    seed: isGiven(body.seed) ? BigInt(body.seed) : undefined,
+    // -1 asks for any seed.
+    seed: isGiven(body.seed) && body.seed !== -1 ? BigInt(body.seed) : undefined,
   });
 }
 
@@ -121,12 +149,12 @@ function stopParams(body: CommonRequest): Partial<StopParams> {
   });
 }
 
-function promptInputs(prompt: CompletionRequest['prompt']): PromptInput[] {
-  if (typeof prompt === 'string') return [{ kind: 'text', text: prompt, parseSpecialTokens: true }];
+function promptInputs(prompt: CompletionRequest['prompt'], options: TextOptions): PromptInput[] {
+  if (typeof prompt === 'string') return [{ kind: 'text', text: prompt, options }];
   const numbers = prompt.filter((item) => typeof item === 'number');
   if (numbers.length > 0) return [{ kind: 'tokens', tokenIds: numbers }];
   return prompt.flatMap((item): PromptInput[] => {
-    if (typeof item === 'string') return [{ kind: 'text', text: item, parseSpecialTokens: true }];
+    if (typeof item === 'string') return [{ kind: 'text', text: item, options }];
     return typeof item === 'number' ? [] : [{ kind: 'tokens', tokenIds: item }];
   });
 }

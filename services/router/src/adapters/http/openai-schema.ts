@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { checkTemplateVariables } from '../../core/template-variables.js';
 import { isIntegerList, isPrompt, type Prompt } from './body-size.js';
+import { chatMessage, NOT_SUPPORTED } from './chat-message-schema.js';
 
 const optionalNumber = z.number().nullish();
 const optionalInteger = z.int().nullish();
@@ -7,11 +9,22 @@ const optionalBoolean = z.boolean().nullish();
 
 const tokenIds = z.custom<number[]>(isIntegerList, { error: 'must be an array of token ids' });
 
+/** Up to 64 bits; what JSON's numbers cannot tell apart is the same seed. */
+const seed = z.custom<number>((value) => Number.isInteger(value), { error: 'must be a whole number' });
+
+const streamOptions = z.strictObject({
+  include_usage: optionalBoolean,
+  include_obfuscation: optionalBoolean,
+  continuous_usage_stats: z
+    .custom<false>((value) => value === false, { error: 'is not supported', params: NOT_SUPPORTED })
+    .nullish(),
+});
+
 /** Sampling, stopping and our extension fields: the same in both generation APIs. */
 const common = {
   model: z.string().nullish(),
   stream: optionalBoolean,
-  stream_options: z.strictObject({ include_usage: optionalBoolean, include_obfuscation: optionalBoolean }).nullish(),
+  stream_options: streamOptions.nullish(),
   n: optionalInteger,
   max_tokens: optionalInteger,
   temperature: optionalNumber,
@@ -19,7 +32,7 @@ const common = {
   presence_penalty: optionalNumber,
   frequency_penalty: optionalNumber,
   logit_bias: z.record(z.string().regex(/^\d{1,9}$/, 'keys must be token ids'), z.number()).nullish(),
-  seed: optionalInteger,
+  seed: seed.nullish(),
   stop: z.union([z.string(), z.array(z.string())], { error: 'must be a string or an array of strings' }).nullish(),
   user: z.string().nullish(),
   safety_identifier: z.string().nullish(),
@@ -38,29 +51,24 @@ const common = {
   cache_salt: z.string().nullish(),
 };
 
-const contentPart = z.looseObject({ type: z.string(), text: z.string().optional() }).transform((part, context) => {
-  if (part.type === 'text' && part.text !== undefined) return part.text;
-  const message =
-    part.type === 'text'
-      ? 'needs a text'
-      : `has type '${part.type.slice(0, 32)}', which is not supported; only 'text' parts are`;
-  context.addIssue({ code: 'custom', message });
-  return z.NEVER;
-});
+/** How a conversation becomes a prompt. */
+const template = {
+  messages: z.array(chatMessage).min(1, 'must have at least one message'),
+  add_generation_prompt: optionalBoolean,
+  continue_final_message: optionalBoolean,
+  chat_template_kwargs: z
+    .custom<object | null | undefined>()
+    .transform((value) => (value ? checkTemplateVariables('chat_template_kwargs', value) : null))
+    .optional(),
+};
 
-const chatMessage = z.strictObject({
-  role: z.enum(['system', 'developer', 'user', 'assistant'], {
-    error: "must be 'system', 'developer', 'user' or 'assistant'; tool calls are not supported",
-  }),
-  content: z.union([z.string(), z.array(contentPart).transform((parts) => parts.join(''))], {
-    error: (issue) => partMessage(issue) ?? 'must be a string or an array of text parts',
-  }),
-  refusal: z.null().optional(),
-});
+/** What is ours alone. Strict, with room for more. */
+const longhaul = z.strictObject({ parse_special_tokens: optionalBoolean }).nullish();
 
 export const chatRequestSchema = z.strictObject({
   ...common,
-  messages: z.array(chatMessage).min(1, 'must have at least one message'),
+  ...template,
+  longhaul,
   max_completion_tokens: optionalInteger,
   logprobs: optionalBoolean,
   top_logprobs: optionalInteger,
@@ -68,31 +76,31 @@ export const chatRequestSchema = z.strictObject({
 
 export const completionRequestSchema = z.strictObject({
   ...common,
+  longhaul,
   prompt: z.custom<Prompt>(isPrompt, {
     error: 'must be a string, an array of strings, an array of token ids or an array of such arrays',
   }),
-  logprobs: optionalInteger,
+  logprobs: z
+    .union([z.int(), z.literal(false)], { error: 'must be a whole number' })
+    .nullish()
+    .transform((value) => (value === false ? null : value)),
   echo: optionalBoolean,
+  add_special_tokens: optionalBoolean,
 });
 
 export const tokenizeRequestSchema = z.strictObject({
+  ...template,
   model: z.string().nullish(),
-  prompt: z.string().optional(),
-  messages: z.array(chatMessage).min(1, 'must have at least one message').optional(),
-  add_special_tokens: z.boolean().default(true),
-  return_token_strs: z.boolean().default(false),
+  prompt: z.string().nullish(),
+  messages: template.messages.nullish(),
+  add_special_tokens: optionalBoolean,
+  return_token_strs: optionalBoolean,
+  longhaul,
 });
 
 export const detokenizeRequestSchema = z.strictObject({ model: z.string().nullish(), tokens: tokenIds });
 
 export type ChatRequest = z.output<typeof chatRequestSchema>;
 export type CompletionRequest = z.output<typeof completionRequestSchema>;
+export type TokenizeRequest = z.output<typeof tokenizeRequestSchema>;
 export type CommonRequest = Pick<ChatRequest & CompletionRequest, keyof typeof common>;
-
-/** The reason inside a failed union, where it is one of ours about a content part. */
-function partMessage(issue: { code?: string; errors?: unknown }): string | undefined {
-  if (issue.code !== 'invalid_union' || !Array.isArray(issue.errors)) return undefined;
-  const all = (issue.errors as { code: string; path: PropertyKey[]; message: string }[][]).flat();
-  const own = all.find((nested) => nested.code === 'custom');
-  return own && `part ${String(own.path[0])} ${own.message}`;
-}

@@ -1,6 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { ModelInfo } from '@longhaul/inference';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { samplingDefaultsBody } from '../../core/sampling-defaults.js';
 import { ModelDirectory } from '../../core/served-model.js';
 import { chatFormat } from './chat-format.js';
 import { completionFormat } from './completion-format.js';
@@ -83,5 +84,6 @@ function modelBody(info: ModelInfo) {
     max_model_len: info.contextLength,
     family: info.family,
     fingerprint: info.fingerprint,
+    sampling_defaults: samplingDefaultsBody(info.defaults),
   };
 }

@@ -1,35 +1,16 @@
 import { AppError, invalidArgument } from '@longhaul/kernel';
 import type { z } from 'zod';
+import { FIELDS_WE_LACK, withoutNothing } from './asks-for-nothing.js';
 import { requireFewValues } from './body-size.js';
 
 type Body = Record<string, unknown>;
-
-/** Fields of OpenAI's API that we know and do not have, with the values that ask for nothing. */
-const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
-  tools: (value) => Array.isArray(value) && value.length === 0,
-  tool_choice: (value) => value === 'none' || value === 'auto',
-  parallel_tool_calls: () => true,
-  functions: (value) => Array.isArray(value) && value.length === 0,
-  function_call: (value) => value === 'none' || value === 'auto',
-  response_format: (value) => typeof value === 'object' && value !== null && (value as Body)['type'] === 'text',
-  modalities: (value) => Array.isArray(value) && value.every((item) => item === 'text'),
-  service_tier: (value) => value === 'auto' || value === 'default',
-  store: (value) => value === false,
-  best_of: (value) => value === 1,
-  suffix: (value) => value === '',
-  audio: () => false,
-  prediction: () => false,
-  reasoning_effort: (value) => value === 'none',
-  verbosity: () => false,
-  web_search_options: () => false,
-};
 
 /**
  * Checks a JSON body against a schema.
  *
  * @throws AppError `INVALID_ARGUMENT` (or `NOT_SUPPORTED`) naming the field.
  */
-export function parseBody<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
+export function parseBody<S extends z.ZodObject>(schema: S, body: unknown): z.output<S> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new AppError({
       code: 'INVALID_ARGUMENT',
@@ -38,20 +19,11 @@ export function parseBody<S extends z.ZodType>(schema: S, body: unknown): z.outp
     });
   }
   requireFewValues(body as Body);
-  const result = schema.safeParse(withoutUnsupported(body as Body));
+  const { rest, refused } = withoutNothing(body as Body, FIELDS_WE_LACK, schema.shape);
+  if (refused !== null) throw notSupported(refused);
+  const result = schema.safeParse(rest);
   if (result.success) return result.data;
   throw issueError(result.error.issues[0]);
-}
-
-function withoutUnsupported(body: Body): Body {
-  const rest = Object.entries(body).filter(([key, value]) => {
-    const asksForNothing = Object.hasOwn(UNSUPPORTED, key) ? UNSUPPORTED[key] : undefined;
-    if (!asksForNothing) return true;
-    if (value !== null && !asksForNothing(value)) throw notSupported(key);
-    return false;
-  });
-  // Not by assignment: a field called __proto__ would become the prototype and never be seen.
-  return Object.fromEntries(rest);
 }
 
 /** OpenAI's clients send null for what they leave out. */
@@ -71,6 +43,7 @@ function issueError(issue: z.core.$ZodIssue | undefined): AppError {
     return invalidArgument(field, `Unknown field '${field}'.`);
   }
   const field = pathText(issue.path);
+  if (issue.code === 'custom' && issue.params?.['reason'] === 'NOT_SUPPORTED') return notSupported(field);
   return invalidArgument(field, `'${field}': ${issue.message}.`);
 }
 

@@ -6,9 +6,9 @@ import { GenerationService } from '../../core/generation.js';
 import { checkTokenIds } from '../../core/limits.js';
 import { ModelDirectory } from '../../core/served-model.js';
 import { GenerationResponder } from './generation-responder.js';
-import { ANSWER_NEXT, chatMessages } from './openai-command.js';
-import { detokenizeRequestSchema, tokenizeRequestSchema } from './openai-schema.js';
-import { parseBody } from './parse-body.js';
+import { chatInput, textOptions } from './openai-command.js';
+import { detokenizeRequestSchema, tokenizeRequestSchema, type TokenizeRequest } from './openai-schema.js';
+import { isGiven, parseBody } from './parse-body.js';
 
 /** Decoding runs in one go. */
 const MAX_DECODED_TOKENS = 2 ** 20;
@@ -28,17 +28,8 @@ export class TokenizeController {
     // A client that goes away, or a deadline, ends the work, too: a text may be megabytes long.
     const { signal } = this.responder.open(request, reply);
     const body = parseBody(tokenizeRequestSchema, request.body);
-    if ((body.prompt === undefined) === (body.messages === undefined)) {
-      throw invalidArgument('prompt', 'Give either prompt or messages.');
-    }
-    const input: PromptInput = body.messages
-      ? { kind: 'chat', messages: chatMessages(body.messages), options: ANSWER_NEXT }
-      : { kind: 'text', text: body.prompt ?? '', parseSpecialTokens: true };
-    const { served, tokenIds } = await this.generation.tokenize(input, {
-      model: body.model ?? undefined,
-      addSpecialTokens: body.add_special_tokens,
-      signal,
-    });
+    const options = { model: body.model ?? undefined, signal };
+    const { served, tokenIds } = await this.generation.tokenize(inputOf(body), options);
     const tokens = [...tokenIds];
     return {
       tokens,
@@ -60,4 +51,19 @@ export class TokenizeController {
     checkTokenIds('tokens', body.tokens, info.vocabSize);
     return { prompt: codec.decode(body.tokens, false) };
   }
+}
+
+/** Either a text or a conversation; what belongs to the other one is refused. */
+function inputOf(body: TokenizeRequest): PromptInput {
+  const { prompt, messages } = body;
+  if (isGiven(prompt) === isGiven(messages)) throw invalidArgument('prompt', 'Give either prompt or messages.');
+  if (messages) {
+    if (body.add_special_tokens !== true) return chatInput(messages, body);
+    throw invalidArgument('add_special_tokens', 'add_special_tokens needs prompt: a chat template writes its own.');
+  }
+  const needsMessages = (['add_generation_prompt', 'continue_final_message', 'chat_template_kwargs'] as const).find(
+    (field) => isGiven(body[field]),
+  );
+  if (needsMessages) throw invalidArgument(needsMessages, `${needsMessages} needs messages.`);
+  return { kind: 'text', text: prompt ?? '', options: textOptions(body) };
 }

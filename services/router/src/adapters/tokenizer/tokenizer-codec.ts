@@ -1,14 +1,25 @@
 import type { TokenizerFiles } from '@longhaul/inference';
 import { createChatTemplate, createTokenizer, encodePrompt, openLastTurn, type Tokenizer } from '@longhaul/tokenizer';
-import type { TextCodec, TextOptions } from '../../core/ports.js';
+import type { CodecFactory, TextCodec, TextOptions } from '../../core/ports.js';
+import { loadChatTemplate } from './load-chat-template.js';
+
+/**
+ * The codecs of a router, with the chat template that its configuration names in place of the models' own.
+ *
+ * @throws AppError `CHAT_TEMPLATE_UNREADABLE` or `UNSUPPORTED_CHAT_TEMPLATE`, at once and not with the first request.
+ */
+export function tokenizerCodecs({ chatTemplate }: { chatTemplate?: string | undefined }): CodecFactory {
+  const override = chatTemplate === undefined ? null : loadChatTemplate(chatTemplate);
+  return (files) => createTokenizerCodec(files, override);
+}
 
 /**
  * The codec of a model's own tokenizer and chat template. Control tokens that users spell in their messages stay plain
  * text; only the template itself can write them.
  */
-export function createTokenizerCodec(files: TokenizerFiles): TextCodec {
+export function createTokenizerCodec(files: TokenizerFiles, chatTemplate: string | null = null): TextCodec {
   const tokenizer = createTokenizer(files);
-  const template = createChatTemplate(files, tokenizer);
+  const template = createChatTemplate(chatTemplate === null ? files : { ...files, chatTemplate }, tokenizer);
   const framesWithBos = addsBos(tokenizer);
   return {
     encode: async (text, options, signal) => {

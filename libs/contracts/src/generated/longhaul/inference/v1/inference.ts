@@ -29,13 +29,25 @@ export enum FinishReason {
 }
 
 export interface ChatMessage {
-  /** system, user, assistant or tool. */
+  /** system, developer (the same as system), user or assistant. */
   role: string;
   content: string;
+  /** Who speaks, beside the role; at most 64 characters. Templates may use it. */
+  name: string;
+  /** What the assistant thought before it answered; templates of reasoning models use it. */
+  reasoningContent: string;
 }
 
 export interface ChatInput {
   messages: ChatMessage[];
+  /** End with the opening of the assistant's turn; unset: yes, where continue_final_message is off. */
+  addGenerationPrompt?:
+    | boolean
+    | undefined;
+  /** Leave the last message open, so that the answer goes on with it. */
+  continueFinalMessage: boolean;
+  /** A JSON object with more variables for the chat template; empty: none. */
+  templateVariablesJson: string;
 }
 
 export interface TokenInput {
@@ -47,7 +59,10 @@ export interface Sampling {
   temperature?: number | undefined;
   topP?: number | undefined;
   topK?: number | undefined;
-  minP?: number | undefined;
+  minP?:
+    | number
+    | undefined;
+  /** [0.01, 100]; 1 is off. */
   repetitionPenalty?: number | undefined;
   presencePenalty?: number | undefined;
   frequencyPenalty?: number | undefined;
@@ -88,9 +103,16 @@ export interface GenerateRequest {
   logprobs?: number | undefined;
   promptLogprobs?: number | undefined;
   includeSpecialTokens: boolean;
+  /** Smaller goes first among the waiting; 0 is normal. */
   priority: number;
   /** Caller's id; made up when empty, echoed in metadata x-request-id. */
   requestId: string;
+  /** Special tokens spelled in `prompt` are read as such; unset: yes. In chat messages they are letters, always. */
+  parseSpecialTokens?:
+    | boolean
+    | undefined;
+  /** Put the tokenizer's own special tokens (BOS) round `prompt`; unset: yes. A BOS that is there is not doubled. */
+  addSpecialTokens?: boolean | undefined;
 }
 
 export interface TokenLogprob {
@@ -148,8 +170,10 @@ export interface TokenizeRequest {
     | { $case: "chat"; value: ChatInput }
     | { $case: "text"; value: string }
     | undefined;
-  /** Put the model's BOS token in front of a plain text, where the model uses one. */
+  /** Put the model's BOS token in front of a plain text, where the model uses one and the text does not begin with it. */
   addSpecialTokens: boolean;
+  /** Special tokens spelled in `text` are read as such; unset: yes. In chat messages they are letters, always. */
+  parseSpecialTokens?: boolean | undefined;
 }
 
 export interface TokenizeResponse {
@@ -168,10 +192,12 @@ export interface ModelInfoResponse {
   weightScheme: string;
   kvDtype: string;
   eosTokenIds: number[];
+  /** What a request gets that sets nothing. */
+  samplingDefaults: Sampling | undefined;
 }
 
 function createBaseChatMessage(): ChatMessage {
-  return { role: "", content: "" };
+  return { role: "", content: "", name: "", reasoningContent: "" };
 }
 
 export const ChatMessage: MessageFns<ChatMessage> = {
@@ -181,6 +207,12 @@ export const ChatMessage: MessageFns<ChatMessage> = {
     }
     if (message.content !== "") {
       writer.uint32(18).string(message.content);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.reasoningContent !== "") {
+      writer.uint32(34).string(message.reasoningContent);
     }
     return writer;
   },
@@ -214,6 +246,22 @@ export const ChatMessage: MessageFns<ChatMessage> = {
             message.content = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reasoningContent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -233,18 +281,29 @@ export const ChatMessage: MessageFns<ChatMessage> = {
     const message = createBaseChatMessage();
     message.role = object.role ?? "";
     message.content = object.content ?? "";
+    message.name = object.name ?? "";
+    message.reasoningContent = object.reasoningContent ?? "";
     return message;
   },
 };
 
 function createBaseChatInput(): ChatInput {
-  return { messages: [] };
+  return { messages: [], addGenerationPrompt: undefined, continueFinalMessage: false, templateVariablesJson: "" };
 }
 
 export const ChatInput: MessageFns<ChatInput> = {
   encode(message: ChatInput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.messages) {
       ChatMessage.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.addGenerationPrompt !== undefined) {
+      writer.uint32(16).bool(message.addGenerationPrompt);
+    }
+    if (message.continueFinalMessage !== false) {
+      writer.uint32(24).bool(message.continueFinalMessage);
+    }
+    if (message.templateVariablesJson !== "") {
+      writer.uint32(34).string(message.templateVariablesJson);
     }
     return writer;
   },
@@ -270,6 +329,30 @@ export const ChatInput: MessageFns<ChatInput> = {
             message.messages.push(ChatMessage.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.addGenerationPrompt = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.continueFinalMessage = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.templateVariablesJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -288,6 +371,9 @@ export const ChatInput: MessageFns<ChatInput> = {
   fromPartial(object: DeepPartial<ChatInput>): ChatInput {
     const message = createBaseChatInput();
     message.messages = object.messages?.map((e) => ChatMessage.fromPartial(e)) || [];
+    message.addGenerationPrompt = object.addGenerationPrompt ?? undefined;
+    message.continueFinalMessage = object.continueFinalMessage ?? false;
+    message.templateVariablesJson = object.templateVariablesJson ?? "";
     return message;
   },
 };
@@ -733,6 +819,8 @@ function createBaseGenerateRequest(): GenerateRequest {
     includeSpecialTokens: false,
     priority: 0,
     requestId: "",
+    parseSpecialTokens: undefined,
+    addSpecialTokens: undefined,
   };
 }
 
@@ -778,6 +866,12 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(106).string(message.requestId);
+    }
+    if (message.parseSpecialTokens !== undefined) {
+      writer.uint32(112).bool(message.parseSpecialTokens);
+    }
+    if (message.addSpecialTokens !== undefined) {
+      writer.uint32(120).bool(message.addSpecialTokens);
     }
     return writer;
   },
@@ -899,6 +993,22 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.parseSpecialTokens = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.addSpecialTokens = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -948,6 +1058,8 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.includeSpecialTokens = object.includeSpecialTokens ?? false;
     message.priority = object.priority ?? 0;
     message.requestId = object.requestId ?? "";
+    message.parseSpecialTokens = object.parseSpecialTokens ?? undefined;
+    message.addSpecialTokens = object.addSpecialTokens ?? undefined;
     return message;
   },
 };
@@ -1592,7 +1704,7 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
 };
 
 function createBaseTokenizeRequest(): TokenizeRequest {
-  return { input: undefined, addSpecialTokens: false };
+  return { input: undefined, addSpecialTokens: false, parseSpecialTokens: undefined };
 }
 
 export const TokenizeRequest: MessageFns<TokenizeRequest> = {
@@ -1607,6 +1719,9 @@ export const TokenizeRequest: MessageFns<TokenizeRequest> = {
     }
     if (message.addSpecialTokens !== false) {
       writer.uint32(24).bool(message.addSpecialTokens);
+    }
+    if (message.parseSpecialTokens !== undefined) {
+      writer.uint32(32).bool(message.parseSpecialTokens);
     }
     return writer;
   },
@@ -1648,6 +1763,14 @@ export const TokenizeRequest: MessageFns<TokenizeRequest> = {
             message.addSpecialTokens = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.parseSpecialTokens = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1680,6 +1803,7 @@ export const TokenizeRequest: MessageFns<TokenizeRequest> = {
       }
     }
     message.addSpecialTokens = object.addSpecialTokens ?? false;
+    message.parseSpecialTokens = object.parseSpecialTokens ?? undefined;
     return message;
   },
 };
@@ -1806,6 +1930,7 @@ function createBaseModelInfoResponse(): ModelInfoResponse {
     weightScheme: "",
     kvDtype: "",
     eosTokenIds: [],
+    samplingDefaults: undefined,
   };
 }
 
@@ -1838,6 +1963,9 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
         writer.uint32(v);
       }
       writer.join();
+    }
+    if (message.samplingDefaults !== undefined) {
+      Sampling.encode(message.samplingDefaults, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1929,6 +2057,14 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
 
             break;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.samplingDefaults = Sampling.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1954,6 +2090,9 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
     message.weightScheme = object.weightScheme ?? "";
     message.kvDtype = object.kvDtype ?? "";
     message.eosTokenIds = object.eosTokenIds?.map((e) => e) || [];
+    message.samplingDefaults = (object.samplingDefaults !== undefined && object.samplingDefaults !== null)
+      ? Sampling.fromPartial(object.samplingDefaults)
+      : undefined;
     return message;
   },
 };

@@ -35,6 +35,7 @@ export interface GenerateRequest {
   logprobs?: number | undefined;
   promptLogprobs?: number | undefined;
   includeSpecialTokens: boolean;
+  /** Smaller goes first. */
   priority: number;
 }
 
