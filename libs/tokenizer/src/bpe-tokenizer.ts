@@ -2,16 +2,18 @@ import { AppError, invalidArgument } from '@longhaul/kernel';
 import type { TokenizerFiles } from '@longhaul/inference';
 import { AddedTokenMatcher, type MatchRules } from './added-tokens.js';
 import { BpeEncoder } from './bpe-encoder.js';
+import { isControlToken } from './control-tokens.js';
 import { readBpeModel } from './bpe-model.js';
 import { IdBuffer } from './id-buffer.js';
 import { parseJsonFile, type JsonObject } from './json.js';
+import { markPlaces, placesAfter } from './literal-places.js';
 import { createNormalizer, type Normalizer } from './normalizer.js';
 import { readSpecialFrame, type SpecialFrame } from './post-processor.js';
 import { createPreTokenizer, usesByteAlphabet, type PreTokenizer } from './pre-tokenizer.js';
 import { readDecoder, type TokenDecoder } from './token-bytes.js';
 import { readTokenizerConfig } from './tokenizer-config.js';
 import type { DecodeOptions, EncodeAsyncOptions, EncodeOptions, Tokenizer } from './tokenizer.js';
-import { readVocabulary, type AddedToken, type Vocabulary } from './vocabulary.js';
+import { readVocabulary, type Vocabulary } from './vocabulary.js';
 
 /** Longest text that is encoded, in UTF-16 units. */
 export const MAX_TEXT_UNITS = 32 * 1024 * 1024;
@@ -32,6 +34,16 @@ interface Parts {
   eosTokenId: number | null;
 }
 
+/** Text between tokens that are found before normalising. */
+interface Stretch {
+  text: string;
+  /** Offset in the whole text. */
+  start: number;
+  parseSpecial: boolean;
+  /** Offsets in `text` at which no added token is to be read. */
+  literals: readonly number[];
+}
+
 /** Index of the first offset that is at least `wanted`. */
 function lowerBound(offsets: readonly number[], wanted: number): number {
   let low = 0;
@@ -48,6 +60,11 @@ function contains(offsets: readonly number[], start: number, end: number): boole
   return (offsets[lowerBound(offsets, start)] ?? Infinity) < end;
 }
 
+/** The offsets in a range, counted from its start. */
+function within(offsets: readonly number[], start: number, end: number): number[] {
+  return offsets.slice(lowerBound(offsets, start), lowerBound(offsets, end)).map((offset) => offset - start);
+}
+
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -58,9 +75,11 @@ class BpeTokenizer implements Tokenizer {
   readonly eosTokenId: number | null;
   readonly leadingSpaces: 0 | 1;
   readonly controlTokens: readonly string[];
+  readonly addedTokens: readonly string[];
   readonly #parts: Parts;
   readonly #rawMatcher: AddedTokenMatcher;
   readonly #normalizedMatcher: AddedTokenMatcher;
+  readonly #normalizesTokens: boolean;
   readonly #ids: Map<string, number>;
   readonly #bytes: (Uint8Array | undefined)[] = [];
 
@@ -71,11 +90,13 @@ class BpeTokenizer implements Tokenizer {
     this.bosTokenId = parts.bosTokenId;
     this.eosTokenId = parts.eosTokenId;
     this.leadingSpaces = parts.decoder.stripStart;
-    this.controlTokens = added.filter(isControl).map((token) => token.content);
+    this.controlTokens = added.filter(isControlToken).map((token) => token.content);
+    this.addedTokens = added.map((token) => token.content);
     this.#ids = new Map([...model, ...added.map((token) => [token.content, token.id] as const)]);
     const raw = added.filter((token) => !token.normalized);
     this.#rawMatcher = new AddedTokenMatcher(raw.map((token) => ({ spelling: token.content, token })));
     const normalized = added.filter((token) => token.normalized);
+    this.#normalizesTokens = normalized.length > 0;
     this.#normalizedMatcher = new AddedTokenMatcher(
       normalized.map((token) => ({ spelling: parts.normalize(token.content), token })),
     );
@@ -169,20 +190,21 @@ class BpeTokenizer implements Tokenizer {
     for (const segment of this.#rawMatcher.split(text, rules)) {
       if (segment.kind === 'token') out.push(segment.id);
       else {
-        // Offsets are lost by normalising, so a stretch with a literal in it has no special tokens at all.
-        const literal = contains(literals, segment.start, segment.start + segment.text.length);
-        const stretch = { ...segment, rules: { parseSpecial: parseSpecial && !literal, isLiteral: () => false } };
-        yield* this.#encodeStretch(stretch, out);
+        const { text: stretchText, start } = segment;
+        const inside = within(literals, start, start + stretchText.length);
+        yield* this.#encodeStretch({ text: stretchText, start, parseSpecial, literals: inside }, out);
       }
     }
     if (framed) out.pushAll(this.#parts.frame.suffix);
     return out.toArray();
   }
 
-  *#encodeStretch(stretch: { text: string; start: number; rules: MatchRules }, out: IdBuffer): Generator<void, void> {
+  *#encodeStretch(stretch: Stretch, out: IdBuffer): Generator<void, void> {
     const { encoder, preTokenize, normalize } = this.#parts;
+    const normalized = normalize(stretch.text);
+    const rules = this.#rulesAfter(stretch, normalized);
     let untilYield = PIECES_PER_STEP;
-    for (const segment of this.#normalizedMatcher.split(normalize(stretch.text), stretch.rules)) {
+    for (const segment of this.#normalizedMatcher.split(normalized, rules)) {
       if (segment.kind === 'token') {
         out.push(segment.id);
         continue;
@@ -195,11 +217,14 @@ class BpeTokenizer implements Tokenizer {
       }
     }
   }
-}
 
-/** Some checkpoints leave `special` off on the tokens that frame a turn. */
-function isControl(token: AddedToken): boolean {
-  return token.special || /^<\|.*\|>$/su.test(token.content);
+  /** What may be read of a stretch that has been normalised; nothing where its literals cannot be found again. */
+  #rulesAfter({ text, parseSpecial, literals }: Stretch, normalized: string): MatchRules {
+    if (literals.length === 0) return { parseSpecial, isLiteral: () => false };
+    const marked = this.#normalizesTokens ? markPlaces(text, literals) : null;
+    const places = marked && placesAfter({ ...marked, text: this.#parts.normalize(marked.text) }, normalized);
+    return { parseSpecial, isLiteral: (at) => places === null || places.has(at) };
+  }
 }
 
 function cancelled(): AppError {

@@ -2,6 +2,7 @@ import type { TokenizerFiles } from '@longhaul/inference';
 import { AppError, invalidArgument } from '@longhaul/kernel';
 import { MAX_TEXT_UNITS } from './bpe-tokenizer.js';
 import { ContentMask, type RenderedPrompt } from './content-mask.js';
+import { controlTokensOf } from './control-tokens.js';
 import { parseJinja, renderJinja, TemplateRefusal, type JinjaProgram } from './jinja.js';
 import { readTokenizerConfig } from './tokenizer-config.js';
 import type { Tokenizer } from './tokenizer.js';
@@ -71,18 +72,20 @@ function checkMessages(messages: readonly ChatMessage[]): void {
   });
 }
 
+type ControlSpellings = Pick<Tokenizer, 'controlTokens' | 'addedTokens'>;
+
 class JinjaChatTemplate implements ChatTemplate {
   readonly present: boolean;
   readonly #source: string | null;
   readonly #tokens: Readonly<Record<string, string>>;
-  readonly #mask: ContentMask;
-  #program: JinjaProgram | null = null;
+  readonly #tokenizer: ControlSpellings;
+  #parts: { program: JinjaProgram; mask: ContentMask } | null = null;
 
-  constructor(source: string | null, tokens: Readonly<Record<string, string>>, controlTokens: readonly string[]) {
+  constructor(source: string | null, tokens: Readonly<Record<string, string>>, tokenizer: ControlSpellings) {
     this.present = source !== null;
     this.#source = source;
     this.#tokens = tokens;
-    this.#mask = new ContentMask(controlTokens, source ?? '');
+    this.#tokenizer = tokenizer;
   }
 
   render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
@@ -90,7 +93,7 @@ class JinjaChatTemplate implements ChatTemplate {
   }
 
   prompt(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): RenderedPrompt {
-    const program = this.#parsed();
+    const { program, mask } = this.#parsed();
     checkMessages(messages);
     const values = {
       ...options.variables,
@@ -99,25 +102,19 @@ class JinjaChatTemplate implements ChatTemplate {
       tools: options.tools ?? null,
       documents: null,
     };
-    const prompt = this.#run(values, (masked) => {
-      const fixed = { ...this.#tokens, add_generation_prompt: options.addGenerationPrompt ?? true };
-      return renderJinja(program, { ...masked, ...fixed }, { now: options.now ?? new Date() });
-    });
+    const prompt = guarded(() =>
+      mask.render(values, (masked, plain) => {
+        const fixed = { ...this.#tokens, add_generation_prompt: options.addGenerationPrompt ?? true };
+        return renderJinja(program, { ...masked, ...fixed }, { now: options.now ?? new Date(), plain });
+      }),
+    );
     if (prompt.text.length > MAX_TEXT_UNITS) {
       throw invalidArgument('messages', `The messages render to over ${MAX_TEXT_UNITS} UTF-16 units.`);
     }
     return prompt;
   }
 
-  #run(values: Record<string, unknown>, run: (masked: Record<string, unknown>) => string): RenderedPrompt {
-    try {
-      return this.#mask.render(values, run);
-    } catch (cause) {
-      throw failed(cause);
-    }
-  }
-
-  #parsed(): JinjaProgram {
+  #parsed(): { program: JinjaProgram; mask: ContentMask } {
     if (this.#source === null) {
       throw new AppError({
         code: 'FAILED_PRECONDITION',
@@ -126,7 +123,21 @@ class JinjaChatTemplate implements ChatTemplate {
         message: 'The model has no chat template; send a plain prompt instead.',
       });
     }
-    return (this.#program ??= parse(this.#source));
+    return (this.#parts ??= this.#open(this.#source));
+  }
+
+  #open(source: string): { program: JinjaProgram; mask: ContentMask } {
+    const program = parse(source);
+    const control = controlTokensOf(program, this.#tokenizer, Object.values(this.#tokens));
+    return { program, mask: new ContentMask(control, source) };
+  }
+}
+
+function guarded(render: () => RenderedPrompt): RenderedPrompt {
+  try {
+    return render();
+  } catch (cause) {
+    throw failed(cause);
   }
 }
 
@@ -159,10 +170,10 @@ export function checkChatTemplate(source: string): void {
  */
 export function createChatTemplate(
   files: Pick<TokenizerFiles, 'tokenizerConfigJson' | 'chatTemplate'>,
-  tokenizer: Pick<Tokenizer, 'controlTokens'>,
+  tokenizer: ControlSpellings,
 ): ChatTemplate {
   const config = readTokenizerConfig(files.tokenizerConfigJson);
-  return new JinjaChatTemplate(files.chatTemplate ?? config.chatTemplate, config.namedTokens, tokenizer.controlTokens);
+  return new JinjaChatTemplate(files.chatTemplate ?? config.chatTemplate, config.namedTokens, tokenizer);
 }
 
 /**

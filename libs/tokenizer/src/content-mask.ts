@@ -1,9 +1,13 @@
 import { invalidArgument } from '@longhaul/kernel';
+import type { ControlTokens } from './control-tokens.js';
+import { unmarked, type Plain } from './jinja/python-text.js';
 
 /** Characters without a meaning of their own: Unicode's noncharacters first, then the private use area. */
 const MARKERS = [range(0xfdd0, 0xfdef), range(0xe000, 0xf8ff)].flat();
 const MARKER_LIKE = /[\uE000-\uF8FF\uFDD0-\uFDEF]/gu;
 const MAX_DEPTH = 64;
+
+type RunMasked = (masked: Record<string, unknown>, plain: Plain) => string;
 
 /** A text after rendering, with the places that must not be read as special tokens. */
 export interface RenderedPrompt {
@@ -16,9 +20,10 @@ function range(first: number, last: number): string[] {
   return Array.from({ length: last - first + 1 }, (_, i) => String.fromCharCode(first + i));
 }
 
-/** Copies an object with every string in it passed through `change`, the keys of inner objects included. */
-function mapAll(values: Record<string, unknown>, change: (text: string) => string): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).map(([key, item]) => [key, mapStrings(item, change, 0)]));
+type Change = (text: string, finder: SpellingFinder) => string;
+
+function isAnswer(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'role' in message && message.role === 'assistant';
 }
 
 function mapStrings(value: unknown, change: (text: string) => string, depth: number): unknown {
@@ -82,18 +87,20 @@ class SpellingFinder {
  *
  * Before rendering, the first character of every control token spelled in the values is replaced by a marker that
  * occurs nowhere else; afterwards the markers are turned back and their places reported. One character stands for one,
- * so templates that trim, cut, compare or quote their input work as before, and a text that spells no control token is
- * not touched at all.
+ * and what the template compares or looks for is looked for in the text without markers, so templates that trim, cut,
+ * compare or quote their input work as before. A text that spells no control token is not touched at all.
  */
 export class ContentMask {
   readonly #finder: SpellingFinder;
+  readonly #answerFinder: SpellingFinder;
   readonly #firstUnits: readonly string[];
   readonly #reserved: string;
 
   /** @param reserved text that the markers must not occur in either: the template itself */
-  constructor(controlTokens: readonly string[], reserved: string) {
-    const tokens = controlTokens.filter((token) => token !== '');
+  constructor({ everywhere, outsideAnswers }: ControlTokens, reserved: string) {
+    const tokens = [...everywhere, ...outsideAnswers].filter((token) => token !== '');
     this.#finder = new SpellingFinder(tokens);
+    this.#answerFinder = new SpellingFinder(everywhere.filter((token) => token !== ''));
     this.#firstUnits = [...new Set(tokens.map((token) => token.charAt(0)))];
     this.#reserved = reserved;
   }
@@ -101,19 +108,33 @@ export class ContentMask {
   /**
    * Renders with masked values.
    *
+   * @param run gets the values, and the way to see a text of them without markers
    * @throws AppError INVALID_ARGUMENT naming `messages` when the values use up every possible marker
    */
-  render(values: Record<string, unknown>, run: (masked: Record<string, unknown>) => string): RenderedPrompt {
+  render(values: Record<string, unknown>, run: RunMasked): RenderedPrompt {
     const used = new Set(this.#reserved.match(MARKER_LIKE) ?? []);
     let spelled = false;
-    mapAll(values, (text) => {
+    this.#map(values, (text, finder) => {
       for (const marker of text.match(MARKER_LIKE) ?? []) used.add(marker);
-      spelled ||= this.#finder.find(text).length > 0;
+      spelled ||= finder.find(text).length > 0;
       return text;
     });
-    if (!spelled) return { text: run(values), literalOffsets: [] };
+    if (!spelled) return { text: run(values, unmarked), literalOffsets: [] };
     const markers = this.#chooseMarkers(used);
-    return unmask(run(mapAll(values, (text) => this.#mask(text, markers))), markers);
+    const masked = this.#map(values, (text, finder) => mask(text, markers, finder));
+    return unmask(run(masked, plainView(markers)), markers);
+  }
+
+  /** Copies the values with every string in them passed through `change`, the keys of inner objects included. */
+  #map(values: Record<string, unknown>, change: Change): Record<string, unknown> {
+    const all = (item: unknown): unknown => mapStrings(item, (text) => change(text, this.#finder), 0);
+    const inAnswers = (item: unknown): unknown => mapStrings(item, (text) => change(text, this.#answerFinder), 1);
+    return Object.fromEntries(
+      Object.entries(values).map(([key, item]) => {
+        if (key !== 'messages' || !Array.isArray(item)) return [key, all(item)];
+        return [key, item.map((message: unknown) => (isAnswer(message) ? inAnswers(message) : all(message)))];
+      }),
+    );
   }
 
   #chooseMarkers(used: ReadonlySet<string>): ReadonlyMap<string, string> {
@@ -123,16 +144,21 @@ export class ContentMask {
     }
     return new Map(this.#firstUnits.map((unit, index) => [unit, free[index] ?? unit]));
   }
+}
 
-  #mask(text: string, markers: ReadonlyMap<string, string>): string {
-    let out = '';
-    let done = 0;
-    for (const at of this.#finder.find(text)) {
-      out += text.slice(done, at) + (markers.get(text.charAt(at)) ?? text.charAt(at));
-      done = at + 1;
-    }
-    return out + text.slice(done);
+function mask(text: string, markers: ReadonlyMap<string, string>, finder: SpellingFinder): string {
+  let out = '';
+  let done = 0;
+  for (const at of finder.find(text)) {
+    out += text.slice(done, at) + (markers.get(text.charAt(at)) ?? text.charAt(at));
+    done = at + 1;
   }
+  return out + text.slice(done);
+}
+
+function plainView(markers: ReadonlyMap<string, string>): Plain {
+  const originals = new Map([...markers].map(([unit, marker]) => [marker, unit]));
+  return (text) => text.replace(MARKER_LIKE, (char) => originals.get(char) ?? char);
 }
 
 function unmask(masked: string, markers: ReadonlyMap<string, string>): RenderedPrompt {

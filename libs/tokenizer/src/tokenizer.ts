@@ -67,9 +67,12 @@ export interface Tokenizer {
   id(token: string): number | null;
   isSpecial(id: number): boolean;
   /**
-   * Spellings that text from a user must not be read as: the special tokens and other added tokens in the form `<|…|>`.
+   * Spellings that text from a user must not be read as: the special tokens and other added tokens in the forms `<|…|>`
+   * and `<｜…｜>`. A chat template adds those that it writes itself.
    */
   readonly controlTokens: readonly string[];
+  /** Spellings of all added tokens, special or not. */
+  readonly addedTokens: readonly string[];
 }
 
 type Files = Pick<TokenizerFiles, 'tokenizerJson' | 'tokenizerConfigJson'>;
