@@ -144,6 +144,22 @@ export const KV_METRICS = {
     action: 'Any: check the device, the memory and the network below that tier.',
     labels: ['tier'],
   },
+  kvLostRecords: {
+    name: 'longhaul_kv_lost_records_total',
+    kind: 'counter',
+    unit: '{record}',
+    help: 'Records of the disk tier that were acknowledged and are damaged or gone, by when that was found: start, serving. A record is a block or a removal.',
+    action: 'Any: stop the store, run `longhaul kv verify`, check the device. The blocks are computed again.',
+    labels: ['found'],
+  },
+  kvLostBytes: {
+    name: 'longhaul_kv_lost_bytes_total',
+    kind: 'counter',
+    unit: 'By',
+    help: 'Bytes of these records, as far as they are known.',
+    action: 'As for the records.',
+    labels: ['found'],
+  },
   kvRefusedPuts: {
     name: 'longhaul_kv_refused_puts_total',
     kind: 'counter',

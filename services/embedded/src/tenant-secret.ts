@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 
@@ -7,6 +7,7 @@ import { AppError } from '@longhaul/kernel';
 export const TENANT_SECRET_FILE = 'tenant-secret';
 const SECRET_BYTES = 32;
 const OWNER_ONLY = 0o600;
+const OWNER_ONLY_FOLDER = 0o700;
 
 /**
  * The secret of a KV directory; made at the first use, readable by its owner alone.
@@ -16,7 +17,9 @@ const OWNER_ONLY = 0o600;
 export async function tenantSecretOf(directory: string): Promise<Uint8Array> {
   const path = join(directory, TENANT_SECRET_FILE);
   try {
-    await mkdir(directory, { recursive: true });
+    // Rights of a folder that is there are the store's business, which says so when it takes them from others.
+    const isNew = (await mkdir(directory, { recursive: true, mode: OWNER_ONLY_FOLDER })) !== undefined;
+    if (isNew) await chmod(directory, OWNER_ONLY_FOLDER);
     const found = await read(path);
     if (found !== null) return found;
     await create(path);
@@ -42,6 +45,7 @@ async function create(path: string): Promise<void> {
   try {
     const file = await open(path, 'wx', OWNER_ONLY);
     try {
+      await file.chmod(OWNER_ONLY);
       await file.writeFile(randomBytes(SECRET_BYTES));
       await file.sync();
     } finally {

@@ -3,7 +3,7 @@ import { crc32cTable, type Checksum } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
 import type { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
-import { openDiskTier, type DiskEvent, type DiskFiles, type DiskTier } from './adapters/disk/index.js';
+import { openDiskTier, type DiskFiles, type DiskTier } from './adapters/disk/index.js';
 import { meteredStore } from './adapters/metrics/metered-store.js';
 import { observeWritable } from './adapters/metrics/observe-writable.js';
 import { timedStore } from './adapters/metrics/timed-store.js';
@@ -14,6 +14,7 @@ import type { TierState } from './core/guarded-tier.js';
 import type { EventSink, StoreClock } from './core/ports.js';
 import type { StoreCore } from './core/store-core.js';
 import type { LowerTier, StoreLimits, WriteMode } from './core/store-options.js';
+import { DiskWatch } from './disk-watch.js';
 import { readTenantQuotas } from './tenant-quotas.js';
 
 /** The store in this process: what the service serves, and what embedded calls directly. */
@@ -97,13 +98,14 @@ function pickChecksum(log: EventLog): Checksum {
   }
 }
 
-function openDisk(
+async function openDisk(
   config: StoreConfig,
   checksum: Checksum,
-  { log, diskFiles }: LocalStoreParts,
+  { log, health, diskFiles }: LocalStoreParts,
 ): Promise<DiskTier | null> {
-  if (config.kvDir === undefined) return Promise.resolve(null);
-  return openDiskTier({
+  if (config.kvDir === undefined) return null;
+  const watch = new DiskWatch(log);
+  const disk = await openDiskTier({
     directory: config.kvDir,
     limitBytes: config.kvMaxBytes,
     syncIntervalMs: config.kvSyncIntervalMs,
@@ -111,8 +113,10 @@ function openDisk(
     // The default also computes long ones off this thread.
     ...(checksum === crc32c ? {} : { checksum }),
     ...(diskFiles ? { files: diskFiles } : {}),
-    onEvent: (event) => logDiskEvent(log, event),
+    onEvent: (event) => watch.on(event),
   });
+  if (health) watch.observe(health);
+  return disk;
 }
 
 function lowerTiers(config: StoreConfig, disk: DiskTier | null, object: ObjectTier | null): LowerTier[] {
@@ -131,37 +135,4 @@ function observeTier(health: HealthModel, tier: TierState): void {
     const { writable, readable, reason } = tier.health;
     return { up: writable && readable, reason };
   });
-}
-
-function logDiskEvent(log: EventLog, event: DiskEvent): void {
-  switch (event.kind) {
-    case 'recovered': {
-      const { objects, segments, lostRecords, tornTail, millis } = event.report;
-      log.info('disk-tier-recovered', { objects, segments, lostRecords, tornTail, millis });
-      return;
-    }
-    case 'damage': {
-      const { segment, offset, bytes, lostRecords } = event;
-      log.warning('disk-damage-found', { segment, offset, bytes, lostRecords });
-      return;
-    }
-    case 'quarantined':
-      log.warning('disk-block-quarantined', { message: event.message });
-      return;
-    case 'set_aside':
-      log.warning('disk-file-set-aside', { name: event.name });
-      return;
-    case 'unwritable':
-      log.warning('disk-tier-unwritable', { reason: event.reason, message: event.message });
-      return;
-    case 'writable':
-      log.info('disk-tier-writable');
-      return;
-    case 'maintenance_failed':
-      log.warning('disk-maintenance-failed', { step: event.step, message: event.message });
-      return;
-    case 'compacted':
-    case 'checkpointed':
-      return;
-  }
 }

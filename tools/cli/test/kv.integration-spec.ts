@@ -1,9 +1,21 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { crc32c } from '@longhaul/kv-native';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chain, kv, kvFolder, kvJson, openFolder, type ChainBlock } from './kv-folder.js';
+
+/** Of a block of these tests in the log. */
+const RECORD_BYTES = Math.ceil((72 + (chain('tenant-a', 1)[0]?.object.length ?? 0)) / 4096) * 4096;
 
 const hex = (key: Uint8Array) => Buffer.from(key).toString('hex');
 
@@ -128,6 +140,40 @@ describe('longhaul kv on a directory', () => {
     const { damage: places } = report as { damage: { key: string | null; fault: string }[] };
     expect(places).toEqual([expect.objectContaining({ key: hex(at(own, 1).key), fault: 'record', lostRecords: 1 })]);
     expect(readdirSync(folder.path).map((name) => crc32c(readFileSync(join(folder.path, name))))).toEqual(before);
+  });
+
+  it.each<[string, (file: string) => void, number]>([
+    ['is empty', (file) => truncateSync(file, 0), 3],
+    ['is gone', (file) => rmSync(file), 3],
+    ['is cut', (file) => truncateSync(file, 4096 + RECORD_BYTES), 2],
+    ['has lost its header', (file) => writeFileSync(file, new Uint8Array(4096), { flag: 'r+' }), 0],
+  ])('says what is lost where a segment %s, and exits with 1', async (_, harm, lost) => {
+    harm(join(folder.path, 'segment-00000000.log'));
+    const { report, exitCode } = await kvJson('verify', '--kv-dir', folder.path);
+    expect(exitCode).toBe(1);
+    expect(report).toMatchObject({ sound: false, lostRecords: lost, blocks: 14 - lost, tornTail: false });
+    expect((report as { lostBlocks: { key: string }[] }).lostBlocks.map(({ key }) => key).sort()).toEqual(
+      own
+        .slice(3 - lost, 3)
+        .map(({ key }) => hex(key))
+        .sort(),
+    );
+    expect((await kv('verify', '--kv-dir', folder.path)).text).toContain(
+      `${lost} records that were acknowledged are lost`,
+    );
+    await kv('verify', '--kv-dir', folder.path, '--repair');
+    expect(await kvJson('verify', '--kv-dir', folder.path)).toMatchObject({
+      exitCode: 0,
+      report: { sound: true, blocks: 14 - lost },
+    });
+  });
+
+  it('says that a ledger is missing, without which the end of the log cannot be known', async () => {
+    rmSync(join(folder.path, 'ledger.dat'));
+    expect(await kvJson('verify', '--kv-dir', folder.path)).toMatchObject({
+      exitCode: 1,
+      report: { sound: false, ledger: 'missing', lostRecords: 0, blocks: 14 },
+    });
   });
 
   it('takes damaged blocks out when it repairs, and nothing else', async () => {

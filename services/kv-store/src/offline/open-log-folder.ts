@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { AppError } from '@longhaul/kernel';
 import { inspectLog, type LogItem, type LogListing } from '../adapters/disk/index.js';
+import { isCheckpointName } from '../adapters/disk/checkpoint.js';
 import { nativeFiles } from '../adapters/disk/disk-files.js';
+import { LEDGER_NAME } from '../adapters/disk/ledger.js';
 import { HEADER_BYTES } from '../adapters/disk/record-format.js';
 import { segmentIdOf } from '../adapters/disk/segment-format.js';
 
@@ -18,10 +20,11 @@ export async function openLogFolder(directory: string): Promise<LogListing> {
   return inspectLog(directory);
 }
 
-/** @throws AppError `KV_NO_LOG` unless the folder exists and has a segment. */
+/** @throws AppError `KV_NO_LOG` unless the folder exists and has a segment, or what says that there were some. */
 export function requireLogFolder(directory: string): void {
   const isFolder = existsSync(directory) && statSync(directory).isDirectory();
-  if (isFolder && readdirSync(directory).some((name) => segmentIdOf(name) >= 0)) return;
+  const isOfLog = (name: string) => segmentIdOf(name) >= 0 || name === LEDGER_NAME || isCheckpointName(name);
+  if (isFolder && readdirSync(directory).some(isOfLog)) return;
   throw new AppError({
     code: 'NOT_FOUND',
     reason: 'KV_NO_LOG',

@@ -49,8 +49,8 @@ export class MemoryFiles implements DiskFiles {
     return Promise.resolve(names.sort());
   }
 
-  makeDirectory(): Promise<void> {
-    return Promise.resolve();
+  ownDirectory(): ReturnType<DiskFiles['ownDirectory']> {
+    return Promise.resolve({ state: 'private', mode: 0o700, tightenedFiles: 0 });
   }
 
   rename(from: string, to: string): Promise<void> {

@@ -26,13 +26,27 @@ interface Damage {
   readonly message: string;
 }
 
+/** A block that is gone. */
+interface LostBlock {
+  readonly key: string;
+  readonly segment: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
 interface Verdict {
   readonly directory: string;
   readonly blocks: number;
   readonly blockBytes: number;
   readonly damage: readonly Damage[];
+  /** Records that were acknowledged and are damaged or gone. Some of them may have been removed or superseded since. */
+  readonly lostRecords: number;
+  /** Of these the blocks that the newest checkpoint knows and that nothing has removed. */
+  readonly lostBlocks: readonly LostBlock[];
   readonly damagedCheckpoints: number;
-  /** What a crash leaves at the end of the log; no damage. */
+  /** `none`: written before there were ledgers. `damaged`, `missing`: the last records may be lost without a trace. */
+  readonly ledger: 'none' | 'whole' | 'damaged' | 'missing';
+  /** A write at the end of the log that was never acknowledged; no damage. */
   readonly tornTail: boolean;
   readonly foreignFiles: readonly string[];
   /** As found, before any repair. */
@@ -49,8 +63,8 @@ export async function kvVerify(argv: readonly string[]): Promise<void> {
   const listing = await openLogFolder(directory);
   const bad = await badBlocks(listing);
   const damage = [...recordDamage(listing), ...bad.map(({ damage: one }) => one)];
-  const { damagedCheckpoints, tornTail } = listing.report;
-  const sound = damage.length === 0 && damagedCheckpoints === 0 && listing.foreign.length === 0;
+  const { damagedCheckpoints, ledger, lostRecords, tornTail } = listing.report;
+  const sound = listing.sound && bad.length === 0;
   const repaired = flags.switches.has('repair');
   const keys = bad.map(({ key }) => key);
   const removedBlocks = repaired ? await exclusively(directory, () => repair(directory, keys)) : 0;
@@ -60,7 +74,17 @@ export async function kvVerify(argv: readonly string[]): Promise<void> {
     blocks: live.length,
     blockBytes: live.reduce((sum, { objectBytes }) => sum + objectBytes, 0),
     damage,
-    ...{ damagedCheckpoints, tornTail, foreignFiles: listing.foreign, sound, repaired, removedBlocks },
+    ...{
+      lostRecords,
+      lostBlocks: lostBlocks(listing),
+      ledger,
+      damagedCheckpoints,
+      tornTail,
+      foreignFiles: listing.foreign,
+      sound,
+      repaired,
+      removedBlocks,
+    },
   };
   printReport(verdict, flags.switches.has('json'), () => describe(verdict));
   if (!sound && !repaired) process.exitCode = 1;
@@ -74,8 +98,15 @@ function recordDamage(listing: LogListing): Damage[] {
     .filter((item) => item.kind === 'damage')
     .map(({ segment, offset, bytes, lostRecords }) => ({
       key: keys.get(`${segment}:${offset}`) ?? null,
-      ...{ segment, offset, bytes, lostRecords, fault: 'record', message: 'The stored record is damaged.' },
+      ...{ segment, offset, bytes, lostRecords, fault: 'record', message: damageMessage(offset, lostRecords) },
     }));
+}
+
+function lostBlocks(listing: LogListing): LostBlock[] {
+  return listing.lost.map(({ key, segment, offset, objectBytes }) => ({
+    key: hex(key),
+    ...{ segment, offset, bytes: objectBytes },
+  }));
 }
 
 /** Records that are as they were written, and whose object is no sound block of their key. */
@@ -92,6 +123,11 @@ async function badBlocks(listing: LogListing): Promise<{ key: Uint8Array; damage
     bad.push({ key, damage: { ...place, fault: fault || reason, message } });
   }
   return bad;
+}
+
+function damageMessage(offset: number, lostRecords: number): string {
+  if (lostRecords > 0) return 'What was acknowledged there is damaged or gone.';
+  return offset === 0 ? 'The header of the segment is damaged.' : 'The segment is shorter than it was.';
 }
 
 /** Takes damaged records and the blocks of `keys` out. @returns how many blocks. */
@@ -111,13 +147,32 @@ async function repair(directory: string, keys: readonly Uint8Array[]): Promise<n
   return Math.max(quarantined, damaged) + keys.length;
 }
 
+const LEDGER_WORDS = {
+  whole: 'whole',
+  none: 'none (written by an earlier version; the end of the log is taken for what its last whole record says)',
+  damaged: 'damaged (records at the end of the log may be lost without a trace)',
+  missing: 'missing (records at the end of the log, or whole segments, may be lost without a trace)',
+} as const;
+
+function describeLost(blocks: readonly LostBlock[]): string {
+  if (blocks.length === 0) return '0';
+  return `${blocks.length} (${size(blocks.reduce((sum, { bytes }) => sum + bytes, 0))})`;
+}
+
+function unsound({ damage, lostRecords }: Verdict): string {
+  return `${damage.length} damaged places; ${lostRecords} records that were acknowledged are lost.`;
+}
+
 function describe(verdict: Verdict): string[] {
   const { damage, sound, repaired } = verdict;
   const lines = facts([
     ['directory', verdict.directory],
     ['sound blocks', verdict.blocks - damage.filter(({ fault }) => fault !== 'record').length],
     ['bytes', size(verdict.blockBytes)],
-    ['torn tail', verdict.tornTail ? 'yes (what a crash leaves; cut at the next start)' : 'no'],
+    ['lost records', verdict.lostRecords],
+    ['lost blocks known by key', describeLost(verdict.lostBlocks)],
+    ['torn tail', verdict.tornTail ? 'yes (never acknowledged; cut at the next start)' : 'no'],
+    ['ledger', LEDGER_WORDS[verdict.ledger]],
     ['damaged checkpoints', verdict.damagedCheckpoints],
     ['foreign files', verdict.foreignFiles.join(', ') || 'none'],
   ]);
@@ -125,7 +180,7 @@ function describe(verdict: Verdict): string[] {
     const rows = damage.map((d) => [d.key ?? '?', d.segment, d.offset, d.bytes, d.lostRecords, d.fault]);
     lines.push('', ...table(['key', 'segment', 'offset', 'bytes', 'records', 'fault'], rows));
   }
-  const found = sound ? 'Everything is as it was written.' : `${damage.length} damaged places.`;
+  const found = sound ? 'Everything is as it was written.' : unsound(verdict);
   const done = repaired ? `Repaired: ${verdict.removedBlocks} blocks were taken out.` : 'Repair with --repair.';
   return [...lines, '', sound && !repaired ? found : `${found} ${done}`];
 }

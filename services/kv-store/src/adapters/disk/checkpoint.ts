@@ -120,28 +120,38 @@ export async function saveCheckpoint(
   }
   await files.rename(`${path}.tmp`, path);
   await files.syncDirectory(directory);
-  const names = (await files.list(directory)).filter(isCheckpointName);
-  for (const name of names.slice(0, -KEPT)) await files.remove(join(directory, name));
-  return named.bytes.length * Math.min(KEPT, names.length);
+  return named.bytes.length * (await keepCheckpoints(files, directory, KEPT));
 }
 
-/** The newest whole checkpoint of this log, and how many damaged ones were passed over. */
+/** Removes all checkpoints but the newest. Resolves to how many are left. */
+export async function keepCheckpoints(files: DiskFiles, directory: string, count: number): Promise<number> {
+  const names = (await files.list(directory)).filter(isCheckpointName);
+  for (const name of names.slice(0, -count)) await files.remove(join(directory, name));
+  return Math.min(count, names.length);
+}
+
+/** The newest whole checkpoint, and how many damaged ones were seen: newer ones, or with `all` any. */
 export async function loadCheckpoint(
   files: DiskFiles,
   directory: string,
-  checksum: Checksum,
+  { checksum, all }: { checksum: Checksum; all: boolean },
 ): Promise<{ checkpoint: Checkpoint | null; damaged: number }> {
   let damaged = 0;
+  let newest: Checkpoint | null = null;
   for (const name of (await files.list(directory)).filter(isCheckpointName).reverse()) {
-    const file = await files.open(join(directory, name), 'read');
-    try {
-      const bytes = await file.readAt(0, (await file.status()).bytes);
-      const checkpoint = decodeCheckpoint(bytes, checksum);
-      if (checkpoint !== null) return { checkpoint, damaged };
-      damaged++;
-    } finally {
-      await file.close();
-    }
+    if (newest !== null && !all) break;
+    const checkpoint = await readCheckpoint(files, join(directory, name), checksum);
+    if (checkpoint === null) damaged++;
+    newest ??= checkpoint;
   }
-  return { checkpoint: null, damaged };
+  return { checkpoint: newest, damaged };
+}
+
+async function readCheckpoint(files: DiskFiles, path: string, checksum: Checksum): Promise<Checkpoint | null> {
+  const file = await files.open(path, 'read');
+  try {
+    return decodeCheckpoint(await file.readAt(0, (await file.status()).bytes), checksum);
+  } finally {
+    await file.close();
+  }
 }

@@ -98,7 +98,7 @@ async function carryTombstones(segment: Segment, tools: CompactionTools): Promis
   const keys = new Map<string, Uint8Array>();
   const range = {
     ...{ from: BLOCK_BYTES, end: segment.end, expectedLsn: segment.firstLsn },
-    ...{ sealed: true, boundLsn: Number.POSITIVE_INFINITY, adjacent: false, verifyPayloads: false },
+    ...{ sealed: true, boundLsn: Number.POSITIVE_INFINITY, exact: false, dueEnd: 0, verifyPayloads: false },
   };
   for await (const item of scanSegment(segment.file, range, log.check)) {
     if (item.kind !== 'record') continue;

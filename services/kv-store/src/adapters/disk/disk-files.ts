@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, unlink } from 'node:fs/promises';
+import { chmod, readdir, rename, unlink } from 'node:fs/promises';
 import {
   type BlockFile,
   diskError,
@@ -7,14 +7,17 @@ import {
   type OpenMode,
   syncDirectory,
 } from '@longhaul/kv-native';
+import { type FolderRights, ownFolder } from './folder-rights.js';
 
 /** The file operations of the disk tier; every rejection is an AppError of a `KV_DISK_` reason. */
 export interface DiskFiles {
-  open(path: string, mode: OpenMode): Promise<BlockFile>;
+  /** `cached`: through the page cache, for small files that are written often. Created files are their owner's alone. */
+  open(path: string, mode: OpenMode, how?: 'cached'): Promise<BlockFile>;
   lock(directory: string): Promise<() => Promise<void>>;
   /** Names in the folder, sorted. */
   list(directory: string): Promise<string[]>;
-  makeDirectory(path: string): Promise<void>;
+  /** Makes the folder if it is missing, and it and its files their owner's alone as far as that is ours to do. */
+  ownDirectory(path: string): Promise<FolderRights>;
   rename(from: string, to: string): Promise<void>;
   /** Missing files are no error. */
   remove(path: string): Promise<void>;
@@ -32,12 +35,15 @@ async function told<T>(path: string, work: Promise<T>): Promise<T> {
 
 /** The files of this machine. */
 export const nativeFiles: DiskFiles = {
-  open: (path, mode) => openBlockFile(path, mode),
+  open: async (path, mode, how) => {
+    const file = await openBlockFile(path, mode, how !== 'cached');
+    // The umask may have taken from its owner what it asked for.
+    if (mode === 'create') await told(path, chmod(path, 0o600));
+    return file;
+  },
   lock: lockDirectory,
   list: async (directory) => (await told(directory, readdir(directory))).sort(),
-  makeDirectory: async (path) => {
-    await told(path, mkdir(path, { recursive: true, mode: 0o700 }));
-  },
+  ownDirectory: ownFolder,
   rename: (from, to) => told(to, rename(from, to)),
   remove: (path) =>
     told(

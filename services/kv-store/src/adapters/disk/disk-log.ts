@@ -4,6 +4,8 @@ import { type Checksum } from '@longhaul/kv-core';
 import { AppError } from '@longhaul/kernel';
 import { diskError } from '@longhaul/kv-native';
 import { type DiskFiles } from './disk-files.js';
+import { Ledger } from './ledger.js';
+import { LedgerKeeper } from './ledger-keeper.js';
 import { type DiskSettings } from './options.js';
 import {
   BLOCK_BYTES,
@@ -58,6 +60,7 @@ export class DiskLog {
   syncs = 0;
   readonly #settings: DiskSettings;
   readonly #recovery: Recovery;
+  readonly #ledger: LedgerKeeper;
   readonly #reserveBytes: number;
   #active: Segment | null;
   #nextLsn: number;
@@ -83,7 +86,9 @@ export class DiskLog {
     for (const segment of recovery.segments) this.segments.set(segment.id, segment);
     this.#active = recovery.active;
     this.#nextLsn = recovery.nextLsn;
-    this.#lastSegment = Math.max(-1, ...recovery.segments.map(({ id }) => id));
+    const ledger = new Ledger(tools.files, settings.directory, tools.checksum);
+    this.#ledger = new LedgerKeeper(this, ledger, { missing: recovery.missing, onEvent: settings.onEvent });
+    this.#lastSegment = Math.max(-1, ...[...recovery.segments, ...recovery.missing].map(({ id }) => id));
     this.#reserveBytes = Math.min(RESERVE_BYTES, floorBlocks(settings.segmentBytes / 8));
   }
 
@@ -139,8 +144,14 @@ export class DiskLog {
       this.#abandoned = null;
     }
     if (!this.#prepared) await this.#adopt();
+    if (this.#tailDirty) await this.#cleanTail();
+    if (!this.#prepared) await this.#ledger.open();
+    if (this.#active === null) await this.rotate();
     this.#prepared = true;
-    if (!this.#tailDirty) return;
+    await this.#ledger.refresh();
+  }
+
+  async #cleanTail(): Promise<void> {
     const active = this.#active;
     if (active !== null) {
       await active.file.truncate(active.end);
@@ -186,11 +197,12 @@ export class DiskLog {
       // From here on the file would be taken for the active segment: it must go before anything else is appended.
       this.#abandoned = path;
       await file.writeAt(
-        [encodeSegmentHeader({ logId: this.logId, id, firstLsn: this.#nextLsn }, this.check.checksum)],
+        [encodeSegmentHeader({ logId: this.logId, id, firstLsn: this.#nextLsn, ledgered: true }, this.check.checksum)],
         0,
       );
       await file.sync();
       await this.files.syncDirectory(this.directory);
+      await this.#ledger.begin(segment);
       this.#abandoned = null;
     } catch (error) {
       await file.close();
@@ -199,7 +211,9 @@ export class DiskLog {
     this.segments.set(id, segment);
     this.#lastSegment = id;
     this.#active = segment;
-    if (old !== null) await this.#seal(old);
+    if (old === null) return;
+    old.due = { lsn: this.#nextLsn, offset: old.end };
+    await this.#seal(old);
   }
 
   /** Keeps the bytes of a record while `read` runs, whatever happens to it. */
@@ -246,13 +260,22 @@ export class DiskLog {
 
   /** Takes a sealed segment out of the log and off the medium. Reads under way end first. */
   async removeSegment(segment: Segment): Promise<void> {
-    await this.files.remove(segment.path);
-    this.segments.delete(segment.id);
+    await this.#ledger.forget(segment.id, async () => {
+      await this.files.remove(segment.path);
+      this.segments.delete(segment.id);
+    });
     await this.files.syncDirectory(this.directory);
     await segment.file.close();
   }
 
+  /** Segments that are gone are taken for settled. Rejects as writes do. */
+  async forgetMissing(): Promise<void> {
+    await this.prepare();
+    await this.#ledger.forgetMissing();
+  }
+
   async closeFiles(): Promise<void> {
+    await this.#ledger.close();
     for (const segment of this.segments.values()) await segment.file.close();
   }
 
@@ -284,21 +307,17 @@ export class DiskLog {
 
   /** What recovery left to do on the disk. */
   async #adopt(): Promise<void> {
-    await this.files.makeDirectory(this.directory);
+    await this.files.ownDirectory(this.directory);
     for (const name of this.#recovery.blank) await this.files.remove(join(this.directory, name));
-    for (const name of await this.files.list(this.directory)) {
-      if (name.endsWith('.tmp')) await this.files.remove(join(this.directory, name));
-    }
-    for (const name of this.#recovery.foreign) {
+    const names = await this.files.list(this.directory);
+    for (const name of names) if (name.endsWith('.tmp')) await this.files.remove(join(this.directory, name));
+    for (const name of this.#recovery.foreign.filter((one) => names.includes(one))) {
       await this.files.rename(join(this.directory, name), join(this.directory, `${name}.damaged`));
       this.#settings.onEvent({ kind: 'set_aside', name });
     }
     await this.files.syncDirectory(this.directory);
     const active = this.#active;
-    if (active === null) {
-      await this.rotate();
-      return;
-    }
+    if (active === null) return;
     const file = await this.files.open(active.path, 'write');
     const old = active.file;
     active.file = file;
@@ -324,6 +343,8 @@ export class DiskLog {
     this.#tailDirty = false;
     this.syncs++;
     this.writtenBytes += total;
+    const end = { lsn: this.lastLsn + run.length, segment: active.id, offset: active.end + total };
+    await this.#ledger.acknowledge(end);
     for (const write of run) {
       const lsn = this.#nextLsn++;
       const place = { segment: active.id, block: active.end / BLOCK_BYTES, payloadBytes: write.payload.length, lsn };

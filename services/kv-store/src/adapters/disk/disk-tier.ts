@@ -32,6 +32,8 @@ export interface DiskTier extends BlockTier {
   stats(): DiskStats;
   /** Rewrites sealed segments of which less than a quarter is live. Runs by itself after removals. */
   compact(): Promise<void>;
+  /** Rewrites these segments, in which damage was found, without it, and takes segments that are gone for settled. */
+  settle(damaged: ReadonlySet<number>): Promise<void>;
   /** Writes the index to its file, so that recovery need not scan what is older. Runs by itself. */
   checkpoint(): Promise<void>;
   /** Reads and verifies about this many bytes of objects, going round; damaged ones are quarantined. Runs by itself. */
@@ -58,8 +60,9 @@ export async function openDiskTier(options: DiskTierOptions): Promise<DiskTier> 
   const given = options.checksum;
   const checksum: Checksum = given ?? crc32c;
   const checksumAsync = given ? (bytes: Uint8Array) => Promise.resolve(given(bytes)) : crc32cAsync;
-  await files.makeDirectory(settings.directory);
+  const rights = await files.ownDirectory(settings.directory);
   const unlock = await files.lock(settings.directory);
+  settings.onEvent({ kind: 'rights', ...rights });
   let recovery: Recovery;
   try {
     recovery = await recoverLog({
@@ -229,6 +232,14 @@ class LogTier implements DiskTier {
     return this.#maintenance.compact();
   }
 
+  async settle(damaged: ReadonlySet<number>): Promise<void> {
+    if (this.#log.active !== null && damaged.has(this.#log.active.id)) {
+      await this.#queue.exclusively(() => this.#log.rotate());
+    }
+    await this.#maintenance.rewrite(damaged);
+    await this.#queue.exclusively(() => this.#log.forgetMissing());
+  }
+
   checkpoint(): Promise<void> {
     return this.#maintenance.checkpoint();
   }
@@ -323,7 +334,7 @@ class LogTier implements DiskTier {
     this.#quarantined++;
     const own = key.slice();
     this.#log.leaving.set(keyName(own), { key: own, place });
-    this.#settings.onEvent({ kind: 'quarantined', key: own, message });
+    this.#settings.onEvent({ kind: 'quarantined', key: own, bytes: place.payloadBytes, message });
     // Told by `health`; repeated with the next probe.
     this.#removals.remove({ keys: [own], places: [place], puts: [] }).catch(() => undefined);
   }

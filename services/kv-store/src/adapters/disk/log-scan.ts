@@ -54,12 +54,14 @@ export interface ScanRange {
   readonly end: number;
   /** What the first record's lsn has to be. */
   readonly expectedLsn: number;
-  /** In a sealed segment records behind a damaged one are looked for; the active one ends at its first invalid record. */
+  /** True where all was acknowledged: records behind a damaged one are looked for. Else the first invalid record ends it. */
   readonly sealed: boolean;
-  /** First lsn of the next segment there is (infinity: unknown). No record here reaches it. */
+  /** No record here reaches this lsn (infinity: unknown). */
   readonly boundLsn: number;
-  /** True where the next segment follows directly: fewer records than up to `boundLsn` are damage. */
-  readonly adjacent: boolean;
+  /** True where `boundLsn` is the lsn after the last record here: fewer records than up to it are damage. */
+  readonly exact: boolean;
+  /** Where the last record ends if all are there; 0: not known. The file may end before it. */
+  readonly dueEnd: number;
   /** False: payloads are read only where the scan needs them (tombstones). */
   readonly verifyPayloads: boolean;
 }
@@ -95,9 +97,10 @@ export async function* scanSegment(file: BlockFile, range: ScanRange, check: Hea
       if (isEnd(range, offset, lsn)) break;
       item = await scan.resync(offset + BLOCK_BYTES, lsn);
       // Preallocated and not cut: the process ended while it sealed the segment.
-      if (item === null && !range.adjacent && (await scan.isBlank(offset))) break;
-      const next = item ?? { offset: range.end, header: { lsn: range.adjacent ? range.boundLsn : lsn + 1 } };
-      yield { kind: 'damage', offset, bytes: next.offset - offset, lostRecords: next.header.lsn - lsn };
+      if (item === null && !range.exact && (await scan.isBlank(offset))) break;
+      const next = item ?? { offset: range.end, header: { lsn: range.exact ? range.boundLsn : lsn + 1 } };
+      const damageEnd = Math.max(next.offset, item === null ? range.dueEnd : 0);
+      yield { kind: 'damage', offset, bytes: damageEnd - offset, lostRecords: next.header.lsn - lsn };
       if (item === null) {
         offset = range.end;
         lsn = next.header.lsn;
@@ -114,7 +117,7 @@ export async function* scanSegment(file: BlockFile, range: ScanRange, check: Hea
 /** Whether an invalid record at `offset` is no loss: behind the last due lsn there are only older tails. */
 function isEnd(range: ScanRange, offset: number, lsn: number): boolean {
   if (!range.sealed) return true;
-  return range.adjacent ? lsn >= range.boundLsn : offset >= range.end;
+  return range.exact ? lsn >= range.boundLsn : offset >= range.end;
 }
 
 class SegmentScan {

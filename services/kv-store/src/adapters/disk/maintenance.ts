@@ -5,6 +5,7 @@ import { type DiskLog } from './disk-log.js';
 import { type DiskSettings } from './options.js';
 import { recordBytes } from './record-format.js';
 import { readWhole } from './record-reader.js';
+import { type Segment } from './segment.js';
 
 /** What goes on behind the requests, one step at a time: checkpoints, compaction, scrubbing. */
 export class Maintenance {
@@ -44,6 +45,13 @@ export class Maintenance {
     return this.#after(() => this.#compactAll());
   }
 
+  /** Rewrites these segments, however full they are. Rejects as writes do. */
+  rewrite(ids: ReadonlySet<number>): Promise<void> {
+    return this.#after(async () => {
+      for (const segment of this.#log.sealed) if (ids.has(segment.id)) await this.#compact(segment);
+    });
+  }
+
   /** Rejects as writes do. */
   checkpoint(): Promise<void> {
     return this.#after(() => this.#checkpoint());
@@ -80,11 +88,15 @@ export class Maintenance {
     for (;;) {
       const segment = this.#stopped ? undefined : compactionCandidate(this.#log);
       if (!segment) return;
-      const freedBytes = segment.physicalBytes;
-      const movedBytes = await compactSegment(segment, this.#tools);
-      this.compactions++;
-      this.#settings.onEvent({ kind: 'compacted', segment: segment.id, movedBytes, freedBytes });
+      await this.#compact(segment);
     }
+  }
+
+  async #compact(segment: Segment): Promise<void> {
+    const freedBytes = segment.physicalBytes;
+    const movedBytes = await compactSegment(segment, this.#tools);
+    this.compactions++;
+    this.#settings.onEvent({ kind: 'compacted', segment: segment.id, movedBytes, freedBytes });
   }
 
   async #checkpoint(): Promise<void> {

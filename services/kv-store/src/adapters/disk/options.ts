@@ -1,6 +1,7 @@
 import { type Checksum } from '@longhaul/kv-core';
 import { invalidArgument } from '@longhaul/kernel';
 import { type DiskFiles } from './disk-files.js';
+import { type FolderRights } from './folder-rights.js';
 import { BLOCK_BYTES } from './record-format.js';
 
 /** Time for the disk tier. */
@@ -50,10 +51,14 @@ export interface RecoveryReport {
   readonly damagedCheckpoints: number;
   readonly scannedRecords: number;
   readonly scannedBytes: number;
-  /** Records of sealed segments that are damaged or missing. */
+  /** Records that were acknowledged and are damaged or missing. Without a checkpoint some of them may have been removed. */
   readonly lostRecords: number;
-  /** Not blank behind the end of the active segment: a torn write, or damage. */
+  /** Bytes of the log that they took, as far as it is known. */
+  readonly lostBytes: number;
+  /** Not blank behind the end of what was acknowledged: a write that was under way. */
   readonly tornTail: boolean;
+  /** `none`: the log is of a time before ledgers. `missing` and `damaged`: its last records may be lost without a trace. */
+  readonly ledger: 'none' | 'whole' | 'damaged' | 'missing';
   readonly millis: number;
 }
 
@@ -67,12 +72,13 @@ export interface DamageFound {
 }
 
 export type DiskEvent =
+  | ({ readonly kind: 'rights' } & FolderRights)
   | { readonly kind: 'recovered'; readonly report: RecoveryReport }
   | DamageFound
   /** A file that is no segment of this log was renamed to `*.damaged`. */
   | { readonly kind: 'set_aside'; readonly name: string }
   /** Gone from the index because its bytes are damaged. */
-  | { readonly kind: 'quarantined'; readonly key: Uint8Array; readonly message: string }
+  | { readonly kind: 'quarantined'; readonly key: Uint8Array; readonly bytes: number; readonly message: string }
   | { readonly kind: 'unwritable'; readonly reason: string; readonly message: string }
   | { readonly kind: 'writable' }
   | { readonly kind: 'compacted'; readonly segment: number; readonly movedBytes: number; readonly freedBytes: number }

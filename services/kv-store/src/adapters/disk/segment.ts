@@ -18,6 +18,8 @@ export class Segment {
   liveBytes = 0;
   /** Keys in tombstones, which count as long as an older segment may hold a record of the key. */
   tombstones = 0;
+  /** The lsn after its last record and the offset behind it, whether or not they are there; null while it is active. */
+  due: { readonly lsn: number; readonly offset: number } | null = null;
   /** Bytes on the medium: allocated blocks once sealed, until then what is written. */
   physicalBytes: number;
   /** Dead records to be punched when the segment is sealed. */
