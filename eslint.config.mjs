@@ -115,6 +115,30 @@ export default tseslint.config(
     },
   },
   {
+    // A pipe, a device or an endless file must not be read as a part of a model: one function opens them all.
+    files: ['libs/model/src/**/*.ts'],
+    ignores: ['**/*.spec.ts', 'libs/model/src/checkpoint/regular-file.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            ...['node:fs', 'fs'].map((name) => ({
+              name,
+              importNames: ['createReadStream', 'openSync', 'open', 'readFile'],
+              message: 'Files are opened by checkpoint/regular-file.ts.',
+            })),
+            ...['node:fs/promises', 'fs/promises'].map((name) => ({
+              name,
+              importNames: ['readFile'],
+              message: 'Files are opened by checkpoint/regular-file.ts.',
+            })),
+          ],
+        },
+      ],
+    },
+  },
+  {
     // Nest reads constructor types at run time: a type-only import would erase them.
     files: ['services/**/*.ts', 'libs/platform-*/**/*.ts'],
     rules: { '@typescript-eslint/consistent-type-imports': 'off' },

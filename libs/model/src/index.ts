@@ -10,7 +10,7 @@ export { GraphInput, LOGITS } from './graph/graph-io.js';
 export { importCheckpoint, importModel } from './import/import-model.js';
 export type { ImportOptions, ImportProgress } from './import/import-model.js';
 export { fingerprintManifest } from './package/fingerprint.js';
-export { openPackage } from './package/open-package.js';
+export { openPackage, readPackageFile } from './package/open-package.js';
 export type { ModelPackage, OpenPackageOptions } from './package/open-package.js';
 export * from './package/package-files.js';
 export { samplingDefaultsOf } from './known-sampling.js';

@@ -13,12 +13,17 @@ const CONFIG = {
 };
 
 const TOKENIZER = {
+  decoder: { type: 'ByteLevel' },
   added_tokens: [
     { id: 1, content: '<s>' },
     { id: 4, content: '<end>' },
   ],
-  model: { vocab: { a: 0 } },
-  post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: '<s>' } }, { Sequence: { id: 'A' } }] },
+  model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
+  post_processor: {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: '<s>' } }, { Sequence: { id: 'A' } }],
+    special_tokens: { '<s>': { id: '<s>', ids: [1], tokens: ['<s>'] } },
+  },
 };
 
 /** Shapes of a Qwen 2 of two layers, by Hugging Face name. */

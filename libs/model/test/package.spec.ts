@@ -127,10 +127,10 @@ describe('importCheckpoint', () => {
     expect(await readdir(work)).toEqual([]);
   });
 
-  it('takes end tokens from all three places, and the sampling defaults', async () => {
+  it('takes end tokens from all three places, and the sampling defaults, top_k up to the vocabulary', async () => {
     const manifest = await importTiny();
     expect(manifest.tokenizer).toMatchObject({ bosTokenId: 1, eosTokenIds: [5, 2, 4], addBos: true });
-    expect(manifest.generation).toEqual({ temperature: 0.7, topP: 0.8, topK: 20 });
+    expect(manifest.generation).toEqual({ temperature: 0.7, topP: 0.8, topK: 8 });
   });
 });
 

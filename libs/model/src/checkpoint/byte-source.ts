@@ -1,6 +1,7 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { corrupt } from './checkpoint-errors.js';
+import { mustOpenRegularFile } from './regular-file.js';
 
 /** Random access to bytes; the readers of checkpoint formats know only this. */
 export interface ByteSource {
@@ -61,16 +62,10 @@ class MemorySource implements ByteSource {
   async close(): Promise<void> {}
 }
 
-/** Opens a file for positioned reads. */
+/** Opens a regular file for positioned reads. @throws AppError `CHECKPOINT_UNREADABLE`. */
 export async function openFileSource(path: string): Promise<ByteSource> {
-  const handle = await open(path, 'r');
-  try {
-    const { size } = await handle.stat();
-    return new FileSource(basename(path), size, handle);
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  const { handle, stats } = await mustOpenRegularFile(path);
+  return new FileSource(basename(path), Number(stats.size), handle);
 }
 
 /** Bytes in memory as a source; it does not copy them until they are read. */

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
+import { refuseUnsupportedModel } from '../config/supported-model.js';
 import { SafetensorsSet } from '../safetensors/safetensors-set.js';
-import { missing } from './checkpoint-errors.js';
+import { missing, unsupported } from './checkpoint-errors.js';
 import type { Checkpoint, TensorInfo, TokenizerFiles } from './checkpoint.js';
+import type { FileKind } from './file-limits.js';
+import { foreignDirectory } from './foreign-directory.js';
 import { readHuggingfaceTokenizer } from './huggingface-tokenizer.js';
-import { parseJsonObject, readSmallFile } from './read-json-file.js';
-
-/** Configurations are a few kB; lists per layer make the largest about 100 kB. */
-const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+import { parseJsonObject } from './json-object.js';
+import { readWholeFile } from './regular-file.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -24,11 +25,16 @@ export class HuggingfaceCheckpoint implements Checkpoint {
     this.tensors = weights.tensors;
   }
 
-  /** @throws AppError `CONFIG_MISSING`, and what the readers of the single files find wrong. */
+  /**
+   * @throws AppError `CONFIG_MISSING`, `UNSUPPORTED_CHECKPOINT` for a directory of another kind, `UNSUPPORTED_ARCHITECTURE`
+   * and `UNSUPPORTED_CONFIG` before weights of another kind are looked at, and what the readers of the single files find
+   * wrong.
+   */
   static async open(directory: string): Promise<HuggingfaceCheckpoint> {
-    const config = await readConfig(directory, 'config.json');
-    if (!config) throw missing('CONFIG_MISSING', `${directory} has no config.json.`);
-    const generationConfig = await readConfig(directory, 'generation_config.json');
+    const config = await readConfig(directory, 'config.json', 'config');
+    if (!config) throw await configMissing(directory);
+    refuseUnsupportedModel(config);
+    const generationConfig = await readConfig(directory, 'generation_config.json', 'generationConfig');
     const weights = await SafetensorsSet.open(directory);
     return new HuggingfaceCheckpoint(directory, config, generationConfig, weights);
   }
@@ -46,7 +52,13 @@ export class HuggingfaceCheckpoint implements Checkpoint {
   }
 }
 
-async function readConfig(directory: string, name: string): Promise<Json | null> {
-  const bytes = await readSmallFile(join(directory, name), MAX_CONFIG_BYTES);
+async function readConfig(directory: string, name: string, kind: FileKind): Promise<Json | null> {
+  const bytes = await readWholeFile(join(directory, name), kind);
   return bytes && parseJsonObject(name, bytes);
+}
+
+async function configMissing(directory: string): Promise<Error> {
+  const what = await foreignDirectory(directory);
+  if (what === null) return missing('CONFIG_MISSING', `${directory} has no config.json.`);
+  return unsupported(directory, `it has no config.json and ${what}.`);
 }

@@ -1,16 +1,10 @@
-import { access } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 import { corrupt } from './checkpoint-errors.js';
 import type { TokenizerFiles } from './checkpoint.js';
-import { isJsonObject, parseJsonObject, readSmallFile } from './read-json-file.js';
-
-/** The largest published tokenizer.json (vocabulary of 262,144) is 33 MB. */
-const MAX_TOKENIZER_BYTES = 128 * 1024 * 1024;
-/** added_tokens_decoder makes the largest tokenizer_config.json about 1.2 MB. */
-const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
-/** Chat templates are 1 to 30 kB. */
-const MAX_TEMPLATE_BYTES = 1024 * 1024;
+import { isJsonObject, parseJsonObject } from './json-object.js';
+import { readWholeFile } from './regular-file.js';
 
 /** Tokenizers in older forms, which need a conversion that is not built; named in the error. */
 const OLDER_FORMS = ['tokenizer.model', 'vocab.json', 'tekken.json'];
@@ -24,14 +18,14 @@ const OLDER_FORMS = ['tokenizer.model', 'vocab.json', 'tekken.json'];
  * @throws AppError `TOKENIZER_MISSING`, or `UNSUPPORTED_TOKENIZER` where only an older form is there.
  */
 export async function readHuggingfaceTokenizer(directory: string): Promise<TokenizerFiles> {
-  const tokenizerJson = await readSmallFile(join(directory, 'tokenizer.json'), MAX_TOKENIZER_BYTES);
+  const tokenizerJson = await readWholeFile(join(directory, 'tokenizer.json'), 'tokenizer');
   if (!tokenizerJson) throw await tokenizerMissing(directory);
   parseJsonObject('tokenizer.json', tokenizerJson);
   const configName = 'tokenizer_config.json';
   const tokenizerConfigJson =
-    (await readSmallFile(join(directory, configName), MAX_CONFIG_BYTES)) ?? new TextEncoder().encode('{}');
+    (await readWholeFile(join(directory, configName), 'tokenizerConfig')) ?? new TextEncoder().encode('{}');
   const config = parseJsonObject(configName, tokenizerConfigJson);
-  const template = await readSmallFile(join(directory, 'chat_template.jinja'), MAX_TEMPLATE_BYTES);
+  const template = await readWholeFile(join(directory, 'chat_template.jinja'), 'chatTemplate');
   const chatTemplate = template ? decodeTemplate(template) : templateOf(config['chat_template']);
   return { tokenizerJson, tokenizerConfigJson, chatTemplate };
 }
@@ -58,10 +52,7 @@ function templateOf(value: unknown): string | null {
 
 async function tokenizerMissing(directory: string): Promise<AppError> {
   for (const name of OLDER_FORMS) {
-    const there = await access(join(directory, name)).then(
-      () => true,
-      () => false,
-    );
+    const there = (await lstat(join(directory, name)).catch(() => null)) !== null;
     if (there) {
       return new AppError({
         code: 'UNIMPLEMENTED',

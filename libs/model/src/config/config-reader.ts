@@ -1,9 +1,8 @@
-import { invalidConfig } from './config-error.js';
+import { invalidConfig, shownValue } from './config-error.js';
+import { describeRange, inRange, NUMBER_RANGES, type NumberKey } from './number-ranges.js';
 
 /** Values of a configuration object as parsed from JSON. */
 export type ConfigValues = Readonly<Record<string, unknown>>;
-
-const MAX_INTEGER = 2 ** 31 - 1;
 
 /**
  * Typed access to a configuration object. Every getter throws AppError `CONFIG_INVALID` that names the key when the
@@ -29,57 +28,44 @@ export class ConfigReader {
     return this.#path + key;
   }
 
-  /** An integer from 1 to 2^31 - 1, or to `max` where given. */
-  integer(key: string, max = MAX_INTEGER): number {
-    return this.#within(key, 1, max);
-  }
-
-  /** An integer from 0 to 2^31 - 1. */
-  count(key: string): number {
-    return this.#within(key, 0, MAX_INTEGER);
-  }
-
-  #within(key: string, min: number, max: number): number {
+  /** A number within the range that {@link NUMBER_RANGES} has for the key; the only way to read one. */
+  number(key: NumberKey): number {
     const value = this.#values[key];
-    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
-      throw invalidConfig(this.name(key), `must be an integer from ${min} to ${max}`);
-    }
-    return value as number;
+    const range = NUMBER_RANGES[key];
+    if (inRange(value, range)) return value;
+    throw invalidConfig(this.name(key), `must be ${describeRange(range)}, but is ${shownValue(value)}`);
   }
 
-  /** A finite number above zero. */
-  positive(key: string): number {
-    const value = this.#values[key];
-    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
-      throw invalidConfig(this.name(key), 'must be a number above 0');
-    }
-    return value;
-  }
-
-  /** As {@link positive}, or null where the key is missing. */
-  optionalPositive(key: string): number | null {
-    return this.has(key) ? this.positive(key) : null;
+  /** As {@link number}, or null where the key is missing. */
+  optionalNumber(key: NumberKey): number | null {
+    return this.has(key) ? this.number(key) : null;
   }
 
   boolean(key: string): boolean {
     const value = this.#values[key];
-    if (typeof value !== 'boolean') throw invalidConfig(this.name(key), 'must be true or false');
-    return value;
+    if (typeof value === 'boolean') return value;
+    throw invalidConfig(this.name(key), `must be true or false, but is ${shownValue(value)}`);
   }
 
   string(key: string): string {
     const value = this.#values[key];
-    if (typeof value !== 'string') throw invalidConfig(this.name(key), 'must be a string');
-    return value;
+    if (typeof value === 'string') return value;
+    throw invalidConfig(this.name(key), `must be a string, but is ${shownValue(value)}`);
   }
 
   /** An array of exactly `length` entries, each accepted by `guard`. */
   array<T>(key: string, length: number, guard: (value: unknown) => value is T): readonly T[] {
     const value = this.#values[key];
-    if (!Array.isArray(value) || value.length !== length || !value.every(guard)) {
-      throw invalidConfig(this.name(key), `must be a list of ${length} valid entries`);
-    }
-    return value as readonly T[];
+    const entries: readonly unknown[] = Array.isArray(value) ? value : [];
+    const wrong = entries.findIndex((entry) => !guard(entry));
+    if (Array.isArray(value) && value.length === length && wrong < 0) return value as readonly T[];
+    const fault =
+      wrong >= 0 && entries.length === length
+        ? `entry ${wrong} is ${shownValue(entries[wrong])}`
+        : Array.isArray(value)
+          ? `it has ${entries.length}`
+          : `it is ${shownValue(value)}`;
+    throw invalidConfig(this.name(key), `must be a list of ${length} valid entries, but ${fault}`);
   }
 
   /** A nested object as a reader of its own. */

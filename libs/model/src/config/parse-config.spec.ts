@@ -110,7 +110,7 @@ describe('parseConfig', () => {
     [{ num_hidden_layers: 1e9 }, /config.num_hidden_layers/],
     [{ hidden_size: '64' }, /config.hidden_size must be an integer/],
     [{ num_key_value_heads: 3 }, /num_key_value_heads must divide/],
-    [{ rms_norm_eps: null }, /config.rms_norm_eps must be a number above 0/],
+    [{ rms_norm_eps: null }, /config.rms_norm_eps must be a number from 1e-12 to 0.1, but is null/],
     [{ partial_rotary_factor: 0.5 }, /Partial rotation in llama/],
     [{ tie_word_embeddings: 'yes' }, /config.tie_word_embeddings must be true or false/],
   ])('refuses %j and names the key', (change, message) => {

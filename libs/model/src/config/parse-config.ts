@@ -1,14 +1,17 @@
-import { AppError } from '@longhaul/kernel';
 import type { ModelShape, RopeClass } from '../manifest.js';
-import { invalidConfig, unsupportedConfig } from './config-error.js';
-import { asRecord, ConfigReader, type ConfigValues } from './config-reader.js';
-import { FAMILIES, type Family } from './families.js';
+import { invalidConfig, shownValue, unsupportedConfig } from './config-error.js';
+import { ConfigReader, type ConfigValues } from './config-reader.js';
+import type { Family } from './families.js';
 import { parseLayerAttention } from './layer-attention.js';
 import type { Activation, ModelSpec } from './model-spec.js';
+import { MAX_CONTEXT_TOKENS, type NumberKey } from './number-ranges.js';
 import { parseRopeClass, type RopeContext } from './rope-config.js';
+import { findFamily, refuseQuantised } from './supported-model.js';
 
-const MAX_LAYERS = 1024;
+const MIN_HEAD_DIM = 32;
 const MAX_HEAD_DIM = 256;
+/** Query rows of one layer; the attention output is as wide. */
+const MAX_QUERY_ROWS = 2 ** 18;
 
 const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   silu: 'silu',
@@ -19,46 +22,48 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   gelu_fast: 'gelu_tanh',
 };
 
-function findFamily(config: ConfigValues): { family: Family; values: ConfigValues } {
-  const type = config['model_type'];
-  if (type === 'gemma3') {
-    const text = asRecord(config['text_config'], 'config.text_config');
-    const tied = config['tie_word_embeddings'];
-    return { family: FAMILIES.gemma3_text, values: tied === undefined ? text : { tie_word_embeddings: tied, ...text } };
-  }
-  if (typeof type === 'string' && Object.hasOwn(FAMILIES, type)) {
-    return { family: FAMILIES[type as keyof typeof FAMILIES], values: config };
-  }
-  throw new AppError({
-    code: 'UNIMPLEMENTED',
-    reason: 'UNSUPPORTED_ARCHITECTURE',
-    message:
-      `Architecture ${JSON.stringify(type ?? config['architectures'] ?? null)} is not supported; ` +
-      `supported: ${Object.keys(FAMILIES).join(', ')}.`,
-    field: 'config.model_type',
-  });
-}
-
 function parseShape(config: ConfigReader): ModelShape {
-  const heads = config.integer('num_attention_heads');
-  const hiddenSize = config.integer('hidden_size');
-  const kvHeads = config.has('num_key_value_heads') ? config.integer('num_key_value_heads') : heads;
-  const headDim = config.has('head_dim') ? config.integer('head_dim') : hiddenSize / heads;
-  if (heads % kvHeads !== 0) throw invalidConfig(config.name('num_key_value_heads'), 'must divide num_attention_heads');
-  if (!Number.isInteger(headDim))
-    throw invalidConfig(config.name('hidden_size'), 'must be divisible by num_attention_heads');
-  if (headDim < 32 || headDim > MAX_HEAD_DIM || headDim % 16 !== 0) {
-    throw unsupportedConfig(config.name('head_dim'), `Head dimension ${headDim} (32 to 256 in steps of 16)`);
+  const heads = config.number('num_attention_heads');
+  const hiddenSize = config.number('hidden_size');
+  const kvHeads = config.optionalNumber('num_key_value_heads') ?? heads;
+  if (heads % kvHeads !== 0) {
+    throw invalidConfig(
+      config.name('num_key_value_heads'),
+      `must divide num_attention_heads (${heads}), but is ${kvHeads}`,
+    );
   }
   return {
-    layers: config.integer('num_hidden_layers', MAX_LAYERS),
+    layers: config.number('num_hidden_layers'),
     hiddenSize,
-    intermediateSize: config.integer('intermediate_size'),
+    intermediateSize: config.number('intermediate_size'),
     heads,
     kvHeads,
-    headDim,
-    vocabSize: config.integer('vocab_size'),
+    headDim: parseHeadDim(config, hiddenSize, heads),
+    vocabSize: config.number('vocab_size'),
   };
+}
+
+function parseHeadDim(config: ConfigReader, hiddenSize: number, heads: number): number {
+  const headDim = config.optionalNumber('head_dim') ?? hiddenSize / heads;
+  if (!Number.isInteger(headDim)) {
+    throw invalidConfig(
+      config.name('hidden_size'),
+      `must be divisible by num_attention_heads (${heads}), but is ${hiddenSize}`,
+    );
+  }
+  if (headDim < MIN_HEAD_DIM || headDim > MAX_HEAD_DIM || headDim % 16 !== 0) {
+    throw unsupportedConfig(
+      config.name('head_dim'),
+      `Head dimension ${headDim} (${MIN_HEAD_DIM} to ${MAX_HEAD_DIM} in steps of 16)`,
+    );
+  }
+  if (heads * headDim > MAX_QUERY_ROWS) {
+    throw invalidConfig(
+      config.name('num_attention_heads'),
+      `times head_dim must be at most ${MAX_QUERY_ROWS}, but is ${heads} times ${headDim}`,
+    );
+  }
+  return headDim;
 }
 
 /** `rope_parameters`, flat or per layer type, or the older keys merged into the same form. */
@@ -82,17 +87,19 @@ function ropeParameters(config: ConfigReader, layerType: string, thetaKey: strin
 
 function parseRope(config: ConfigReader, family: Family, headDim: number): readonly RopeClass[] {
   const full = ropeParameters(config, 'full_attention', 'rope_theta');
-  const partial = full.optionalPositive('partial_rotary_factor') ?? config.positive('partial_rotary_factor');
+  const partial = full.optionalNumber('partial_rotary_factor') ?? config.number('partial_rotary_factor');
   const dim = Math.trunc(headDim * partial);
-  if (partial > 1 || dim % 2 !== 0 || dim < 2) {
-    throw invalidConfig(config.name('partial_rotary_factor'), 'must leave an even number of rotary dimensions');
+  // Two dimensions more than one pair: dynamic scaling divides by dim - 2.
+  if (dim % 2 !== 0 || dim < 4) {
+    throw invalidConfig(
+      config.name('partial_rotary_factor'),
+      `must leave an even number of rotary dimensions, 4 or more, but ${partial} of ${headDim} leaves ${dim}`,
+    );
   }
   const context: RopeContext = {
     dim,
-    maxPositions: config.integer('max_position_embeddings'),
-    originalPositions: config.has('original_max_position_embeddings')
-      ? config.integer('original_max_position_embeddings')
-      : null,
+    maxPositions: config.number('max_position_embeddings'),
+    originalPositions: config.optionalNumber('original_max_position_embeddings'),
   };
   const classes = [parseRopeClass(full, context)];
   if (family.name === 'gemma3_text') {
@@ -104,8 +111,15 @@ function parseRope(config: ConfigReader, family: Family, headDim: number): reado
 
 /** Checkpoints with linear, dynamic or YaRN scaling state the length before it, but for Gemma 3. */
 function contextLength(config: ConfigReader, family: Family, rope: RopeClass): number {
-  const stated = config.integer('max_position_embeddings');
-  const { scaling } = rope;
+  const tokens = scaledContext(config.number('max_position_embeddings'), family, rope);
+  if (tokens <= MAX_CONTEXT_TOKENS) return tokens;
+  throw invalidConfig(
+    config.name('max_position_embeddings'),
+    `times the factor of rope_scaling must be at most ${MAX_CONTEXT_TOKENS} tokens, but is ${tokens}`,
+  );
+}
+
+function scaledContext(stated: number, family: Family, { scaling }: RopeClass): number {
   if (scaling.kind === 'yarn') return Math.max(stated, Math.floor(scaling.originalContext * scaling.factor));
   const scaled = scaling.kind === 'dynamic' || (scaling.kind === 'linear' && family.name !== 'gemma3_text');
   return scaled ? Math.floor(stated * scaling.factor) : stated;
@@ -114,18 +128,12 @@ function contextLength(config: ConfigReader, family: Family, rope: RopeClass): n
 function parseActivation(config: ConfigReader, family: Family): Activation {
   const name = config.string(family.activationKey);
   const activation = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
-  if (!activation) throw unsupportedConfig(config.name(family.activationKey), `Activation "${name}"`);
+  if (!activation) throw unsupportedConfig(config.name(family.activationKey), `Activation ${shownValue(name)}`);
   return activation;
 }
 
 function refuseUnsupported(config: ConfigReader, family: Family): void {
-  if (config.has('quantization_config')) {
-    const method = config.child('quantization_config').values()['quant_method'];
-    throw unsupportedConfig(
-      config.name('quantization_config'),
-      `Weight quantisation ${JSON.stringify(method ?? null)}`,
-    );
-  }
+  refuseQuantised(config.values());
   if (config.values()['use_bidirectional_attention'] === true) {
     throw unsupportedConfig(config.name('use_bidirectional_attention'), 'Bidirectional attention');
   }
@@ -135,7 +143,7 @@ function refuseUnsupported(config: ConfigReader, family: Family): void {
   ] as const) {
     if (rule === 'never' && config.boolean(key)) throw unsupportedConfig(config.name(key), `A bias in ${family.name}`);
   }
-  if (family.name !== 'phi3' && config.positive('partial_rotary_factor') !== 1) {
+  if (family.name !== 'phi3' && config.number('partial_rotary_factor') !== 1) {
     throw unsupportedConfig(config.name('partial_rotary_factor'), `Partial rotation in ${family.name}`);
   }
 }
@@ -151,8 +159,8 @@ export function parseConfig(raw: ConfigValues): ModelSpec {
   refuseUnsupported(config, family);
   const shape = parseShape(config);
   const ropeClasses = parseRope(config, family, shape.headDim);
-  const scalar = family.gemma ? config.positive('query_pre_attn_scalar') : shape.headDim;
-  const softcap = (key: string) => (family.gemma ? config.optionalPositive(key) : null);
+  const scalar = family.gemma ? config.number('query_pre_attn_scalar') : shape.headDim;
+  const softcap = (key: NumberKey) => (family.gemma ? config.optionalNumber(key) : null);
   return {
     family: family.name,
     shape,
@@ -172,7 +180,7 @@ export function parseConfig(raw: ConfigValues): ModelSpec {
       bias: family.feedForwardBias === 'mlp_bias' && config.boolean('mlp_bias'),
       fusedGateUp: family.fused,
     },
-    norms: { eps: config.positive('rms_norm_eps'), plusOne: family.gemma, post: family.gemma },
+    norms: { eps: config.number('rms_norm_eps'), plusOne: family.gemma, post: family.gemma },
     embeddingScale: family.gemma ? Math.sqrt(shape.hiddenSize) : null,
     tiedEmbeddings: config.has('tie_word_embeddings') ? config.boolean('tie_word_embeddings') : null,
     finalSoftcap: softcap('final_logit_softcapping'),

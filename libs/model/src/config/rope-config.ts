@@ -1,6 +1,7 @@
 import type { RopeClass, RopeScaling } from '../manifest.js';
-import { invalidConfig, unsupportedConfig } from './config-error.js';
+import { invalidConfig, shownValue, unsupportedConfig } from './config-error.js';
 import type { ConfigReader } from './config-reader.js';
+import { DERIVED_FACTOR, describeRange, inRange, LONGROPE_FACTOR } from './number-ranges.js';
 
 /** What RoPE needs from the rest of the configuration. */
 export interface RopeContext {
@@ -13,12 +14,20 @@ export interface RopeContext {
 
 type ScalingParser = (params: ConfigReader, context: RopeContext) => RopeScaling;
 
-const isPositive = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isFinite(value) && value > 0;
+const isFactor = (value: unknown): value is number => inRange(value, LONGROPE_FACTOR);
 
 function originalContext(params: ConfigReader, context: RopeContext): number {
-  if (params.has('original_max_position_embeddings')) return params.integer('original_max_position_embeddings');
+  if (params.has('original_max_position_embeddings')) return params.number('original_max_position_embeddings');
   return context.originalPositions ?? context.maxPositions;
+}
+
+/** The factor that follows from two lengths where none is stated. */
+function derivedFactor(params: ConfigReader, factor: number): number {
+  if (inRange(factor, DERIVED_FACTOR)) return factor;
+  throw invalidConfig(
+    params.name('original_max_position_embeddings'),
+    `gives the factor ${factor}, which must be ${describeRange(DERIVED_FACTOR)}`,
+  );
 }
 
 /** YaRN's temperature for a scale: 0.1 * weight * ln(factor) + 1. */
@@ -28,9 +37,14 @@ export function yarnMagnitude(factor: number, weight = 1): number {
 
 function yarn(params: ConfigReader, context: RopeContext): RopeScaling {
   const original = originalContext(params, context);
-  const factor = params.optionalPositive('factor') ?? context.maxPositions / original;
-  const magnitude = params.optionalPositive('mscale');
-  const magnitudeAll = params.optionalPositive('mscale_all_dim');
+  const factor = params.optionalNumber('factor') ?? derivedFactor(params, context.maxPositions / original);
+  const betaFast = params.optionalNumber('beta_fast') ?? 32;
+  const betaSlow = params.optionalNumber('beta_slow') ?? 1;
+  if (betaFast < betaSlow) {
+    throw invalidConfig(params.name('beta_fast'), `must not be below beta_slow (${betaSlow}), but is ${betaFast}`);
+  }
+  const magnitude = params.optionalNumber('mscale');
+  const magnitudeAll = params.optionalNumber('mscale_all_dim');
   const computed =
     magnitude !== null && magnitudeAll !== null
       ? yarnMagnitude(factor, magnitude) / yarnMagnitude(factor, magnitudeAll)
@@ -39,23 +53,23 @@ function yarn(params: ConfigReader, context: RopeContext): RopeScaling {
     kind: 'yarn',
     factor,
     originalContext: original,
-    betaFast: params.optionalPositive('beta_fast') ?? 32,
-    betaSlow: params.optionalPositive('beta_slow') ?? 1,
-    attentionFactor: params.optionalPositive('attention_factor') ?? computed,
+    betaFast,
+    betaSlow,
+    attentionFactor: params.optionalNumber('attention_factor') ?? computed,
     truncate: params.has('truncate') ? params.boolean('truncate') : true,
   };
 }
 
 function llama3(params: ConfigReader): RopeScaling {
-  const lowFreqFactor = params.positive('low_freq_factor');
-  const highFreqFactor = params.positive('high_freq_factor');
+  const lowFreqFactor = params.number('low_freq_factor');
+  const highFreqFactor = params.number('high_freq_factor');
   if (highFreqFactor <= lowFreqFactor) {
     throw invalidConfig(params.name('high_freq_factor'), 'must be above low_freq_factor');
   }
-  const original = params.integer('original_max_position_embeddings');
+  const original = params.number('original_max_position_embeddings');
   return {
     kind: 'llama3',
-    factor: params.positive('factor'),
+    factor: params.number('factor'),
     lowFreqFactor,
     highFreqFactor,
     originalContext: original,
@@ -67,23 +81,23 @@ function longrope(params: ConfigReader, context: RopeContext): RopeScaling {
     if (params.has(key)) throw unsupportedConfig(params.name(key), 'A magnitude per length of longrope');
   }
   const original = originalContext(params, context);
-  const factor = params.optionalPositive('factor') ?? context.maxPositions / original;
+  const factor = params.optionalNumber('factor') ?? derivedFactor(params, context.maxPositions / original);
   const computed = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
   return {
     kind: 'longrope',
-    shortFactor: params.array('short_factor', context.dim / 2, isPositive),
-    longFactor: params.array('long_factor', context.dim / 2, isPositive),
+    shortFactor: params.array('short_factor', context.dim / 2, isFactor),
+    longFactor: params.array('long_factor', context.dim / 2, isFactor),
     originalContext: original,
-    attentionFactor: params.optionalPositive('attention_factor') ?? computed,
+    attentionFactor: params.optionalNumber('attention_factor') ?? computed,
   };
 }
 
 const PARSERS: Readonly<Record<string, ScalingParser>> = {
   default: () => ({ kind: 'default' }),
-  linear: (params) => ({ kind: 'linear', factor: params.positive('factor') }),
+  linear: (params) => ({ kind: 'linear', factor: params.number('factor') }),
   dynamic: (params, context) => ({
     kind: 'dynamic',
-    factor: params.positive('factor'),
+    factor: params.number('factor'),
     originalContext: context.maxPositions,
   }),
   yarn,
@@ -102,6 +116,6 @@ export function parseRopeClass(params: ConfigReader, context: RopeContext): Rope
   const key = params.has('rope_type') ? 'rope_type' : 'type';
   const type = params.has(key) ? params.string(key) : 'default';
   const parse = Object.hasOwn(PARSERS, type) ? PARSERS[type] : undefined;
-  if (!parse) throw unsupportedConfig(params.name(key), `RoPE type "${type}"`);
-  return { theta: params.positive('rope_theta'), dim: context.dim, scaling: parse(params, context) };
+  if (!parse) throw unsupportedConfig(params.name(key), `RoPE type ${shownValue(type)}`);
+  return { theta: params.number('rope_theta'), dim: context.dim, scaling: parse(params, context) };
 }

@@ -40,7 +40,11 @@ export class ByteCursor {
   async need(bytes: number): Promise<void> {
     if (this.has(bytes)) return;
     const start = this.position;
-    if (bytes > this.remainingBytes) throw corrupt(this.source.name, `it ends inside its header, at byte ${start}.`);
+    if (bytes > this.remainingBytes)
+      throw corrupt(
+        this.source.name,
+        `it ends inside its header, at byte ${start}; it is cut short, download it again.`,
+      );
     if (start + bytes > this.limitBytes) throw overLimit(this.source.name, 'the size of its header', this.limitBytes);
     const length = Math.min(Math.max(bytes, WINDOW_BYTES), this.remainingBytes);
     this.window = await this.source.read(start, length);

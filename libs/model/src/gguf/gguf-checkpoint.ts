@@ -98,7 +98,11 @@ export class GgufCheckpoint implements Checkpoint {
 
 function assertWhole(view: MetadataView): void {
   const parts = view.count('split.count') ?? 0;
-  if (parts > 1) throw unsupported(view.file, `it is one of ${parts} parts; merge them into one file first.`);
+  if (parts > 1)
+    throw unsupported(
+      view.file,
+      `it is one of ${parts} parts; merge them into one file with llama-gguf-split --merge and name that.`,
+    );
 }
 
 async function readRopeFactors(file: GgufFile): Promise<RopeFactors> {

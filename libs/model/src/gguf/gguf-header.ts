@@ -101,7 +101,10 @@ function placeTensors(pending: readonly Pending[], place: Placement): Map<string
     const bytes = (elements / tensor.type.elements) * tensor.type.bytes;
     const offset = dataStart + tensor.offset;
     if (offset + bytes > source.sizeBytes) {
-      throw corrupt(source.name, `tensor ${shown(tensor.name)} ends at byte ${offset + bytes}, behind the file.`);
+      throw corrupt(
+        source.name,
+        `tensor ${shown(tensor.name)} ends at byte ${offset + bytes}, behind the file; it is cut short, download it again.`,
+      );
     }
     tensors.set(tensor.name, { ...tensor, offset, bytes });
   }

@@ -3,7 +3,9 @@ import { basename, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 import { encodeModel } from '@longhaul/onnx';
 import type { Checkpoint, TokenizerFiles } from '../checkpoint/checkpoint.js';
+import { diskError } from '../checkpoint/disk-error.js';
 import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import { identifySource, type SourceIdentity } from '../checkpoint/source-identity.js';
 import type { ModelSpec } from '../config/model-spec.js';
 import { parseConfig } from '../config/parse-config.js';
 import { buildGraph, type DecoderModel } from '../graph/build-graph.js';
@@ -11,14 +13,18 @@ import { planWeights } from '../graph/plan-weights.js';
 import type { WeightPlans } from '../graph/weight-plan.js';
 import type { ModelManifest, WeightScheme } from '../manifest.js';
 import { fingerprintManifest } from '../package/fingerprint.js';
+import { checkModelName } from '../package/model-name.js';
+import { parseManifest } from '../package/open-package.js';
 import {
   CHAT_TEMPLATE_FILE,
   GRAPH_FILE,
+  MANIFEST_FILE,
   TOKENIZER_CONFIG_FILE,
   TOKENIZER_FILE,
   WEIGHTS_FILE,
 } from '../package/package-files.js';
 import { PackageWriter } from '../package/package-writer.js';
+import { checkTokenizer } from './check-tokenizer.js';
 import { generationDefaults } from './generation-defaults.js';
 import { tokenizerFacts } from './tokenizer-facts.js';
 import { writeWeights } from './write-weights.js';
@@ -41,6 +47,12 @@ export interface ImportOptions {
   signal?: AbortSignal;
 }
 
+/** What is done beside writing a package from an open checkpoint. */
+interface ImportSteps {
+  /** Awaited when all is written and before the package is visible; what it throws ends the import. */
+  beforeCommit?: () => Promise<void>;
+}
+
 /** Everything decided before the first byte is written. */
 interface ImportPlan {
   spec: ModelSpec;
@@ -48,15 +60,18 @@ interface ImportPlan {
   decoder: DecoderModel;
   tokenizerFiles: TokenizerFiles;
   tokenizer: ModelManifest['tokenizer'];
+  generation: ModelManifest['generation'];
 }
 
 async function planImport(checkpoint: Checkpoint, weights: WeightScheme): Promise<ImportPlan> {
   const spec = parseConfig(checkpoint.config);
   const plans = planWeights(spec, checkpoint.tensors, weights);
-  const tokenizerFiles = await checkpoint.tokenizerFiles();
-  const sha256 = createHash('sha256').update(tokenizerFiles.tokenizerJson).digest('hex');
-  const tokenizer = { sha256, ...tokenizerFacts(checkpoint, tokenizerFiles, spec.shape.vocabSize) };
-  return { spec, plans, decoder: buildGraph(spec, plans), tokenizerFiles, tokenizer };
+  const { vocabSize } = spec.shape;
+  const checked = checkTokenizer(await checkpoint.tokenizerFiles(), vocabSize);
+  const sha256 = createHash('sha256').update(checked.files.tokenizerJson).digest('hex');
+  const tokenizer = { sha256, ...tokenizerFacts(checkpoint, checked, vocabSize) };
+  const generation = generationDefaults(checkpoint.generationConfig, vocabSize);
+  return { spec, plans, decoder: buildGraph(spec, plans), tokenizerFiles: checked.files, tokenizer, generation };
 }
 
 async function writeSmallFiles(writer: PackageWriter, { decoder, tokenizerFiles }: ImportPlan): Promise<void> {
@@ -91,7 +106,7 @@ async function writePackage(
   const manifest: Omit<ModelManifest, 'fingerprint'> = {
     format: 'longhaul-model',
     version: 1,
-    name: options.name ?? basename(resolve(options.out)),
+    name: nameOf(options),
     family: spec.family,
     shape: spec.shape,
     ropeClasses: spec.ropeClasses,
@@ -99,55 +114,72 @@ async function writePackage(
     contextLength: spec.contextLength,
     weights: { scheme: options.weights, ...weightsFile },
     tokenizer: plan.tokenizer,
-    generation: generationDefaults(checkpoint.generationConfig),
+    generation: plan.generation,
     files: writer.files,
     createdUnixS: Math.floor(Date.now() / 1000),
     source: basename(resolve(options.source)),
   };
-  return { ...manifest, fingerprint: fingerprintManifest(manifest) };
+  // By the reader's own check: what it would refuse is refused here.
+  return parseManifest({ ...manifest, fingerprint: fingerprintManifest(manifest) }, MANIFEST_FILE);
 }
 
-/** Disk faults become errors that a caller can read; everything else passes. */
-function translateDiskError(error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EACCES' && code !== 'EROFS') return error;
-  return new AppError({
-    code: 'FAILED_PRECONDITION',
-    reason: 'PACKAGE_NOT_WRITABLE',
-    message: `The model package cannot be written (${code}).`,
-    field: 'out',
-    cause: error,
-  });
+function nameOf({ name, out }: ImportOptions): string {
+  return checkModelName(name ?? basename(resolve(out)));
 }
+
+const translated = (error: unknown): unknown => diskError(error, 'The model package', 'PACKAGE_NOT_WRITABLE');
 
 /**
  * Imports a checkpoint: writes a model package at `out`, whole or not at all. Weights are streamed, so memory stays
  * far under the checkpoint's size.
  *
+ * @param identity of the source as the caller found it; taken now by default.
  * @throws AppError of the checkpoint reader, of {@link parseConfig} and {@link planWeights}, `PACKAGE_EXISTS`,
- * `PACKAGE_NOT_WRITABLE`, `TENSOR_NOT_FINITE`, or `CANCELLED` when `signal` aborts.
+ * `PACKAGE_NOT_WRITABLE`, `TENSOR_NOT_FINITE`, `SOURCE_CHANGED` when a file of the source changed meanwhile, or
+ * `CANCELLED` when `signal` aborts.
  */
-export async function importModel(options: ImportOptions): Promise<ModelManifest> {
+export async function importModel(options: ImportOptions, identity?: SourceIdentity): Promise<ModelManifest> {
+  const before = identity ?? (await identifySource(options.source));
   const checkpoint = await openCheckpoint(options.source);
   try {
-    return await importCheckpoint(checkpoint, options);
+    return await importCheckpoint(checkpoint, options, {
+      beforeCommit: async () => {
+        if ((await identifySource(options.source)).stamp !== before.stamp) throw sourceChanged(options.source);
+      },
+    });
   } finally {
     await checkpoint.close();
   }
 }
 
+function sourceChanged(source: string): AppError {
+  return new AppError({
+    code: 'ABORTED',
+    reason: 'SOURCE_CHANGED',
+    message: `${source} changed while it was imported; nothing was kept. Import it again when whatever writes it has finished.`,
+    field: 'source',
+    retry: 'same',
+  });
+}
+
 /** As {@link importModel}, from a checkpoint that the caller has opened and will close. */
-export async function importCheckpoint(checkpoint: Checkpoint, options: ImportOptions): Promise<ModelManifest> {
+export async function importCheckpoint(
+  checkpoint: Checkpoint,
+  options: ImportOptions,
+  { beforeCommit }: ImportSteps = {},
+): Promise<ModelManifest> {
+  nameOf(options);
   const writer = await PackageWriter.create(options.out).catch((error: unknown) => {
-    throw translateDiskError(error);
+    throw translated(error);
   });
   try {
     const manifest = await writePackage(writer, checkpoint, options);
+    await beforeCommit?.();
     await writer.commit(manifest);
     return manifest;
   } catch (error) {
     await writer.discard();
-    if (error === options.signal?.reason) {
+    if (options.signal?.aborted === true && error === options.signal.reason) {
       throw new AppError({
         code: 'CANCELLED',
         reason: 'CANCELLED',
@@ -155,6 +187,6 @@ export async function importCheckpoint(checkpoint: Checkpoint, options: ImportOp
         cause: error,
       });
     }
-    throw translateDiskError(error);
+    throw translated(error);
   }
 }

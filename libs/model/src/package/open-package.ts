@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
+import { isJsonObject, parseJsonObject } from '../checkpoint/json-object.js';
+import { openRegularFile, readWholeFile, type RegularFile } from '../checkpoint/regular-file.js';
 import type { ModelManifest } from '../manifest.js';
 import { fingerprintManifest } from './fingerprint.js';
 import { manifestSchema } from './manifest-schema.js';
-import { MANIFEST_FILE, REQUIRED_FILES } from './package-files.js';
+import { MANIFEST_FILE, REQUIRED_FILES, SMALL_FILES, WEIGHTS_FILE } from './package-files.js';
 
 export interface OpenPackageOptions {
-  /** Read every file and compare its SHA-256; otherwise sizes alone are compared. */
+  /** Compare the SHA-256 of the weights as well; that of every other file is always compared. */
   verify?: boolean;
   signal?: AbortSignal;
   /** Awaited before each piece of a digest, a quarter of a megabyte: who verifies beside other work gives way here. */
@@ -36,23 +37,28 @@ function corrupt(path: string, problem: string, cause?: unknown): AppError {
 }
 
 async function readManifestJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+  let bytes: Uint8Array | null;
+  try {
+    bytes = await readWholeFile(path, 'manifest');
+  } catch (cause) {
+    throw corrupt(path, `cannot be read: ${AppError.from(cause).message.replace(/\.$/, '')}`, cause);
+  }
+  if (bytes === null) {
     throw new AppError({
       code: 'NOT_FOUND',
       reason: 'PACKAGE_NOT_FOUND',
-      message: `No model package: ${path} cannot be read.`,
-      cause,
+      message: `No model package: ${path} is not there.`,
     });
-  });
+  }
   try {
-    return JSON.parse(text);
+    return parseJsonObject(MANIFEST_FILE, bytes);
   } catch (cause) {
     throw corrupt(path, 'is not valid JSON', cause);
   }
 }
 
 function refuseOtherVersion(json: unknown, path: string): void {
-  const { format, version } = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
+  const { format, version } = isJsonObject(json) ? json : {};
   if (format !== FORMAT) throw corrupt(path, `is not the manifest of a model package (format ${FORMAT})`);
   if (version === VERSION) return;
   throw new AppError({
@@ -62,7 +68,13 @@ function refuseOtherVersion(json: unknown, path: string): void {
   });
 }
 
-function parseManifest(json: unknown, path: string): ModelManifest {
+/**
+ * The manifest that `json` is.
+ *
+ * @param path for messages.
+ * @throws AppError `PACKAGE_VERSION`, `PACKAGE_CORRUPT` naming what is wrong.
+ */
+export function parseManifest(json: unknown, path: string): ModelManifest {
   refuseOtherVersion(json, path);
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) {
@@ -70,29 +82,43 @@ function parseManifest(json: unknown, path: string): ModelManifest {
     throw corrupt(path, `is damaged at ${issue?.path.join('.') ?? 'its root'} (${issue?.message ?? 'invalid'})`);
   }
   const manifest = parsed.data;
-  if (manifest.layerAttention.length !== manifest.shape.layers) throw corrupt(path, 'does not describe every layer');
-  if (manifest.layerAttention.some((layer) => (layer.ropeClass ?? 0) >= manifest.ropeClasses.length)) {
-    throw corrupt(path, 'refers to a rope class that it does not have');
-  }
+  assertConsistent(manifest, path);
   if (fingerprintManifest(manifest) !== manifest.fingerprint) throw corrupt(path, 'does not match its fingerprint');
   return manifest;
 }
 
-async function digest(path: string, { signal, turn }: OpenPackageOptions): Promise<string> {
+function assertConsistent(manifest: ModelManifest, path: string): void {
+  const { shape, layerAttention, ropeClasses, tokenizer, weights, files } = manifest;
+  if (layerAttention.length !== shape.layers) throw corrupt(path, 'does not describe every layer');
+  if (layerAttention.some((layer) => (layer.ropeClass ?? 0) >= ropeClasses.length)) {
+    throw corrupt(path, 'refers to a rope class that it does not have');
+  }
+  if (shape.heads % shape.kvHeads !== 0) throw corrupt(path, 'has key heads that do not divide its heads');
+  const ids = [...tokenizer.eosTokenIds, ...(tokenizer.bosTokenId === null ? [] : [tokenizer.bosTokenId])];
+  if (ids.some((id) => id >= shape.vocabSize)) throw corrupt(path, 'names a special token outside its vocabulary');
+  const { scaling, dim } = ropeClasses.find(({ scaling: { kind } }) => kind === 'longrope') ?? {};
+  if (scaling?.kind === 'longrope' && dim !== undefined) {
+    const lengths = [scaling.shortFactor.length, scaling.longFactor.length];
+    if (lengths.some((length) => length !== dim / 2))
+      throw corrupt(path, 'has another number of rope factors than pairs');
+  }
+  const stored = files[WEIGHTS_FILE];
+  if (stored && (stored.bytes !== weights.bytes || stored.sha256 !== weights.sha256)) {
+    throw corrupt(path, 'names two different weights');
+  }
+}
+
+async function digest({ handle }: RegularFile, { signal, turn }: OpenPackageOptions): Promise<string> {
   const hash = createHash('sha256');
   // One buffer for the whole file: a stream would leave as much garbage behind as the file is long.
   const buffer = Buffer.alloc(DIGEST_BYTES);
-  const file = await open(path, 'r');
-  try {
-    for (;;) {
-      await turn?.();
-      signal?.throwIfAborted();
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
-      if (bytesRead === 0) return hash.digest('hex');
-      hash.update(buffer.subarray(0, bytesRead));
-    }
-  } finally {
-    await file.close();
+  for (let at = 0; ;) {
+    await turn?.();
+    signal?.throwIfAborted();
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+    at += bytesRead;
   }
 }
 
@@ -100,15 +126,56 @@ async function checkFiles(dir: string, manifest: ModelManifest, options: OpenPac
   for (const name of REQUIRED_FILES) {
     if (!Object.hasOwn(manifest.files, name)) throw corrupt(join(dir, MANIFEST_FILE), `does not list ${name}`);
   }
-  for (const [name, { bytes, sha256 }] of Object.entries(manifest.files)) {
-    const path = join(dir, name);
+  for (const [name, expected] of Object.entries(manifest.files)) {
     if (name !== basenameOf(name)) throw corrupt(join(dir, MANIFEST_FILE), `lists a file outside the package: ${name}`);
-    const found = await stat(path).catch((cause: unknown) => {
-      throw corrupt(path, 'is missing', cause);
-    });
-    if (found.size !== bytes) throw corrupt(path, `has ${found.size} bytes instead of ${bytes}`);
-    if (options.verify && (await digest(path, options)) !== sha256) throw corrupt(path, 'has other contents');
+    // Weights are read whole only when that is asked for; everything else is small beside them.
+    const whole = options.verify === true || name !== WEIGHTS_FILE;
+    await checkFile(join(dir, name), expected, whole ? options : null);
   }
+}
+
+async function checkFile(
+  path: string,
+  expected: { bytes: number; sha256: string },
+  options: OpenPackageOptions | null,
+): Promise<void> {
+  const file = await openListed(path);
+  try {
+    const { size } = file.stats;
+    if (size !== BigInt(expected.bytes)) throw corrupt(path, `has ${size} bytes instead of ${expected.bytes}`);
+    if (options && (await digest(file, options)) !== expected.sha256) throw corrupt(path, 'has other contents');
+  } finally {
+    await file.handle.close();
+  }
+}
+
+async function openListed(path: string): Promise<RegularFile> {
+  let file: RegularFile | null;
+  try {
+    file = await openRegularFile(path);
+  } catch (cause) {
+    throw corrupt(path, `cannot be read: ${AppError.from(cause).message.replace(/\.$/, '')}`, cause);
+  }
+  if (file === null) throw corrupt(path, 'is missing');
+  return file;
+}
+
+/**
+ * Reads one of the small files of an open package whole, and compares what was read with its digest.
+ *
+ * @param name one of `SMALL_FILES` that the manifest lists.
+ * @throws AppError `PACKAGE_CORRUPT` naming the file.
+ */
+export async function readPackageFile({ dir, manifest }: ModelPackage, name: string): Promise<Uint8Array> {
+  const path = join(dir, name);
+  const kind = SMALL_FILES[name];
+  const expected = manifest.files[name];
+  if (kind === undefined || expected === undefined) throw corrupt(path, 'is not listed in the manifest');
+  const bytes = await readWholeFile(path, kind);
+  if (bytes === null) throw corrupt(path, 'is missing');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (sha256 !== expected.sha256) throw corrupt(path, 'has other contents');
+  return bytes;
 }
 
 function basenameOf(name: string): string {
@@ -116,9 +183,10 @@ function basenameOf(name: string): string {
 }
 
 /**
- * Opens a model package: reads its manifest, and checks that every file is there in its right size.
+ * Opens a model package: reads its manifest, and checks that every file is there in its right size and, but for the
+ * weights, with its right contents.
  *
- * @param options `verify: true` checks the contents as well, at the cost of reading everything once.
+ * @param options `verify: true` checks the contents of the weights as well, at the cost of reading everything once.
  * @throws AppError `PACKAGE_NOT_FOUND`; `PACKAGE_VERSION` for another version; `PACKAGE_CORRUPT` naming the file.
  */
 export async function openPackage(dir: string, options: OpenPackageOptions = {}): Promise<ModelPackage> {

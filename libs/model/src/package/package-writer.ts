@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
+import { ownerText } from '../leftovers/process-owner.js';
+import { OWNER_FILE, sweepImports } from '../leftovers/sweep.js';
 import type { ModelManifest } from '../manifest.js';
 import { HashedFile } from './hashed-file.js';
 import { MANIFEST_FILE } from './package-files.js';
@@ -27,8 +29,14 @@ export class PackageWriter {
     const parent = dirname(target);
     const partial = join(parent, `.${basename(target)}.partial-${randomBytes(6).toString('hex')}`);
     await mkdir(parent, { recursive: true });
+    await sweepImports(parent);
     await mkdir(partial);
-    return new PackageWriter(target, partial);
+    const writer = new PackageWriter(target, partial);
+    await writeFile(join(partial, OWNER_FILE), ownerText()).catch(async (error: unknown) => {
+      await writer.discard();
+      throw error;
+    });
+    return writer;
   }
 
   /** Creates a file, has `fill` write it, and records its size and digest. */
@@ -48,6 +56,7 @@ export class PackageWriter {
     const file = await HashedFile.create(join(this.#dir, MANIFEST_FILE));
     await file.append(Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
     await file.finish();
+    await rm(join(this.#dir, OWNER_FILE));
     await syncDirectory(this.#dir);
     await refuseExisting(this.#out);
     await rename(this.#dir, this.#out).catch(async (error: unknown) => {
@@ -58,14 +67,14 @@ export class PackageWriter {
     await syncDirectory(dirname(this.#out));
   }
 
-  /** Removes what has been written; nothing appears at `out`. */
+  /** Removes what has been written; nothing appears at `out`. What cannot be removed is left for a later sweep. */
   async discard(): Promise<void> {
-    await rm(this.#dir, { recursive: true, force: true });
+    await rm(this.#dir, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
 async function refuseExisting(path: string): Promise<void> {
-  const existing = await stat(path).catch(() => null);
+  const existing = await lstat(path).catch(() => null);
   if (existing === null) return;
   throw new AppError({
     code: 'ALREADY_EXISTS',

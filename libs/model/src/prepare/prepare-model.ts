@@ -2,10 +2,15 @@ import { createHash } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
+import { diskError } from '../checkpoint/disk-error.js';
+import { identifySource, type SourceIdentity } from '../checkpoint/source-identity.js';
 import { importModel, type ImportProgress } from '../import/import-model.js';
+import { sweepImports } from '../leftovers/sweep.js';
 import type { WeightScheme } from '../manifest.js';
+import { plainModelName } from '../package/model-name.js';
 import { openPackage, type ModelPackage } from '../package/open-package.js';
 import { MANIFEST_FILE } from '../package/package-files.js';
+import { parseSource } from '../pull/parse-source.js';
 import { pullModel } from '../pull/pull-model.js';
 import type { PullProgress } from '../pull/pull-types.js';
 
@@ -19,7 +24,7 @@ export interface PrepareOptions {
 }
 
 /** Counts layouts of what an import writes: a package imported by another version of this code is imported again. */
-const IMPORT_GENERATION = 2;
+const IMPORT_GENERATION = 3;
 
 /**
  * From a name to a model package that is ready to load: pulls what is missing, imports it once, and finds it again the
@@ -36,17 +41,15 @@ export async function prepareModel(source: string, options: PrepareOptions): Pro
     ...(options.onPull ? { onProgress: options.onPull } : {}),
   });
   const name = modelName(source, checkpoint);
-  const out = join(options.home, 'models', `${name}-${options.weights}-${await checkpointKey(checkpoint)}`);
+  const identity = await identifySource(checkpoint);
+  const models = join(options.home, 'models');
+  const out = join(models, `${name}-${options.weights}-${packageKey(checkpoint, identity)}`);
+  await sweepImports(models);
   const existing = await openExisting(out);
   if (existing) return existing;
-  await importModel({
-    source: checkpoint,
-    out,
-    weights: options.weights,
-    name,
-    ...(options.signal ? { signal: options.signal } : {}),
-    ...(options.onImport ? { onProgress: options.onImport } : {}),
-  }).catch((error: unknown) => {
+  const { weights, signal, onImport } = options;
+  const progress = { ...(signal ? { signal } : {}), ...(onImport ? { onProgress: onImport } : {}) };
+  await importModel({ source: checkpoint, out, weights, name, ...progress }, identity).catch((error: unknown) => {
     // Another process has been faster with the same checkpoint.
     if (AppError.from(error).reason !== 'PACKAGE_EXISTS') throw error;
   });
@@ -69,20 +72,25 @@ async function openExisting(path: string): Promise<ModelPackage | null> {
   } catch (error) {
     const { reason } = AppError.from(error);
     if (!REPLACEABLE.has(reason)) throw error;
-    await rm(path, { recursive: true, force: true });
+    await rm(path, { recursive: true, force: true }).catch((cause: unknown) => {
+      throw diskError(cause, 'The damaged model package', 'PACKAGE_NOT_WRITABLE');
+    });
     return null;
   }
 }
 
 function modelName(source: string, checkpoint: string): string {
-  const last = /[:/]/.test(source) ? basename(checkpoint).replace(/\.gguf$/i, '') : source;
-  return last.replace(/[^A-Za-z0-9._-]+/g, '-').toLowerCase() || 'model';
+  if (parseSource(source).kind === 'known') return plainModelName(source);
+  return plainModelName(repositoryOf(checkpoint) ?? basename(resolve(checkpoint)).replace(/\.gguf$/i, ''));
 }
 
-/** Changes when the checkpoint's file or the layout of imports does, so that an old package is never taken for a new one. */
-async function checkpointKey(path: string): Promise<string> {
-  const target = await stat(path);
-  const config = target.isDirectory() ? await stat(join(path, 'config.json')).catch(() => target) : target;
-  const facts = [IMPORT_GENERATION, resolve(path), config.size, config.mtimeMs].join('\n');
-  return createHash('sha256').update(facts).digest('hex').slice(0, 12);
+/** A hub's own cache names the directory of a checkpoint by its commit: models--owner--name/snapshots/commit. */
+function repositoryOf(checkpoint: string): string | null {
+  return /(?:^|\/)models--[^/]*?--([^/]+)\/snapshots\/[0-9a-f]{40}\/?$/.exec(checkpoint)?.[1] ?? null;
+}
+
+/** Changes when the checkpoint or the layout of imports does, so that an old package is never taken for a new one. */
+function packageKey(path: string, identity: SourceIdentity): string {
+  const facts = [IMPORT_GENERATION, resolve(path), identity.key].join('\n');
+  return createHash('sha256').update(facts).digest('hex').slice(0, 16);
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { mustOpenRegularFile } from '../checkpoint/regular-file.js';
 
 interface DigestOptions {
   algorithm?: 'sha256' | 'sha1';
@@ -14,7 +14,8 @@ interface DigestOptions {
 export async function fileDigest(path: string, options: DigestOptions = {}): Promise<string> {
   const hash = createHash(options.algorithm ?? 'sha256');
   if (options.prefix !== undefined) hash.update(options.prefix);
-  const stream = createReadStream(path, { highWaterMark: 1 << 20, signal: options.signal });
+  const { handle } = await mustOpenRegularFile(path);
+  const stream = handle.createReadStream({ highWaterMark: 1 << 20, signal: options.signal });
   let done = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     hash.update(chunk);

@@ -7,10 +7,13 @@ import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { downloadFile, listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
 import { AppError } from '@longhaul/kernel';
 import { fileDigest } from './file-digest.js';
+import { cacheKey } from './cache-key.js';
+import { hubFailure, hubFetch } from './hub-failure.js';
 import type { ModelCache } from './model-cache.js';
 import { pickFiles } from './pick-files.js';
 import { checksumMismatch, pullError, type PullOptions } from './pull-types.js';
 
+const PUBLIC_HUB = 'https://huggingface.co';
 /** A repository with more files than this is no model that is served here. */
 const MAX_FILES = 10_000;
 
@@ -25,15 +28,15 @@ export interface HubRepo {
 
 /** How the hub is reached; every request carries the caller's signal. */
 interface Access {
-  readonly hubUrl?: string;
+  readonly hubUrl: string;
   readonly accessToken?: string;
   readonly fetch: typeof fetch;
 }
 
-/** Where the cache keeps what a repository brought. */
+/** Where the cache keeps what a repository brought; mirrors of a hub share it. */
 export function repoKey(repo: HubRepo): string {
-  const suffix = repo.file === null ? '' : `--${repo.file}`;
-  return `hf--${repo.repo.replace('/', '--')}--${repo.revision.replaceAll('/', '_')}${suffix}`;
+  const [owner, name] = repo.repo.split('/') as [string, string];
+  return cacheKey(['hf', owner, name, repo.revision, ...(repo.file === null ? [] : [repo.file])]);
 }
 
 /**
@@ -45,13 +48,12 @@ export function repoKey(repo: HubRepo): string {
  * @returns the path of the checkpoint in the cache; a cached one needs no network.
  */
 export function pullFromHub(repo: HubRepo, cache: ModelCache, options: PullOptions): Promise<string> {
-  return cache.findOrFetch(repoKey(repo), async () => {
+  return cache.findOrFetch(repoKey(repo), true, async () => {
     try {
       return await fetchRepo(repo, { key: repoKey(repo), cache, options });
     } catch (cause) {
       if (AppError.isInstance(cause) || options.signal?.aborted) throw cause;
-      const text = (cause as Partial<Error>).message ?? String(cause);
-      throw pullError('UNAVAILABLE', 'PULL_FAILED', `The model hub did not give ${repo.repo}: ${text}`, cause);
+      throw hubFailure(cause, { repo: repo.repo, revision: repo.revision, endpoint: hubEndpoint() });
     }
   });
 }
@@ -89,13 +91,25 @@ async function fetchRepo(
   return cache.commit(key, { source: `hf:${repo.repo}@${info.sha}`, entry: picked.entry, names });
 }
 
-function hubAccess(signal: AbortSignal | undefined): Access {
+function hubEndpoint(): string {
   const endpoint = process.env['HF_ENDPOINT'];
+  if (endpoint === undefined || endpoint === '') return PUBLIC_HUB;
+  if (!/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
+    throw pullError('INVALID_ARGUMENT', 'HUB_INVALID', 'HF_ENDPOINT must be the http or https address of a model hub.');
+  }
+  return endpoint.replace(/\/+$/, '');
+}
+
+function hubAccess(signal: AbortSignal | undefined): Access {
   const token = process.env['HF_TOKEN'];
+  const isUsable = token !== undefined && /^[\x21-\x7e]+$/.test(token);
+  if (token !== undefined && token !== '' && !isUsable) {
+    throw pullError('INVALID_ARGUMENT', 'HUB_INVALID', 'HF_TOKEN holds characters that no token has.');
+  }
   return {
-    ...(endpoint ? { hubUrl: endpoint.replace(/\/+$/, '') } : {}),
+    hubUrl: hubEndpoint(),
     ...(token ? { accessToken: token } : {}),
-    fetch: (input, init) => fetch(input, signal ? { ...init, signal } : init),
+    fetch: (input, init) => hubFetch(input, { ...init, ...(signal ? { signal } : {}) }),
   };
 }
 

@@ -1,22 +1,18 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { isJsonObject } from '../checkpoint/read-json-file.js';
+import { AppError } from '@longhaul/kernel';
+import { ownerPid, ownerText } from '../leftovers/process-owner.js';
+import { lockState, readLock, sweepPulls } from '../leftovers/sweep.js';
 import { fileDigest } from './file-digest.js';
 import { checksumMismatch, pullError, type FilePin, type PullOptions } from './pull-types.js';
+import { readReceipt, seenNow, writeReceipt, type Receipt, type ReceiptFile } from './receipt.js';
 
-const RECEIPT = '.longhaul-pull.json';
 const LOCK_WAIT_MS = 15 * 60 * 1000;
 const LOCK_POLL_MS = 250;
 
-/** What a pulled checkpoint consists of; written last, so that a directory with a receipt is complete. */
-interface Receipt {
-  readonly format: 'longhaul-pull';
-  readonly source: string;
-  /** The file to open, or '.' for the directory itself. */
-  readonly entry: string;
-  readonly files: readonly FilePin[];
-}
+/** The owner of a lock touches it, so that other machines see that it is alive. */
+const LOCK_TOUCH_MS = 30_000;
 
 /** A directory per source under the cache directory, which appears complete or not at all. */
 export class ModelCache {
@@ -27,39 +23,46 @@ export class ModelCache {
     return join(this.options.cacheDir, key);
   }
 
-  /** Where they are gathered; kept after a failure so that a later pull can resume. */
+  /** Where they are gathered; kept after a failure that a later pull can go on from, for a week. */
   staging(key: string): string {
     return `${this.directory(key)}.partial`;
   }
 
   /**
-   * The cached checkpoint, or null. Needs no network. Files are compared by size, and by SHA-256 when the caller asks;
-   * a directory that fails is removed, so that it is fetched again.
+   * The cached checkpoint, or null. Needs no network. Files are compared by size, time and inode, and by SHA-256 when
+   * these have changed or the caller asks; a directory that fails is removed, so that it is fetched again.
    */
   async find(key: string): Promise<string | null> {
     const directory = this.directory(key);
     const receipt = await readReceipt(directory);
     if (!receipt) return null;
+    const files: ReceiptFile[] = [];
     for (const file of receipt.files) {
-      if (!(await this.isIntact(join(directory, file.name), file))) {
+      const checked = await this.check(join(directory, file.name), file);
+      if (checked === null) {
         await rm(directory, { recursive: true, force: true });
         return null;
       }
+      files.push(checked);
     }
+    const isNews = files.some((file, index) => file !== receipt.files[index]);
+    // Without it the files are only hashed again the next time.
+    if (isNews) await writeReceipt(directory, { ...receipt, files }).catch(() => undefined);
     return receipt.entry === '.' ? directory : join(directory, receipt.entry);
   }
 
   /** Hashes the gathered files, writes the receipt and makes the directory visible. Returns the checkpoint's path. */
   async commit(key: string, content: { source: string; entry: string; names: readonly string[] }): Promise<string> {
     const staging = this.staging(key);
-    const files: FilePin[] = [];
+    const files: ReceiptFile[] = [];
     for (const name of content.names) {
       const path = join(staging, name);
       const { size } = await stat(path);
-      files.push({ name, bytes: size, sha256: await fileDigest(path, { signal: this.options.signal }) });
+      const sha256 = await fileDigest(path, { signal: this.options.signal });
+      files.push({ name, bytes: size, sha256, seen: await seenNow(path) });
     }
     const receipt: Receipt = { format: 'longhaul-pull', source: content.source, entry: content.entry, files };
-    await writeFile(join(staging, RECEIPT), `${JSON.stringify(receipt, null, 2)}\n`);
+    await writeReceipt(staging, receipt);
     const directory = this.directory(key);
     await rm(directory, { recursive: true, force: true });
     await rename(staging, directory);
@@ -69,28 +72,63 @@ export class ModelCache {
   /**
    * Finds a checkpoint or fetches it: `fetch` fills the staging directory, alone on this machine, and commits.
    *
+   * @param resumable whether a later `fetch` goes on from what a broken one left; otherwise nothing is left.
    * @throws AppError `PULL_IN_PROGRESS` when another process still fetches the same after `lockWaitMs`.
    */
-  async findOrFetch(key: string, fetch: () => Promise<string>): Promise<string> {
+  async findOrFetch(key: string, resumable: boolean, fetch: () => Promise<string>): Promise<string> {
     const cached = await this.find(key);
     if (cached !== null) return cached;
+    await sweepPulls(this.options.cacheDir);
     const lock = `${this.directory(key)}.lock`;
-    await mkdir(this.staging(key), { recursive: true });
     await takeLock(lock, key, this.options);
+    const touching = setInterval(() => void utimes(lock, new Date(), new Date()).catch(() => undefined), LOCK_TOUCH_MS);
+    touching.unref();
     try {
       // Another process may have finished it before the lock was free.
-      return (await this.find(key)) ?? (await fetch());
+      const finished = await this.find(key);
+      if (finished !== null) return finished;
+      await mkdir(this.staging(key), { recursive: true });
+      return await fetch();
+    } catch (error) {
+      await this.cleanUp(key, resumable && canResume(error));
+      throw error;
     } finally {
+      clearInterval(touching);
       await rm(lock, { force: true });
     }
   }
 
-  private async isIntact(path: string, file: FilePin): Promise<boolean> {
-    const entry = await stat(path).catch(() => null);
-    if (!entry || entry.size !== file.bytes) return false;
-    if (this.options.verifyCache !== true) return true;
-    return (await fileDigest(path, { signal: this.options.signal })) === file.sha256;
+  /** Removes what a failed fetch left, or keeps it where there are bytes that a later one can use. */
+  private async cleanUp(key: string, keep: boolean): Promise<void> {
+    const staging = this.staging(key);
+    if (keep && (await holdsBytes(staging))) return;
+    await rm(staging, { recursive: true, force: true }).catch(() => undefined);
   }
+
+  /** The file as a receipt has it after a look at it: the same object where nothing changed; null where it is another. */
+  private async check(path: string, file: ReceiptFile): Promise<ReceiptFile | null> {
+    const entry = await stat(path).catch(() => null);
+    if (!entry?.isFile() || entry.size !== file.bytes) return null;
+    const seen = await seenNow(path);
+    if (seen === file.seen && this.options.verifyCache !== true) return file;
+    if ((await fileDigest(path, { signal: this.options.signal })) !== file.sha256) return null;
+    return seen === file.seen ? file : { ...file, seen };
+  }
+}
+
+/** Whether going on later can help: not against wrong bytes, a wrong name, or a disk without room. */
+function canResume(error: unknown): boolean {
+  if (!AppError.isInstance(error)) return (error as Partial<Error> | null)?.name === 'AbortError';
+  return error.code === 'UNAVAILABLE' || error.code === 'CANCELLED' || error.code === 'DEADLINE_EXCEEDED';
+}
+
+async function holdsBytes(directory: string): Promise<boolean> {
+  const names = await readdir(directory, { recursive: true }).catch(() => []);
+  for (const name of names) {
+    const entry = await stat(join(directory, name)).catch(() => null);
+    if (entry?.isFile() === true && entry.size > 0) return true;
+  }
+  return false;
 }
 
 /**
@@ -109,56 +147,23 @@ export async function verifyPin(path: string, pin: FilePin, options: PullOptions
 
 /** Waits until this process holds the lock; one that a process left behind when it died is removed. */
 async function takeLock(lock: string, key: string, options: PullOptions): Promise<void> {
-  const deadline = Date.now() + (options.lockWaitMs ?? LOCK_WAIT_MS);
+  const deadline = performance.now() + (options.lockWaitMs ?? LOCK_WAIT_MS);
   for (;;) {
     options.signal?.throwIfAborted();
-    const failed = await writeFile(lock, String(process.pid), { flag: 'wx' }).then(
+    const failed = await writeFile(lock, ownerText(), { flag: 'wx' }).then(
       () => null,
       (cause: NodeJS.ErrnoException) => cause,
     );
     if (failed === null) return;
     if (failed.code !== 'EEXIST') throw failed;
-    const owner = await readFile(lock, 'utf8').catch(() => '');
-    // An empty lock was made a moment ago and has not been written yet.
-    if (owner !== '' && !isAlive(Number(owner))) await rm(lock, { force: true });
-    else if (Date.now() >= deadline) throw inProgress(owner, lock, key);
-    else await setTimeout(LOCK_POLL_MS);
+    if ((await lockState(lock)) === 'free') await rm(lock, { force: true });
+    else if (performance.now() >= deadline) throw await inProgress(lock, key);
+    else await setTimeout(LOCK_POLL_MS, undefined, options.signal ? { signal: options.signal } : {});
   }
 }
 
-function inProgress(owner: string, lock: string, key: string): Error {
+async function inProgress(lock: string, key: string): Promise<Error> {
+  const owner = ownerPid(await readLock(lock));
   const message = `Process ${owner} is pulling ${key}; remove ${lock} if it is not.`;
   return pullError('ABORTED', 'PULL_IN_PROGRESS', message);
-}
-
-async function readReceipt(directory: string): Promise<Receipt | null> {
-  const text = await readFile(join(directory, RECEIPT), 'utf8').catch(() => null);
-  if (text === null) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isReceipt(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function isReceipt(value: unknown): value is Receipt {
-  if (!isJsonObject(value) || value['format'] !== 'longhaul-pull' || typeof value['entry'] !== 'string') return false;
-  const files: unknown = value['files'];
-  return (
-    Array.isArray(files) &&
-    files.length > 0 &&
-    files.every((file) => isJsonObject(file) && typeof file['name'] === 'string' && typeof file['bytes'] === 'number')
-  );
-}
-
-/** True for a running process, also one of another user. */
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

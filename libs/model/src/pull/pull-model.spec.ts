@@ -109,7 +109,7 @@ describe('pulling from a hub', () => {
   it('can be cancelled, and says when the repository is not there', async () => {
     const signal = AbortSignal.abort();
     await expect(pullModel('hf:owner/model', { cacheDir, signal })).rejects.toMatchObject({ code: 'CANCELLED' });
-    await expect(pullModel('hf:owner/none', { cacheDir })).rejects.toMatchObject({ reason: 'PULL_FAILED' });
+    await expect(pullModel('hf:owner/none', { cacheDir })).rejects.toMatchObject({ reason: 'MODEL_NOT_FOUND' });
     expect(await finished()).toEqual([]);
   });
 

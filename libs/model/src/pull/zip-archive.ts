@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { Readable, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createInflateRaw, crc32 } from 'node:zlib';
@@ -13,6 +13,7 @@ const END_BYTES = 22;
 const MAX_COMMENT_BYTES = 65_535;
 /** The directory of a wheel with 65,535 entries takes about 10 MB. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+const READ_BYTES = 1024 * 1024;
 /** The default of 16 kB would make a callback of each. */
 const INFLATE_BYTES = 1024 * 1024;
 const STORED = 0;
@@ -35,7 +36,6 @@ interface ExtractOptions {
 /** Reads a zip file of up to 4 GiB, stored or deflated, without holding it in memory: what wheels are. */
 export class ZipArchive {
   private constructor(
-    private readonly path: string,
     private readonly source: ByteSource,
     readonly entries: readonly ZipEntry[],
   ) {}
@@ -44,7 +44,7 @@ export class ZipArchive {
   static async open(path: string): Promise<ZipArchive> {
     const source = await openFileSource(path);
     try {
-      return new ZipArchive(path, source, await readDirectory(source));
+      return new ZipArchive(source, await readDirectory(source));
     } catch (error) {
       await source.close();
       throw error;
@@ -59,15 +59,17 @@ export class ZipArchive {
     const start = await this.dataOffset(entry);
     const check = new SizeAndCrc(entry, name, options.onBytes);
     const steps = entry.method === DEFLATED ? [createInflateRaw({ chunkSize: INFLATE_BYTES }), check] : [check];
-    // `end` is inclusive, so a read stream cannot express an empty range.
-    const end = start + entry.compressedBytes - 1;
-    const raw = end < start ? Readable.from([]) : createReadStream(this.path, { start, end });
+    const raw = Readable.from(this.chunks(start, start + entry.compressedBytes));
     const streams = [raw, ...steps, createWriteStream(target, { flags: 'wx' })];
     await pipeline(streams, options.signal ? { signal: options.signal } : {});
   }
 
   close(): Promise<void> {
     return this.source.close();
+  }
+
+  private async *chunks(start: number, end: number): AsyncGenerator<Uint8Array> {
+    for (let at = start; at < end; at += READ_BYTES) yield await this.source.read(at, Math.min(READ_BYTES, end - at));
   }
 
   private async dataOffset(entry: ZipEntry): Promise<number> {

@@ -103,8 +103,8 @@ describe('ropeTables', () => {
 describe('parseRopeClass', () => {
   it.each([
     [{ rope_type: 'mrope' }, /RoPE type "mrope"/],
-    [{ rope_type: 'linear' }, /factor must be a number above 0/],
-    [{ rope_type: 'linear', factor: -1 }, /factor must be a number above 0/],
+    [{ rope_type: 'linear' }, /factor must be a number from 1 to 4096, but is/],
+    [{ rope_type: 'linear', factor: -1 }, /factor must be a number from 1 to 4096, but is/],
     [{ rope_type: 'longrope', short_factor: [1], long_factor: [1] }, /short_factor must be a list of 64/],
     [{ rope_type: 'constructor' }, /RoPE type "constructor"/],
   ])('refuses %j', (params, message) => {

@@ -10,6 +10,4 @@ export const SAFETENSORS_LIMITS = {
   rank: 8,
   /** A shard is 2 to 10 GB, so this is a checkpoint of terabytes; every shard keeps one file open. */
   shards: 1024,
-  /** The index repeats every tensor name. */
-  indexBytes: 32 * 1024 * 1024,
 } as const;

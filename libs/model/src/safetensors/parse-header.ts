@@ -1,7 +1,7 @@
 import { corrupt, overLimit, shown, unsupported } from '../checkpoint/checkpoint-errors.js';
 import type { TensorInfo } from '../checkpoint/checkpoint.js';
 import { FLOAT_BYTES, type FloatType } from '../checkpoint/decode-floats.js';
-import { isJsonObject, parseJsonObject } from '../checkpoint/read-json-file.js';
+import { isJsonObject, parseJsonObject } from '../checkpoint/json-object.js';
 import { findDuplicateKey } from './duplicate-key.js';
 import { SAFETENSORS_LIMITS as LIMITS } from './limits.js';
 
@@ -59,7 +59,17 @@ function parseEntry(name: string, entry: unknown, source: HeaderSource): StoredT
 function parseType(name: string, dtype: unknown, source: HeaderSource): FloatType {
   if (typeof dtype !== 'string') throw corrupt(source.name, `tensor ${shown(name)} has no dtype.`);
   if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') return dtype;
-  throw unsupported(source.name, `tensor ${shown(name)} has dtype ${shown(dtype)}; F32, F16 and BF16 are read.`);
+  throw unsupported(
+    source.name,
+    `tensor ${shown(name)} has dtype ${shown(dtype)}${quantisedAs(name, dtype)}; F32, F16 and BF16 are read.`,
+  );
+}
+
+/** Quantised checkpoints do not always say so in config.json. */
+function quantisedAs(name: string, dtype: string): string {
+  const packed = /\.(qweight|qzeros|g_idx|weight_packed|weight_scale|absmax|quant_map|SCB)$/.test(name);
+  if (!packed && !/^(F8|F4|F6)/.test(dtype)) return '';
+  return ', so the checkpoint is quantised: take the one that was not, or a GGUF file of the model';
 }
 
 function parseShape(name: string, shape: unknown, source: HeaderSource): number[] {
@@ -78,7 +88,7 @@ function parseOffsets(name: string, offsets: unknown, source: HeaderSource): { b
   if (begin > end || end > source.dataBytes) {
     throw corrupt(
       source.name,
-      `tensor ${shown(name)} lies at bytes ${begin} to ${end}, outside the ${source.dataBytes} bytes of data.`,
+      `tensor ${shown(name)} lies at bytes ${begin} to ${end}, outside the ${source.dataBytes} bytes of data; the file may be cut short, download it again.`,
     );
   }
   return { begin, end };

@@ -1,5 +1,6 @@
 import { openFileSource, type ByteSource } from '../checkpoint/byte-source.js';
 import { corrupt, overLimit } from '../checkpoint/checkpoint-errors.js';
+import { FOREIGN_PREFIX_BYTES, foreignFile } from '../checkpoint/foreign-file.js';
 import { decodeFloats, FLOAT_BYTES } from '../checkpoint/decode-floats.js';
 import { rowElements } from '../checkpoint/row-range.js';
 import { SAFETENSORS_LIMITS as LIMITS } from './limits.js';
@@ -32,15 +33,23 @@ export class SafetensorsFile {
 
   /** Reads a source that stays the caller's if this throws. */
   static async from(source: ByteSource): Promise<SafetensorsFile> {
+    await refuseForeign(source);
     const prefix = await source.read(0, LENGTH_BYTES);
     const declared = new DataView(prefix.buffer).getBigUint64(0, true);
     if (declared > BigInt(LIMITS.headerBytes)) {
-      throw overLimit(source.name, `its header of ${declared} bytes`, LIMITS.headerBytes);
+      throw overLimit(
+        source.name,
+        `its header of ${declared} bytes (it may be no safetensors file)`,
+        LIMITS.headerBytes,
+      );
     }
     const headerBytes = Number(declared);
     const dataOffset = LENGTH_BYTES + headerBytes;
     if (dataOffset > source.sizeBytes) {
-      throw corrupt(source.name, `its header ends at byte ${dataOffset} but the file at ${source.sizeBytes}.`);
+      throw corrupt(
+        source.name,
+        `its header ends at byte ${dataOffset} but the file at ${source.sizeBytes}; it is cut short, download it again.`,
+      );
     }
     const header = await source.read(LENGTH_BYTES, headerBytes);
     const tensors = parseHeader(header, { name: source.name, dataBytes: source.sizeBytes - dataOffset });
@@ -65,4 +74,12 @@ export class SafetensorsFile {
   close(): Promise<void> {
     return this.source.close();
   }
+}
+
+/** @throws AppError `CHECKPOINT_CORRUPT` that says what the file is instead, where that can be seen. */
+async function refuseForeign(source: ByteSource): Promise<void> {
+  const head = await source.read(0, Math.min(FOREIGN_PREFIX_BYTES, source.sizeBytes));
+  const what = foreignFile(head);
+  // The length of a header may spell anything; the brace behind it says that this is one.
+  if (what !== null && head[LENGTH_BYTES] !== 0x7b) throw corrupt(source.name, `${what}.`);
 }

@@ -1,7 +1,8 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { corrupt, missing, overLimit, shown, unsupported } from '../checkpoint/checkpoint-errors.js';
-import { isJsonObject, parseJsonObject, readSmallFile } from '../checkpoint/read-json-file.js';
+import { foreignWeights } from '../checkpoint/foreign-directory.js';
+import { isJsonObject, parseJsonObject } from '../checkpoint/json-object.js';
+import { hasRegularFile, readWholeFile } from '../checkpoint/regular-file.js';
 import { resolveRows } from '../checkpoint/row-range.js';
 import { SAFETENSORS_LIMITS as LIMITS } from './limits.js';
 import type { StoredTensor } from './parse-header.js';
@@ -9,8 +10,6 @@ import { SafetensorsFile } from './safetensors-file.js';
 
 const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
-/** Weights in pickled form, which run code when they are loaded; named in the error only. */
-const PICKLED = ['pytorch_model.bin', 'pytorch_model.bin.index.json'];
 
 /** The tensors of a directory, in one file or in shards. */
 export class SafetensorsSet {
@@ -27,17 +26,10 @@ export class SafetensorsSet {
    * where index and shards disagree.
    */
   static async open(directory: string): Promise<SafetensorsSet> {
-    if (await exists(join(directory, SINGLE)))
-      return openFiles(directory, [SINGLE], (files) => new SafetensorsSet(files));
-    const index = await readIndex(directory);
-    const names = [...new Set(index.values())].sort();
-    if (names.length > LIMITS.shards) throw overLimit(INDEX, `${names.length} shards`, LIMITS.shards);
-    for (const name of names) {
-      if (!(await exists(join(directory, name)))) {
-        throw missing('SHARD_MISSING', `The shard ${name} that ${INDEX} names is not there.`);
-      }
-    }
-    return openFiles(directory, names, (files) => {
+    const names = await weightFiles(directory);
+    if (names.index === null) return openFiles(directory, names.files, (files) => new SafetensorsSet(files));
+    const { index } = names;
+    return openFiles(directory, names.files, (files) => {
       assertIndexed(index, files);
       return new SafetensorsSet(files);
     });
@@ -76,9 +68,32 @@ async function closeAll(files: ReadonlyMap<string, SafetensorsFile>): Promise<vo
   await Promise.all([...files.values()].map((file) => file.close()));
 }
 
+/** The weight files of a directory: names, and which tensor the index expects where; null without an index. */
+export interface WeightFiles {
+  readonly files: readonly string[];
+  readonly index: ReadonlyMap<string, string> | null;
+}
+
+/** Finds `model.safetensors`, or the shards that the index names. @throws AppError as {@link SafetensorsSet.open}. */
+export async function weightFiles(directory: string): Promise<WeightFiles> {
+  if (await hasRegularFile(join(directory, SINGLE))) return { files: [SINGLE], index: null };
+  const index = await readIndex(directory);
+  const files = [...new Set(index.values())].sort();
+  if (files.length > LIMITS.shards) throw overLimit(INDEX, `${files.length} shards`, LIMITS.shards);
+  for (const name of files) {
+    if (!(await hasRegularFile(join(directory, name)))) {
+      throw missing(
+        'SHARD_MISSING',
+        `The shard ${name} that ${INDEX} names is not in ${directory}; download the model again.`,
+      );
+    }
+  }
+  return { files, index };
+}
+
 /** Tensor name to shard file name. */
 async function readIndex(directory: string): Promise<Map<string, string>> {
-  const bytes = await readSmallFile(join(directory, INDEX), LIMITS.indexBytes);
+  const bytes = await readWholeFile(join(directory, INDEX), 'shardIndex');
   if (!bytes) throw await weightsMissing(directory);
   const weightMap = parseJsonObject(INDEX, bytes)['weight_map'];
   if (!isJsonObject(weightMap)) throw corrupt(INDEX, 'it has no weight_map.');
@@ -106,17 +121,7 @@ function assertIndexed(index: ReadonlyMap<string, string>, files: ReadonlyMap<st
 }
 
 async function weightsMissing(directory: string): Promise<Error> {
-  for (const name of PICKLED) {
-    if (await exists(join(directory, name))) {
-      return unsupported(directory, `its weights are ${name}; only safetensors and GGUF are read.`);
-    }
-  }
+  const what = await foreignWeights(directory);
+  if (what !== null) return unsupported(directory, `it has no safetensors and ${what}.`);
   return missing('WEIGHTS_MISSING', `${directory} has neither ${SINGLE} nor ${INDEX}.`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
