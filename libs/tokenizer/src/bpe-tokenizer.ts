@@ -5,11 +5,12 @@ import { BpeEncoder } from './bpe-encoder.js';
 import { isControlToken } from './control-tokens.js';
 import { readBpeModel } from './bpe-model.js';
 import { IdBuffer } from './id-buffer.js';
-import { parseJsonFile, type JsonObject } from './json.js';
+import { parseJsonFile } from './json.js';
 import { markPlaces, placesAfter } from './literal-places.js';
 import { createNormalizer, type Normalizer } from './normalizer.js';
 import { readSpecialFrame, type SpecialFrame } from './post-processor.js';
 import { createPreTokenizer, usesByteAlphabet, type PreTokenizer } from './pre-tokenizer.js';
+import { settleConfig } from './settle-config.js';
 import { readDecoder, type TokenDecoder } from './token-bytes.js';
 import { readTokenizerConfig } from './tokenizer-config.js';
 import type { DecodeOptions, EncodeAsyncOptions, EncodeOptions, Tokenizer } from './tokenizer.js';
@@ -238,8 +239,8 @@ function tokenId(vocabulary: Vocabulary, token: string | null): number | null {
 
 /** Reads a BPE tokenizer; see `createTokenizer`. */
 export function createBpeTokenizer(files: Pick<TokenizerFiles, 'tokenizerJson' | 'tokenizerConfigJson'>): Tokenizer {
-  const root: JsonObject = parseJsonFile('tokenizer.json', files.tokenizerJson);
   const config = readTokenizerConfig(files.tokenizerConfigJson);
+  const root = settleConfig(parseJsonFile('tokenizer.json', files.tokenizerJson), config);
   const vocabulary = readVocabulary(root);
   const byteAlphabet = usesByteAlphabet(root['pre_tokenizer']);
   return new BpeTokenizer({

@@ -8,6 +8,16 @@ export interface TokenizerConfig {
   namedTokens: Readonly<Record<string, string>>;
   /** The template in the file; a list of named ones gives the one called `default`, or the only one. */
   chatTemplate: string | null;
+  tokenizerClass: string | null;
+  /** Null where the file does not say. */
+  addBosToken: boolean | null;
+  addEosToken: boolean | null;
+  addPrefixSpace: boolean | null;
+  splitSpecialTokens: boolean;
+}
+
+function flag(value: unknown): boolean | null {
+  return typeof value === 'boolean' ? value : null;
 }
 
 /** A token is spelled as a string or as an AddedToken object. */
@@ -37,5 +47,10 @@ export function readTokenizerConfig(bytes: Uint8Array): TokenizerConfig {
     eosToken: namedTokens['eos_token'] ?? null,
     namedTokens,
     chatTemplate: template(root['chat_template']),
+    tokenizerClass: typeof root['tokenizer_class'] === 'string' ? root['tokenizer_class'] : null,
+    addBosToken: flag(root['add_bos_token']),
+    addEosToken: flag(root['add_eos_token']),
+    addPrefixSpace: flag(root['add_prefix_space']),
+    splitSpecialTokens: root['split_special_tokens'] === true,
   };
 }
