@@ -26,3 +26,4 @@ export {
 } from './chat-template.js';
 export { type RenderedPrompt } from './content-mask.js';
 export { openLastTurn, type OpenTurn } from './open-turn.js';
+export { codePointCount, TokenPlaces, type TokenPlacesOptions } from './token-places.js';

@@ -29,6 +29,11 @@ export class Utf8Stream {
     return text;
   }
 
+  /** Whether a character is unfinished that this byte does not go on with, so that it becomes U+FFFD. */
+  isCutBy(byte: number): boolean {
+    return this.#missing > 0 && (byte < this.#low || byte > this.#high);
+  }
+
   /** The end of the stream: an unfinished character is one U+FFFD. */
   finish(): string {
     const unfinished = this.#missing > 0;

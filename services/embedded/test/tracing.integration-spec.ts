@@ -24,7 +24,8 @@ const codec: TextCodec = {
   encodeChat: (messages) =>
     Promise.resolve(Int32Array.from(Buffer.from(messages.map(({ content }) => content).join()))),
   decode: (tokenIds) => Buffer.from(tokenIds).toString(),
-  token: (tokenId) => ({ text: String.fromCharCode(tokenId), bytes: Uint8Array.of(tokenId) }),
+  token: (tokenId) => ({ text: String.fromCharCode(tokenId), bytes: Uint8Array.of(tokenId), isSpecial: false }),
+  places: () => ({ push: () => 0 }),
 };
 
 describe('tracing', () => {

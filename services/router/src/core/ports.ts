@@ -39,7 +39,21 @@ export interface TextCodec {
   encodeChat(messages: readonly ChatMessage[], options: ChatOptions, signal?: AbortSignal): Promise<Int32Array>;
   decode(tokenIds: readonly number[], skipSpecialTokens: boolean): string;
   /** One token alone; bytes that are no whole character show as U+FFFD in `text`. */
-  token(tokenId: number): { text: string; bytes: Uint8Array };
+  token(tokenId: number): { text: string; bytes: Uint8Array; isSpecial: boolean };
+  /** Where tokens stand in the text that they make together. */
+  places(options: PlacesOptions): TokenPlaces;
+}
+
+export interface PlacesOptions {
+  /** Special tokens are part of the text. */
+  includeSpecial: boolean;
+  /** The tokens go on where other text ends. */
+  continuation: boolean;
+}
+
+export interface TokenPlaces {
+  /** Takes the next token; where its text begins, in code points. A part of a character begins where that does. */
+  push(tokenId: number): number;
 }
 
 export type CodecFactory = (files: TokenizerFiles) => TextCodec;

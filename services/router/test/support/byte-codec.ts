@@ -1,4 +1,4 @@
-import type { ChatMessage, ChatOptions, TextCodec } from '../../src/core/ports.js';
+import type { ChatMessage, ChatOptions, TextCodec, TokenPlaces } from '../../src/core/ports.js';
 
 /** What a byte codec was asked for, beside what its tokens show. */
 export interface ByteCodec extends TextCodec {
@@ -23,10 +23,22 @@ export function createByteCodec(): ByteCodec {
     decode: (tokenIds) => Buffer.from(tokenIds.filter((id) => id < 256)).toString('utf8'),
     token: (tokenId) => {
       const bytes = tokenId < 256 ? Uint8Array.of(tokenId) : new Uint8Array();
-      return { text: Buffer.from(bytes).toString('utf8'), bytes };
+      return { text: Buffer.from(bytes).toString('utf8'), bytes, isSpecial: tokenId > 256 };
     },
+    places: () => new BytePlaces(),
   };
   return codec;
+}
+
+class BytePlaces implements TokenPlaces {
+  #bytes: number[] = [];
+
+  push(tokenId: number): number {
+    const isPart = tokenId >= 0x80 && tokenId < 0xc0;
+    const before = [...Buffer.from(this.#bytes).toString('utf8')].length - (isPart ? 1 : 0);
+    if (tokenId < 256) this.#bytes.push(tokenId);
+    return before;
+  }
 }
 
 /** The prompt that the codec makes of a conversation. */

@@ -2,7 +2,8 @@ import type { GenerationEvent, TokenLogprob } from '@longhaul/inference';
 import type { StartedGeneration } from '../../core/generation.js';
 import { stopReason } from './chat-format.js';
 import { addUsage, usageBody, type Collected, type CollectedChoice } from './collected.js';
-import { completionLogprobs, promptLogprobs } from './logprobs.js';
+import { completionLogprobs, promptLogprobs, type CompletionLogprobs } from './logprobs.js';
+import { TextOffsets } from './text-offsets.js';
 import { chunkOf, responseHead, usageChunkOf, type FormatOptions, type ResponseFormat } from './response-format.js';
 
 export interface CompletionFormatOptions extends FormatOptions {
@@ -33,28 +34,23 @@ export function completionFormat(options: CompletionFormatOptions): ResponseForm
 }
 
 class ChoiceShaper {
-  /** Characters already sent, by choice index: where the next token's text stands. */
-  private readonly offsets = new Map<number, number>();
+  /** Of the choices that have begun, by their index. */
+  private readonly begun = new Map<number, TextOffsets>();
   private promptScores: readonly (TokenLogprob | null)[][] = [];
 
   constructor(private readonly options: CompletionFormatOptions) {}
 
   whole(part: Collected, choice: CollectedChoice, [prompt, index]: readonly [number, number]): object {
-    const started = this.startedAt(prompt);
-    const echo = this.options.echo[prompt] ?? null;
-    const echoed = echo === null ? [] : echoedLogprobs(part.promptLogprobs, started.request.promptTokenIds);
+    const { request, served } = this.startedAt(prompt);
+    const offsets = this.offsetsOf(prompt);
     const scores = part.promptLogprobs;
     return {
-      index: prompt * started.request.n + index,
-      text: `${echo ?? ''}${choice.text}`,
-      logprobs: this.options.logprobs
-        ? completionLogprobs(started.served.codec, [...echoed, ...choice.logprobs], 0)
-        : null,
+      index: prompt * request.n + index,
+      text: `${this.options.echo[prompt] ?? ''}${choice.text}`,
+      logprobs: this.options.logprobs ? this.wholeLogprobs(prompt, { scores, choice, offsets }) : null,
       finish_reason: choice.finishReason,
       ...stopReason(choice.stopString),
-      ...(this.options.showPromptLogprobs && scores
-        ? { prompt_logprobs: promptLogprobs(started.served.codec, scores) }
-        : {}),
+      ...(this.options.showPromptLogprobs && scores ? { prompt_logprobs: promptLogprobs(served.codec, scores) } : {}),
     };
   }
 
@@ -66,35 +62,56 @@ class ChoiceShaper {
     const index = prompt * request.n + event.choice;
     const opening = this.opening(prompt, index, echo);
     if (event.kind === 'finished') {
-      return [
-        ...opening,
-        { index, text: '', logprobs: null, finish_reason: event.reason, ...stopReason(event.stopString) },
-      ];
+      const { reason, stopString } = event;
+      return [...opening, { index, text: '', logprobs: null, finish_reason: reason, ...stopReason(stopString) }];
     }
     const shown = event.text !== '' || (this.options.logprobs && event.tokenIds.length > 0);
-    return shown
-      ? [...opening, this.textChoice(prompt, index, { text: event.text, entries: event.logprobs ?? [] })]
-      : opening;
+    return shown ? [...opening, this.answerChoice(prompt, index, event)] : opening;
   }
 
   private opening(prompt: number, index: number, echo: string | null): object[] {
-    if (this.offsets.has(index)) return [];
-    this.offsets.set(index, 0);
+    if (this.begun.has(index)) return [];
+    const offsets = this.offsetsOf(prompt);
+    this.begun.set(index, offsets);
     if (echo === null) return [];
-    return [
-      this.textChoice(prompt, index, {
-        text: echo,
-        entries: echoedLogprobs(this.promptScores[prompt] ?? [], this.startedAt(prompt).request.promptTokenIds),
-      }),
-    ];
+    const scores = this.promptScores[prompt] ?? [];
+    const logprobs = this.options.logprobs ? this.echoLogprobs(prompt, scores, offsets) : null;
+    return [{ index, text: echo, logprobs, finish_reason: null }];
   }
 
-  private textChoice(prompt: number, index: number, piece: { text: string; entries: readonly TokenLogprob[] }): object {
+  private answerChoice(prompt: number, index: number, event: GenerationEvent & { kind: 'delta' }): object {
     const { codec } = this.startedAt(prompt).served;
-    const offset = this.offsets.get(index) ?? 0;
-    this.offsets.set(index, offset + piece.text.length);
-    const logprobs = this.options.logprobs ? completionLogprobs(codec, piece.entries, offset) : null;
-    return { index, text: piece.text, logprobs, finish_reason: null };
+    const entries = event.logprobs ?? [];
+    const offsets = this.begun.get(index)?.ofAnswer(entries.map(({ tokenId }) => tokenId)) ?? [];
+    const logprobs = this.options.logprobs ? completionLogprobs(codec, entries, offsets) : null;
+    return { index, text: event.text, logprobs, finish_reason: null };
+  }
+
+  private wholeLogprobs(
+    prompt: number,
+    of: { scores: Collected['promptLogprobs']; choice: CollectedChoice; offsets: TextOffsets },
+  ): CompletionLogprobs {
+    const { codec } = this.startedAt(prompt).served;
+    const ids = of.choice.logprobs.map(({ tokenId }) => tokenId);
+    const answer = completionLogprobs(codec, of.choice.logprobs, of.offsets.ofAnswer(ids));
+    if (this.options.echo[prompt] === null) return answer;
+    return joined(this.echoLogprobs(prompt, of.scores ?? [], of.offsets), answer);
+  }
+
+  private echoLogprobs(
+    prompt: number,
+    scores: readonly (TokenLogprob | null)[],
+    offsets: TextOffsets,
+  ): CompletionLogprobs {
+    const { request, served } = this.startedAt(prompt);
+    const entries = echoedLogprobs(scores, request.promptTokenIds);
+    return completionLogprobs(served.codec, entries, offsets.ofPrompt(entries.map(({ tokenId }) => tokenId)));
+  }
+
+  private offsetsOf(prompt: number): TextOffsets {
+    const { request, served } = this.startedAt(prompt);
+    const echo = this.options.echo[prompt] ?? null;
+    return new TextOffsets(served.codec, { echo, includeSpecial: request.includeSpecialTokens });
   }
 
   private startedAt(prompt: number): StartedGeneration {
@@ -104,7 +121,16 @@ class ChoiceShaper {
   }
 }
 
+function joined(first: CompletionLogprobs, second: CompletionLogprobs): CompletionLogprobs {
+  return {
+    tokens: [...first.tokens, ...second.tokens],
+    token_logprobs: [...first.token_logprobs, ...second.token_logprobs],
+    top_logprobs: [...first.top_logprobs, ...second.top_logprobs],
+    text_offset: [...first.text_offset, ...second.text_offset],
+  };
+}
+
 /** Prompt tokens as entries. The first one, which nothing predicts, has no log-probability. */
-function echoedLogprobs(scores: readonly (TokenLogprob | null)[] | null, promptTokenIds: Int32Array): TokenLogprob[] {
-  return (scores ?? []).map((entry, at) => entry ?? { tokenId: promptTokenIds[at] ?? 0, logprob: Number.NaN, top: [] });
+function echoedLogprobs(scores: readonly (TokenLogprob | null)[], promptTokenIds: Int32Array): TokenLogprob[] {
+  return scores.map((entry, at) => entry ?? { tokenId: promptTokenIds[at] ?? 0, logprob: Number.NaN, top: [] });
 }

@@ -132,8 +132,7 @@ export class GenerationResponder {
     }
     if (error.code === 'INTERNAL')
       this.log.failure('request-failed', error.cause ?? error, { requestId: exchange.context.requestId });
-    exchange.reply.raw.write(`data: ${JSON.stringify(toHttpError(error).body)}\n\n`);
-    sse.end(false);
+    sse.fail(toHttpError(error).body);
   }
 
   private noteLoss(reason: string): void {

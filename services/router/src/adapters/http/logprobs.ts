@@ -22,24 +22,31 @@ export interface CompletionLogprobs {
   text_offset: number[];
 }
 
-/** The parallel arrays of the completions API; `startOffset` is where the first token stands in the choice's text. */
+/** The parallel arrays of the completions API; `textOffsets` has one entry per token. */
 export function completionLogprobs(
   codec: TextCodec,
   entries: readonly TokenLogprob[],
-  startOffset: number,
+  textOffsets: readonly number[],
 ): CompletionLogprobs {
-  const result: CompletionLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
-  let offset = startOffset;
-  for (const entry of entries) {
-    const { text } = codec.token(entry.tokenId);
-    result.tokens.push(text);
-    result.token_logprobs.push(Number.isNaN(entry.logprob) ? null : finite(entry.logprob));
-    const top = entry.top.map((item) => [codec.token(item.tokenId).text, finite(item.logprob)] as const);
-    result.top_logprobs.push(top.length > 0 ? Object.fromEntries(top) : null);
-    result.text_offset.push(offset);
-    offset += text.length;
-  }
-  return result;
+  return {
+    tokens: entries.map(({ tokenId }) => tokenName(codec, tokenId)),
+    token_logprobs: entries.map(({ logprob }) => (Number.isNaN(logprob) ? null : finite(logprob))),
+    top_logprobs: entries.map(({ top }) => (top.length > 0 ? byName(codec, top) : null)),
+    text_offset: [...textOffsets],
+  };
+}
+
+/** Of tokens with the same name the likeliest stays: it comes first. */
+function byName(codec: TextCodec, top: TokenLogprob['top']): Record<string, number> {
+  const named = top.map(({ tokenId, logprob }) => [tokenName(codec, tokenId), finite(logprob)] as const);
+  return Object.fromEntries(named.reverse());
+}
+
+/** A token that is no whole text is named by its bytes, as OpenAI does: its text would be that of many others. */
+function tokenName(codec: TextCodec, tokenId: number): string {
+  const { text, bytes } = codec.token(tokenId);
+  if (!text.includes('\ufffd') || Buffer.from(bytes).equals(Buffer.from(text))) return text;
+  return `bytes:${Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`;
 }
 
 /** The extension field `prompt_logprobs`: per prompt token null or a map from token id to its log-probability. */

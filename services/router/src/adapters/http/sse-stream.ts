@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { AppError } from '@longhaul/kernel';
+import { SSE_END, sseEvent } from './sse-event.js';
 
 export interface SseOptions {
   /** A comment goes out after this long without data, so that proxies keep the connection. */
@@ -33,14 +34,20 @@ export class SseStream {
   async send(data: unknown): Promise<void> {
     this.options.signal.throwIfAborted();
     this.lastWriteMs = Date.now();
-    if (!this.response.write(`data: ${JSON.stringify(data)}\n\n`)) await this.drained();
+    if (!this.response.write(sseEvent(data))) await this.drained();
   }
 
   /** Ends the stream; a complete one carries the end mark. */
   end(complete: boolean): void {
     clearInterval(this.pings);
     if (this.response.writableEnded) return;
-    this.response.end(complete ? 'data: [DONE]\n\n' : undefined);
+    this.response.end(complete ? SSE_END : undefined);
+  }
+
+  /** Sends the error that the stream ends with, without the end mark. */
+  fail(error: unknown): void {
+    if (!this.response.writableEnded) this.response.write(sseEvent(error));
+    this.end(false);
   }
 
   /** Drops the connection, for clients that do not read: an orderly end would wait for them. */

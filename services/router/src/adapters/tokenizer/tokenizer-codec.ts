@@ -1,5 +1,12 @@
 import type { TokenizerFiles } from '@longhaul/inference';
-import { createChatTemplate, createTokenizer, encodePrompt, openLastTurn, type Tokenizer } from '@longhaul/tokenizer';
+import {
+  createChatTemplate,
+  createTokenizer,
+  encodePrompt,
+  openLastTurn,
+  TokenPlaces,
+  type Tokenizer,
+} from '@longhaul/tokenizer';
 import type { CodecFactory, TextCodec, TextOptions } from '../../core/ports.js';
 import { loadChatTemplate } from './load-chat-template.js';
 
@@ -35,7 +42,12 @@ export function createTokenizerCodec(files: TokenizerFiles, chatTemplate: string
       return encodePrompt(tokenizer, turn.cut ? turn.cut(rendered) : rendered, signal);
     },
     decode: (tokenIds, skipSpecial) => tokenizer.decode(tokenIds, { skipSpecial }),
-    token: (tokenId) => ({ text: tokenizer.tokenString(tokenId), bytes: tokenizer.tokenBytes(tokenId) }),
+    token: (tokenId) => ({
+      text: tokenizer.tokenString(tokenId),
+      bytes: tokenizer.tokenBytes(tokenId),
+      isSpecial: tokenizer.isSpecial(tokenId),
+    }),
+    places: (options) => new TokenPlaces(tokenizer, options),
   };
 }
 
