@@ -2,3 +2,5 @@ export { AppError, invalidArgument } from './app-error.js';
 export { listenFailed } from './listen-failed.js';
 export type { ListenAddress } from './listen-failed.js';
 export type { AppErrorOptions, ErrorCode, Retry } from './app-error.js';
+export { monotonicMs, systemClock } from './clock.js';
+export type { Clock } from './clock.js';

@@ -17,8 +17,17 @@ export const frameErrors = {
       message: `A frame has ${bytes} bytes; at most ${limit} are accepted.`,
       details: { bytes, limit },
     }),
+  /** The peer sent what may not come there. */
   protocol: (message: string): AppError =>
-    new AppError({ code: 'INTERNAL', reason: 'PROTOCOL_ERROR', message, retry: 'other' }),
+    new AppError({ code: 'INVALID_ARGUMENT', reason: 'PROTOCOL_ERROR', message, retry: 'other' }),
+  unreadable: (cause: unknown): AppError =>
+    new AppError({
+      code: 'INVALID_ARGUMENT',
+      reason: 'PROTOCOL_ERROR',
+      message: 'A frame is no message of its kind.',
+      retry: 'other',
+      cause,
+    }),
   closed: (cause?: unknown): AppError =>
     new AppError({
       code: 'UNAVAILABLE',

@@ -1,7 +1,7 @@
 import type { ClientDuplexStream, handleBidiStreamingCall } from '@grpc/grpc-js';
 import { AppError } from '@longhaul/kernel';
 import { abortedError, callOptionsOf, metadataOf, type ClientCallOptions, type Opener } from './client-calls.js';
-import { clientStalled, failureOf, openContext, type CallContext, type StreamOptions } from './handlers.js';
+import { clientStalled, failureOf, openContext, started, type CallContext, type StreamOptions } from './handlers.js';
 import { fromStatus, toStatus } from './status.js';
 import { StreamLink, type DuplexCall } from './stream-link.js';
 
@@ -25,7 +25,7 @@ export function duplex<Req, Res>(
     if (context.signal.aborted) fail();
     else context.signal.addEventListener('abort', fail, { once: true });
     call.on('error', () => undefined);
-    handle(link, context).then(
+    started(() => handle(link, context)).then(
       () => call.end(),
       (error: unknown) => call.emit('error', toStatus(failureOf(context.signal, error))),
     );

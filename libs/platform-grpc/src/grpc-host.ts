@@ -6,6 +6,7 @@ import { listenFailed } from '@longhaul/kernel';
 import type { HealthModel } from '@longhaul/platform-health';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { blameCallers } from './caller-faults.js';
 import { CallTracker } from './call-tracker.js';
 
 export interface GrpcHostOptions {
@@ -43,6 +44,7 @@ export class GrpcHost {
     this.server = new Server({
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': options.maxMessageBytes,
+      interceptors: [blameCallers],
       ...(options.flowControlWindowBytes ? { 'grpc-node.flow_control_window': options.flowControlWindowBytes } : {}),
     });
     this.health.addToServer(this.server);

@@ -4,7 +4,7 @@ import {
   type handleUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import { AppError } from '@longhaul/kernel';
+import { AppError, monotonicMs } from '@longhaul/kernel';
 import { controlCall } from './call-tracker.js';
 import { toStatus } from './status.js';
 
@@ -12,8 +12,10 @@ import { toStatus } from './status.js';
 export interface CallContext {
   /** Aborted when the client cancels, its deadline passes, the connection breaks or the client stops reading. */
   signal: AbortSignal;
-  /** Unix milliseconds, or null without a deadline. */
+  /** Unix milliseconds, or null without a deadline. To be shown or passed on; to be waited for there is `timeoutMs`. */
   deadlineMs: number | null;
+  /** What was left until the deadline when the call began; null without one. */
+  timeoutMs: number | null;
   /** Request metadata with text values. */
   headers: Readonly<Record<string, string>>;
   /** Sends response metadata; must come before the first message. */
@@ -41,7 +43,7 @@ export function unary<Req, Res>(
 ): handleUnaryCall<Req, Res> {
   return (call, callback) => {
     const { context } = openContext(call, false);
-    handle(call.request, context).then(
+    started(() => handle(call.request, context)).then(
       (response) => callback(null, response),
       (error: unknown) => callback({ ...toStatus(failureOf(context.signal, error)) }),
     );
@@ -63,15 +65,17 @@ export function serverStream<Req, Res>(
       abort(error);
       return error;
     };
-    pump(call, handle(call.request, context), {
-      signal: context.signal,
-      stalled,
-      timeoutMs: options.stallTimeoutMs,
-    }).then(
+    const control = { signal: context.signal, stalled, timeoutMs: options.stallTimeoutMs };
+    started(() => pump(call, handle(call.request, context), control)).then(
       () => call.end(),
       (error: unknown) => call.emit('error', toStatus(failureOf(context.signal, error))),
     );
   };
+}
+
+/** What a handler throws before it has made its promise fails the call as what it rejects with does. */
+export async function started<T>(work: () => Promise<T>): Promise<T> {
+  return work();
 }
 
 interface PumpControl {
@@ -124,8 +128,10 @@ export function openContext(
   const controller = new AbortController();
   const deadline = Number(call.getDeadline());
   const deadlineMs = Number.isFinite(deadline) ? deadline : null;
+  const timeoutMs = deadlineMs === null ? null : deadlineMs - Date.now();
+  const opened = monotonicMs();
   const cancel = () => {
-    const late = deadlineMs !== null && Date.now() >= deadlineMs;
+    const late = timeoutMs !== null && monotonicMs() - opened >= timeoutMs;
     controller.abort(late ? deadlineExceeded() : cancelled());
   };
   if (call.cancelled) cancel();
@@ -133,6 +139,7 @@ export function openContext(
   const context: CallContext = {
     signal: controller.signal,
     deadlineMs,
+    timeoutMs,
     headers: textHeaders(call.metadata),
     sendHeaders(headers) {
       const metadata = new Metadata();

@@ -4,6 +4,7 @@ import {
   asBuffer,
   decodePut,
   encodeGet,
+  frameErrors,
   type EncodedMessage,
   type Frame,
   type FrameKind,
@@ -72,7 +73,7 @@ export class Operation {
         last = null;
         const frame = await this.next();
         last = frame?.body ?? null;
-        return frame ? codec.decode(frame.body) : null;
+        return frame ? decoded(codec, frame.body) : null;
       },
       send: (message) => this.frames.send({ kind: this.kind, operation: this.id, ...codec.encode(message) }),
       flush: () => this.frames.flush(),
@@ -111,5 +112,13 @@ export class Operation {
     if (this.signal.aborted) return Promise.reject(AppError.from(this.signal.reason));
     if (this.over) return Promise.resolve(null);
     return new Promise((resolve, reject) => (this.reader = { resolve, reject }));
+  }
+}
+
+function decoded<In>(codec: Codec<In, unknown>, body: Buffer): In {
+  try {
+    return codec.decode(body);
+  } catch (error) {
+    throw AppError.isInstance(error) ? error : frameErrors.unreadable(error);
   }
 }

@@ -21,9 +21,16 @@ import {
   toStat,
   type CapabilityRight,
 } from '@longhaul/kv-wire';
-import { duplex, serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/platform-grpc';
+import {
+  duplex,
+  serverStream,
+  unary,
+  type CallContext,
+  type GrpcHost,
+  type StreamOptions,
+} from '@longhaul/platform-grpc';
 import type { DataChannelServer } from '../data-channel/data-channel-server.js';
-import type { CapabilityGate } from '../security/capability-gate.js';
+import type { CapabilityGate, Grant } from '../security/capability-gate.js';
 import { callOptions } from './call-options.js';
 import { serveGet } from './serve-get.js';
 import { servePut, type TransferCall, type TransferParts } from './serve-put.js';
@@ -50,30 +57,30 @@ export function addKvStoreService(host: GrpcHost, parts: KvStoreServiceParts): v
 function prefixMethods(parts: KvStoreServiceParts) {
   const { store } = parts;
   return {
-    handshake: guarded(parts, 'Handshake', async (message: kvstoreV1.HandshakeRequest, call) => {
+    handshake: guarded(parts, 'Handshake', async (message: kvstoreV1.HandshakeRequest, call, grant) => {
       const request = fromHandshakeRequest(message);
-      require(parts, call, { right: 'read', namespace: request.namespace });
+      grant.require('read', request.namespace);
       return toHandshakeResponse(await store.handshake(request, callOptions(call)));
     }),
-    lookupPrefix: guarded(parts, 'LookupPrefix', async (message: kvstoreV1.LookupPrefixRequest, call) => {
+    lookupPrefix: guarded(parts, 'LookupPrefix', async (message: kvstoreV1.LookupPrefixRequest, call, grant) => {
       const lookup = fromLookup(message);
-      require(parts, call, { right: 'read', namespace: lookup.namespace });
+      grant.require('read', lookup.namespace);
       return toMatch(await store.lookupPrefix(lookup, callOptions(call)));
     }),
     // A lease id is unguessable: who has one was given it.
-    renewLease: guarded(parts, 'RenewLease', async (message: kvstoreV1.RenewLeaseRequest, call) => {
-      require(parts, call, { right: 'read', namespace: null });
+    renewLease: guarded(parts, 'RenewLease', async (message: kvstoreV1.RenewLeaseRequest, call, grant) => {
+      grant.require('read', 'given');
       const { expiresUnixMs } = await store.renewLease(message.leaseId, message.leaseMs, callOptions(call));
       return { expiresUnixMs: asCount(expiresUnixMs) };
     }),
-    releaseLease: guarded(parts, 'ReleaseLease', async (message: kvstoreV1.ReleaseLeaseRequest, call) => {
-      require(parts, call, { right: 'read', namespace: null });
+    releaseLease: guarded(parts, 'ReleaseLease', async (message: kvstoreV1.ReleaseLeaseRequest, call, grant) => {
+      grant.require('read', 'given');
       await store.releaseLease(message.leaseId, callOptions(call));
       return {};
     }),
-    stat: guarded(parts, 'Stat', async (message: kvstoreV1.StatRequest, call) => {
+    stat: guarded(parts, 'Stat', async (message: kvstoreV1.StatRequest, call, grant) => {
       const namespace = message.namespace ? fromNamespace(message.namespace) : null;
-      require(parts, call, { right: namespace ? 'read' : 'operate', namespace });
+      requireStat(grant, namespace);
       return toStat(await store.stat(namespace, callOptions(call)));
     }),
   };
@@ -82,7 +89,7 @@ function prefixMethods(parts: KvStoreServiceParts) {
 function transferMethods(parts: KvStoreServiceParts) {
   const options = { stallTimeoutMs: parts.stallTimeoutMs };
   const transfer = (call: CallContext, right: CapabilityRight): TransferCall => {
-    const grant = parts.gate.open(call.headers[CAPABILITY_HEADER]);
+    const grant = grantOf(parts, call);
     return { ...call, authorize: (namespace) => grant.require(right, namespace) };
   };
   return {
@@ -94,33 +101,36 @@ function transferMethods(parts: KvStoreServiceParts) {
       (link, call) => reported(parts, 'Get', async () => serveGet(parts, link, transfer(call, 'read'))),
       options,
     ),
-    openDataChannel: guarded(parts, 'OpenDataChannel', async (_message: kvstoreV1.OpenDataChannelRequest, call) => {
-      const grant = parts.gate.open(call.headers[CAPABILITY_HEADER]);
-      if (!parts.channels) throw noChannels();
-      const { port, token, expiresUnixMs, tls } = parts.channels.admit(grant);
-      return { port, token: asBuffer(token), expiresUnixMs: asCount(expiresUnixMs), tls };
-    }),
+    openDataChannel: guarded(
+      parts,
+      'OpenDataChannel',
+      async (_message: kvstoreV1.OpenDataChannelRequest, _call, grant) => {
+        if (!parts.channels) throw noChannels();
+        const { port, token, expiresUnixMs, tls } = parts.channels.admit(grant);
+        return { port, token: asBuffer(token), expiresUnixMs: asCount(expiresUnixMs), tls };
+      },
+    ),
   };
 }
 
 function pinMethods(parts: KvStoreServiceParts) {
   const { store } = parts;
   return {
-    pin: guarded(parts, 'Pin', async (message: kvstoreV1.PinRequest, call) => {
+    pin: guarded(parts, 'Pin', async (message: kvstoreV1.PinRequest, call, grant) => {
       const request = fromPin(message);
-      require(parts, call, { right: 'pin', namespace: request.namespace });
+      grant.require('pin', request.namespace);
       await store.pin(request, callOptions(call));
       return {};
     }),
-    unpin: guarded(parts, 'Unpin', async (message: kvstoreV1.UnpinRequest, call) => {
+    unpin: guarded(parts, 'Unpin', async (message: kvstoreV1.UnpinRequest, call, grant) => {
       const namespace = fromNamespace(message.namespace);
-      require(parts, call, { right: 'pin', namespace });
+      grant.require('pin', namespace);
       await store.unpin(namespace, fromKeys(message.keys), callOptions(call));
       return {};
     }),
-    evict: guarded(parts, 'Evict', async (message: kvstoreV1.EvictRequest, call) => {
+    evict: guarded(parts, 'Evict', async (message: kvstoreV1.EvictRequest, call, grant) => {
       const request = fromEvict(message);
-      require(parts, call, { right: 'evict', namespace: request.namespace });
+      grant.require('evict', request.namespace);
       return toEvictResponse(await store.evict(request, callOptions(call)));
     }),
   };
@@ -129,22 +139,22 @@ function pinMethods(parts: KvStoreServiceParts) {
 function eventMethods(parts: KvStoreServiceParts) {
   const { store, stallTimeoutMs } = parts;
   return {
-    watch: serverStream(
-      (message: kvstoreV1.WatchRequest, call) => {
+    watch: streamed(parts, 'Watch', {
+      ...{ stallTimeoutMs, endless: true },
+      handle: (message: kvstoreV1.WatchRequest, call, grant) => {
         const request = fromWatch(message);
-        require(parts, call, { right: 'read', namespace: request.namespace });
+        grant.require('read', request.namespace);
         return batches(store.watch(request, callOptions(call)));
       },
-      { stallTimeoutMs, endless: true },
-    ),
-    snapshot: serverStream(
-      (message: kvstoreV1.SnapshotRequest, call) => {
+    }),
+    snapshot: streamed(parts, 'Snapshot', {
+      stallTimeoutMs,
+      handle: (message: kvstoreV1.SnapshotRequest, call, grant) => {
         const namespace = fromNamespace(message.namespace);
-        require(parts, call, { right: 'read', namespace });
+        grant.require('read', namespace);
         return batches(store.snapshot(namespace, callOptions(call)));
       },
-      { stallTimeoutMs },
-    ),
+    }),
   };
 }
 
@@ -152,31 +162,62 @@ async function* batches(source: AsyncIterable<BlockEventBatch>): AsyncGenerator<
   for await (const batch of source) yield toEventBatch(batch);
 }
 
+/** The capability is looked at before the message is. */
 function guarded<Req, Res>(
   parts: KvStoreServiceParts,
   method: string,
-  handle: (message: Req, call: CallContext) => Promise<Res>,
+  handle: (message: Req, call: CallContext, grant: Grant) => Promise<Res>,
 ) {
-  return unary((message: Req, call) => reported(parts, method, () => handle(message, call)));
+  return unary((message: Req, call) =>
+    reported(parts, method, async () => handle(message, call, grantOf(parts, call))),
+  );
+}
+
+function streamed<Req, Res>(
+  parts: KvStoreServiceParts,
+  method: string,
+  {
+    handle,
+    ...options
+  }: StreamOptions & {
+    handle: (message: Req, call: CallContext, grant: Grant) => AsyncIterable<Res>;
+  },
+) {
+  return serverStream(async function* (message: Req, call: CallContext) {
+    try {
+      yield* handle(message, call, grantOf(parts, call));
+    } catch (error) {
+      throw told(parts, method, error);
+    }
+  }, options);
+}
+
+function grantOf(parts: KvStoreServiceParts, call: CallContext): Grant {
+  return parts.gate.open(call.headers[CAPABILITY_HEADER]);
 }
 
 async function reported<T>(parts: KvStoreServiceParts, method: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const known = AppError.from(error);
-    if (known.code === 'INTERNAL') parts.onFailure(method, known.cause ?? known);
-    throw known;
+    throw told(parts, method, error);
   }
 }
 
-interface Demand {
-  right: CapabilityRight;
-  namespace: Namespace | null;
+function told(parts: KvStoreServiceParts, method: string, error: unknown): AppError {
+  const known = AppError.from(error);
+  if (known.code === 'INTERNAL') parts.onFailure(method, known.cause ?? known);
+  return known;
 }
 
-function require(parts: KvStoreServiceParts, call: CallContext, { right, namespace }: Demand): void {
-  parts.gate.open(call.headers[CAPABILITY_HEADER]).require(right, namespace);
+/** Who reads a namespace may see how much is in it, and so may its operator. */
+function requireStat(grant: Grant, namespace: Namespace | null): void {
+  try {
+    grant.require('operate', namespace ?? 'whole_store');
+  } catch (error) {
+    if (namespace === null) throw error;
+    grant.require('read', namespace);
+  }
 }
 
 function noChannels(): AppError {

@@ -14,12 +14,12 @@ export interface CapabilityGate {
 
 /** What a checked token allows. */
 export interface Grant {
-  /**
-   * @param namespace null where the call is about the whole store.
-   * @throws AppError `KV_CAPABILITY_EXPIRED`, or `KV_CAPABILITY_RIGHT` for another namespace or a missing right.
-   */
-  require(right: CapabilityRight, namespace: Namespace | null): void;
+  /** @throws AppError `KV_CAPABILITY_EXPIRED`, or `KV_CAPABILITY_RIGHT` for another scope or a missing right. */
+  require(right: CapabilityRight, scope: Scope): void;
 }
+
+/** What a call is about: one namespace, all there are, or something that only who was given it can name. */
+export type Scope = Namespace | 'whole_store' | 'given';
 
 export interface CapabilityGateOptions {
   /** Ed25519 public keys by key id. */
@@ -45,7 +45,7 @@ export function createCapabilityGate(options: CapabilityGateOptions): Capability
       remembered.set(digest, claims);
       if (remembered.size > REMEMBERED_TOKENS) remembered.delete(remembered.keys().next().value ?? digest);
       requireFresh(claims, options.now());
-      return { require: (right, namespace) => requireRight(claims, { right, namespace, now: options.now() }) };
+      return { require: (right, scope) => requireRight(claims, { right, scope, now: options.now() }) };
     },
   };
 }
@@ -59,15 +59,17 @@ function requireFresh(claims: CapabilityClaims, now: number): void {
 
 interface Demand {
   right: CapabilityRight;
-  namespace: Namespace | null;
+  scope: Scope;
   now: number;
 }
 
-function requireRight(claims: CapabilityClaims, { right, namespace, now }: Demand): void {
+function requireRight(claims: CapabilityClaims, { right, scope, now }: Demand): void {
   requireFresh(claims, now);
   if (!claims.rights.includes(right)) throw capabilityErrors.right(`The capability has no right to ${right}.`);
-  if (namespace === null || ofEveryNamespace(claims)) return;
-  const same = equalBytes(claims.namespaceId, namespace.id) && claims.tenant === namespace.tenant;
+  if (scope === 'given' || ofEveryNamespace(claims)) return;
+  if (scope === 'whole_store')
+    throw capabilityErrors.right('The capability is for one namespace, not the whole store.');
+  const same = equalBytes(claims.namespaceId, scope.id) && claims.tenant === scope.tenant;
   if (!same) throw capabilityErrors.right('The capability is for another namespace.');
 }
 

@@ -1,0 +1,15 @@
+/** Time of a process: two clocks that must not be taken for each other. */
+export interface Clock {
+  /** Unix milliseconds, which may jump either way when somebody sets the clock: for what is kept or shown. */
+  wallMs(): number;
+  /** Milliseconds since some moment, which never jump: for whatever is waited for or compared within the process. */
+  monotonicMs(): number;
+}
+
+/** Milliseconds of a clock that never jumps. Means nothing in another process. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
+/** The clocks of this machine. */
+export const systemClock: Clock = { wallMs: () => Date.now(), monotonicMs };

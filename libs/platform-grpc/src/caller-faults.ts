@@ -1,0 +1,24 @@
+import { ServerInterceptingCall, status, type ServerInterceptor } from '@grpc/grpc-js';
+import { AppError } from '@longhaul/kernel';
+import { toStatus } from './status.js';
+
+/** How the library's own verdicts on what it cannot read begin; it calls them internal errors of the server. */
+const VERDICTS: readonly (readonly [begins: string, message: string])[] = [
+  ['Error deserializing request', 'The request is no message of the kind that this method takes.'],
+  ['Failed to decompress message', 'The request cannot be decompressed.'],
+  ['Invalid grpc-timeout value', 'The grpc-timeout header is no timeout.'],
+];
+
+/** What is wrong with a request that no handler ever sees, as an error of its sender; for every service of a host. */
+export const blameCallers: ServerInterceptor = (_method, call) => {
+  const send = call.sendStatus.bind(call);
+  call.sendStatus = (given) => {
+    const found = given.code === status.INTERNAL && VERDICTS.find(([begins]) => given.details?.startsWith(begins));
+    send(found ? { ...toStatus(unreadable(found[1])) } : given);
+  };
+  return new ServerInterceptingCall(call);
+};
+
+function unreadable(message: string): AppError {
+  return new AppError({ code: 'INVALID_ARGUMENT', reason: 'MESSAGE_UNREADABLE', message });
+}
