@@ -18,7 +18,7 @@ export function weightScheme(text: string | undefined): WeightScheme {
 }
 
 export function checkpointSource(name: string): string {
-  return SHIPPED[name] ?? name;
+  return Object.hasOwn(SHIPPED, name) ? (SHIPPED[name] ?? name) : name;
 }
 
 /** Pulls and imports with progress bars; a second call takes milliseconds. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 import { corrupt } from './checkpoint-errors.js';
 import type { TokenizerFiles } from './checkpoint.js';
+import { foreignFile } from './foreign-file.js';
 import { isJsonObject, parseJsonObject } from './json-object.js';
 import { readWholeFile } from './regular-file.js';
 
@@ -31,6 +32,9 @@ export async function readHuggingfaceTokenizer(directory: string): Promise<Token
 }
 
 function decodeTemplate(bytes: Uint8Array): string {
+  // Any text is a template: nothing later would tell.
+  const foreign = foreignFile(bytes);
+  if (foreign !== null) throw corrupt('chat_template.jinja', `${foreign}.`);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {

@@ -122,7 +122,7 @@ function byNetwork(cause: unknown): Failure | null {
 }
 
 function unknownFailure(cause: unknown): Failure {
-  if (cause instanceof SyntaxError) {
+  if ((cause as Thrown | null)?.name === 'SyntaxError') {
     return unavailable(
       'its answer is no JSON, so it may be no model hub, or a proxy answers in its place. Check HF_ENDPOINT.',
     );
@@ -131,13 +131,25 @@ function unknownFailure(cause: unknown): Failure {
   return unavailable(`${message.slice(0, 500)}${code === null ? '' : ` (${code})`}`);
 }
 
+interface Thrown {
+  readonly code?: unknown;
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly cause?: unknown;
+  readonly errors?: readonly unknown[];
+}
+
+/** By shape and not by class: an error may come from another realm. */
 function innermost(error: unknown): { code: string | null; message: string } {
   let found = { code: null as string | null, message: String(error) };
   let at: unknown = error;
-  for (let depth = 0; depth < 8 && at instanceof Error; depth++) {
-    const code = (at as NodeJS.ErrnoException).code;
-    found = { code: typeof code === 'string' ? code : found.code, message: at.message || found.message };
-    at = at instanceof AggregateError ? at.errors[0] : at.cause;
+  for (let depth = 0; depth < 8 && typeof at === 'object' && at !== null; depth++) {
+    const { code, message, cause, errors } = at as Thrown;
+    found = {
+      code: typeof code === 'string' ? code : found.code,
+      message: typeof message === 'string' && message !== '' ? message : found.message,
+    };
+    at = Array.isArray(errors) ? errors[0] : cause;
   }
   return found;
 }

@@ -44,12 +44,40 @@ function startError(cause: NodeJS.ErrnoException): Error {
   );
 }
 
+/** What pip's output means beside its last line, which often only says that nothing was found. */
+const PIP_HINTS: readonly [RegExp, string][] = [
+  [
+    /name resolution|Name or service not known|nodename nor servname|getaddrinfo/i,
+    'the name of the index cannot be resolved; check the network, or set HTTPS_PROXY',
+  ],
+  [
+    /CERTIFICATE_VERIFY|SSLError|SSLCert/i,
+    'the certificate of the index is not accepted; see PIP_CERT where a proxy opens TLS',
+  ],
+  [/ProxyError|Tunnel connection failed|407/i, 'the proxy refused; check HTTPS_PROXY'],
+  [/ConnectTimeout|ReadTimeout|timed out/i, 'the index did not answer in time; try again'],
+  [
+    /NewConnectionError|Connection refused|unreachable/i,
+    'the index cannot be reached; check the network and PIP_INDEX_URL',
+  ],
+  [/No space left on device|Errno 28/i, 'the disk is full; free some space or choose another place with LONGHAUL_HOME'],
+  [/No matching distribution|Could not find a version/i, 'check the name and version on the index'],
+];
+
 function pipError(requirement: string, said: string): Error {
+  if (/No module named pip/.test(said)) {
+    return pullError(
+      'FAILED_PRECONDITION',
+      'PYTHON_MISSING',
+      'Pulling from PyPI needs pip, which this python3 does not have.',
+    );
+  }
   const last = said.trim().split('\n').at(-1) ?? '';
+  const hint = PIP_HINTS.find(([pattern]) => pattern.test(said))?.[1];
   return pullError(
     'UNAVAILABLE',
     'PULL_FAILED',
-    `pip could not download ${requirement}: ${last || 'it gave no reason'}`,
+    `pip could not download ${requirement}: ${last || 'it gave no reason'}${hint === undefined ? '' : ` (${hint})`}`,
   );
 }
 
