@@ -96,6 +96,11 @@ describe('parseConfig', () => {
     expect(context({ rope_type: 'dynamic', factor: 2 })).toBe(8192);
   });
 
+  it('keys that change nothing, and null, are no reason to refuse a scaling', () => {
+    const rope_scaling = { type: 'linear', factor: 2, finetuned: true, beta_fast: null };
+    expect(parseConfig({ ...sizes, model_type: 'llama', rope_scaling }).ropeClasses[0]?.scaling.kind).toBe('linear');
+  });
+
   it.each([
     [{ model_type: 'mixtral' }, /Architecture "mixtral" is not supported/],
     [{ model_type: 'toString' }, /Architecture "toString" is not supported/],
@@ -105,6 +110,11 @@ describe('parseConfig', () => {
     [{ head_dim: 512 }, /Head dimension 512/],
     [{ layer_types: new Array(6).fill('chunked_attention') }, /Layer type "chunked_attention"/],
     [{ rope_scaling: { type: 'mrope' } }, /RoPE type "mrope"/],
+    [{ rope_scaling: { type: 'linear', factor: 2, alpha: 3 } }, /RoPE type "linear" .*rope_scaling.alpha/],
+    [{ rope_scaling: { type: 'dynamic', factor: 2, low_freq_factor: 1 } }, /"dynamic" .*rope_scaling.low_freq_factor/],
+    [{ rope_scaling: { rope_type: 'yarn', factor: 2, attn_factor: 2 } }, /"yarn" .*rope_scaling.attn_factor/],
+    [{ rope_scaling: { rope_type: 'default', factor: 2 } }, /"default" .*rope_scaling.factor/],
+    [{ rope_parameters: { rope_theta: 1e4, mrope_section: [1, 2] } }, /"default" .*rope_parameters.mrope_section/],
     [{ quantization_config: { quant_method: 'gptq' } }, /Weight quantisation "gptq"/],
     [{ num_hidden_layers: 0 }, /config.num_hidden_layers must be an integer from 1 to 1024/],
     [{ num_hidden_layers: 1e9 }, /config.num_hidden_layers/],

@@ -92,6 +92,27 @@ function longrope(params: ConfigReader, context: RopeContext): RopeScaling {
   };
 }
 
+/** Keys that any kind of scaling may carry; `finetuned` changes nothing. */
+const COMMON_KEYS = ['rope_type', 'type', 'rope_theta', 'partial_rotary_factor', 'finetuned'] as const;
+const YARN_KEYS = ['beta_fast', 'beta_slow', 'attention_factor', 'mscale', 'mscale_all_dim', 'truncate'] as const;
+
+/** The other keys that are read, by kind of scaling. */
+const KEYS: Readonly<Record<RopeScaling['kind'], readonly string[]>> = {
+  default: [],
+  linear: ['factor'],
+  dynamic: ['factor'],
+  yarn: ['factor', 'original_max_position_embeddings', ...YARN_KEYS],
+  llama3: ['factor', 'low_freq_factor', 'high_freq_factor', 'original_max_position_embeddings'],
+  longrope: ['factor', 'original_max_position_embeddings', 'short_factor', 'long_factor', 'attention_factor'],
+};
+
+/** A key that is not read could change the rotation: it is refused, and not left out without a word. */
+function refuseUnknownKeys(params: ConfigReader, kind: RopeScaling['kind']): void {
+  const known: readonly string[] = [...COMMON_KEYS, ...KEYS[kind]];
+  const unknown = Object.keys(params.values()).find((key) => params.has(key) && !known.includes(key));
+  if (unknown !== undefined) throw unsupportedConfig(params.name(unknown), `This key with RoPE type "${kind}"`);
+}
+
 const PARSERS: Readonly<Record<string, ScalingParser>> = {
   default: () => ({ kind: 'default' }),
   linear: (params) => ({ kind: 'linear', factor: params.number('factor') }),
@@ -110,12 +131,14 @@ const PARSERS: Readonly<Record<string, ScalingParser>> = {
  * Reads one set of RoPE parameters: `rope_parameters` of transformers 5, or `rope_scaling` of transformers 4 merged
  * with `rope_theta`.
  *
- * @throws AppError `UNSUPPORTED_CONFIG` naming a rope type that is not known, `CONFIG_INVALID` for a bad value.
+ * @throws AppError `UNSUPPORTED_CONFIG` naming a rope type or a key that is not known, `CONFIG_INVALID` for a bad value.
  */
 export function parseRopeClass(params: ConfigReader, context: RopeContext): RopeClass {
   const key = params.has('rope_type') ? 'rope_type' : 'type';
   const type = params.has(key) ? params.string(key) : 'default';
   const parse = Object.hasOwn(PARSERS, type) ? PARSERS[type] : undefined;
   if (!parse) throw unsupportedConfig(params.name(key), `RoPE type ${shownValue(type)}`);
-  return { theta: params.number('rope_theta'), dim: context.dim, scaling: parse(params, context) };
+  const scaling = parse(params, context);
+  refuseUnknownKeys(params, scaling.kind);
+  return { theta: params.number('rope_theta'), dim: context.dim, scaling };
 }

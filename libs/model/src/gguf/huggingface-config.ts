@@ -2,6 +2,7 @@ import { corrupt, overLimit, shown, unsupported } from '../checkpoint/checkpoint
 import { ARCHITECTURES, type Architecture } from './architectures.js';
 import type { GgufTensor } from './gguf-header.js';
 import type { MetadataView } from './metadata-view.js';
+import { DEFAULT_THETA } from './rope-keys.js';
 import { ropeScaling, type RopeFactors } from './rope-scaling.js';
 
 /** Numbers of layers by which llama.cpp knows the 27B models, whose query scale no metadata key holds. */
@@ -106,7 +107,7 @@ function shapeOf(source: ConfigSource, prefix: string): Shape {
 
 function ropeKeys(source: ConfigSource, prefix: string, shape: Shape): Json {
   const { view } = source;
-  const theta = view.number(`${prefix}.rope.freq_base`) ?? 10_000;
+  const theta = view.number(`${prefix}.rope.freq_base`) ?? DEFAULT_THETA;
   const rotaryDim = view.count(`${prefix}.rope.dimension_count`) ?? shape.head_dim;
   const scaling = ropeScaling(view, prefix, {
     factors: source.ropeFactors,

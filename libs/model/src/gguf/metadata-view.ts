@@ -12,6 +12,11 @@ export class MetadataView {
     return this.metadata.has(key);
   }
 
+  /** What follows `prefix` in the keys that begin with it. */
+  keysUnder(prefix: string): string[] {
+    return [...this.metadata.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+  }
+
   /** A number, or undefined where the key is missing. */
   number(key: string): number | undefined {
     const value = this.metadata.get(key);

@@ -1,5 +1,7 @@
 import { corrupt, unsupported } from '../checkpoint/checkpoint-errors.js';
+import { yarnMagnitude } from '../config/rope-config.js';
 import type { MetadataView } from './metadata-view.js';
+import { refuseUnknownRope } from './rope-keys.js';
 
 /** RoPE factors that a file stores as tensors, one per rotated pair of dimensions. */
 export interface RopeFactors {
@@ -25,7 +27,7 @@ const TOLERANCE = 1e-4;
  * `rope_scaling` of Hugging Face from the metadata under `<architecture>.rope.scaling` and the factor tensors; null for
  * plain RoPE.
  *
- * @throws AppError `UNSUPPORTED_CHECKPOINT` for another kind of scaling, `CHECKPOINT_CORRUPT` for factors of the wrong length.
+ * @throws AppError `UNSUPPORTED_CHECKPOINT` for another kind of scaling or a key that is not applied, `CHECKPOINT_CORRUPT` for factors of the wrong length.
  */
 export function ropeScaling(
   view: MetadataView,
@@ -33,16 +35,39 @@ export function ropeScaling(
   input: { factors: RopeFactors; rope: RopeFacts },
 ): RopeScaling | null {
   const { factors, rope } = input;
+  refuseUnknownRope(view, prefix);
   for (const values of [factors.frequencies, factors.short, factors.long]) assertLength(values, rope, view.file);
-  const original = view.count(`${prefix}.rope.scaling.original_context_length`);
-  if (factors.short && factors.long) {
-    return longrope(factors.short, factors.long, {
-      original: original ?? rope.contextLength,
-      attentionFactor: view.number(`${prefix}.rope.scaling.attn_factor`),
-    });
+  const keys = readKeys(view, prefix);
+  if ((factors.short === null) !== (factors.long === null)) {
+    throw corrupt(view.file, 'it has RoPE factors for short texts or for long ones, but not for both.');
   }
-  if (factors.frequencies) return fromFrequencies(factors.frequencies, rope, original);
-  return fromMetadata(view, `${prefix}.rope.scaling`, original);
+  if (factors.short && factors.long)
+    return fromFactors(view, { short: factors.short, long: factors.long }, { keys, rope });
+  if (factors.frequencies) return fromFrequencies(view, factors.frequencies, { keys, rope });
+  return fromMetadata(view, keys);
+}
+
+interface ScalingKeys {
+  /** Where the keys are, for errors. */
+  prefix: string;
+  type: string;
+  /** How many times longer the context gets; 1: no scaling. */
+  factor: number;
+  attentionFactor: number;
+  original: number | undefined;
+}
+
+/** llama.cpp's defaults: the type is linear, the older key of the factor counts where the newer is missing, 0 is 1. */
+function readKeys(view: MetadataView, prefix: string): ScalingKeys {
+  const type = view.text(`${prefix}.rope.scaling.type`) ?? 'linear';
+  const factor = view.number(`${prefix}.rope.scaling.factor`) ?? view.number(`${prefix}.rope.scale_linear`) ?? 1;
+  return {
+    prefix: `${prefix}.rope`,
+    type,
+    factor: type === 'none' || factor === 0 ? 1 : factor,
+    attentionFactor: view.number(`${prefix}.rope.scaling.attn_factor`) ?? 1,
+    original: view.count(`${prefix}.rope.scaling.original_context_length`),
+  };
 }
 
 function assertLength(values: Float32Array | null, rope: RopeFacts, file: string): void {
@@ -51,21 +76,22 @@ function assertLength(values: Float32Array | null, rope: RopeFacts, file: string
   }
 }
 
-function fromMetadata(view: MetadataView, prefix: string, original: number | undefined): RopeScaling | null {
-  const type = view.text(`${prefix}.type`) ?? 'none';
-  const context = original === undefined ? {} : { original_max_position_embeddings: original };
+function fromMetadata(view: MetadataView, keys: ScalingKeys): RopeScaling | null {
+  const { type, factor, prefix, original } = keys;
   switch (type) {
     case 'none':
-      return null;
     case 'linear':
-      return { rope_type: 'linear', factor: view.requiredNumber(`${prefix}.factor`) };
+      refuseAttentionFactor(view, keys);
+      return factor === 1 ? null : { rope_type: 'linear', factor };
     case 'yarn':
       return {
         rope_type: 'yarn',
-        factor: view.requiredNumber(`${prefix}.factor`),
-        ...context,
-        ...optional('beta_fast', view.number(`${prefix}.yarn_beta_fast`)),
-        ...optional('beta_slow', view.number(`${prefix}.yarn_beta_slow`)),
+        factor,
+        ...optional('original_max_position_embeddings', original),
+        ...optional('beta_fast', view.number(`${prefix}.scaling.yarn_beta_fast`)),
+        ...optional('beta_slow', view.number(`${prefix}.scaling.yarn_beta_slow`)),
+        // llama.cpp multiplies YaRN's own magnitude by it.
+        ...(keys.attentionFactor === 1 ? {} : { attention_factor: yarnMagnitude(factor) * keys.attentionFactor }),
       };
     default:
       throw unsupported(
@@ -75,17 +101,42 @@ function fromMetadata(view: MetadataView, prefix: string, original: number | und
   }
 }
 
+/** Only YaRN and longrope have a place for a magnitude. */
+function refuseAttentionFactor(view: MetadataView, { prefix, type, attentionFactor }: ScalingKeys): void {
+  if (attentionFactor === 1) return;
+  const what = `${prefix}.scaling.attn_factor ${attentionFactor} with RoPE scaling of type ${JSON.stringify(type)}`;
+  throw unsupported(view.file, `${what} is not supported.`);
+}
+
+/** With factors of its own, the file has no other scaling: llama.cpp would multiply the two. */
+function refuseFactor(view: MetadataView, { prefix, factor }: ScalingKeys): void {
+  if (factor === 1) return;
+  throw unsupported(view.file, `${prefix}.scaling.factor ${factor} beside RoPE factors in tensors is not supported.`);
+}
+
+function fromFactors(
+  view: MetadataView,
+  { short, long }: { short: Float32Array; long: Float32Array },
+  { keys, rope }: { keys: ScalingKeys; rope: RopeFacts },
+): RopeScaling {
+  refuseFactor(view, keys);
+  return longrope(short, long, {
+    original: keys.original ?? rope.contextLength,
+    attentionFactor: keys.attentionFactor,
+  });
+}
+
 function longrope(
   short: Float32Array,
   long: Float32Array,
-  rest: { original: number; attentionFactor: number | undefined },
+  rest: { original: number; attentionFactor: number },
 ): RopeScaling {
   return {
     rope_type: 'longrope',
     short_factor: [...short],
     long_factor: [...long],
     original_max_position_embeddings: rest.original,
-    ...optional('attention_factor', rest.attentionFactor),
+    attention_factor: rest.attentionFactor,
   };
 }
 
@@ -97,7 +148,14 @@ function optional(key: string, value: number | undefined): Record<string, number
  * Names the scaling that made these divisors: Llama 3's where its usual parameters give the same numbers, else longrope
  * with the divisors themselves at every length, which is the same rotation.
  */
-function fromFrequencies(factors: Float32Array, rope: RopeFacts, original: number | undefined): RopeScaling | null {
+function fromFrequencies(
+  view: MetadataView,
+  factors: Float32Array,
+  { keys, rope }: { keys: ScalingKeys; rope: RopeFacts },
+): RopeScaling | null {
+  const { original } = keys;
+  refuseFactor(view, keys);
+  refuseAttentionFactor(view, keys);
   const factor = factors.reduce((max, value) => Math.max(max, value), 0);
   if (factors.every((value) => value === 1)) return null;
   const contexts = original === undefined ? LLAMA3.originalContexts : [original];
