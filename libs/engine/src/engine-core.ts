@@ -150,7 +150,9 @@ export class EngineCore implements Engine {
     const neededTokens = request.promptTokenIds.length + request.maxTokens - 1;
     const capacityTokens = limits.pages * PAGE_TOKENS;
     if (pagesFor(neededTokens) > limits.pages) throw engineErrors.kvCapacity({ neededTokens, capacityTokens });
-    if (request.deadlineMs !== null && this.#context.clock.nowMs() >= request.deadlineMs) throw engineErrors.deadline();
+    if (request.deadlineMs !== null && this.#context.clock.monotonicMs() >= request.deadlineMs) {
+      throw engineErrors.deadline();
+    }
     this.#assertRoomToWait(request.promptTokenIds.length);
   }
 
@@ -232,14 +234,13 @@ export class EngineCore implements Engine {
   /** Ends what is past its deadline and what nobody reads. */
   #expire(): void {
     const { clock, limits } = this.#context;
-    const now = clock.nowMs();
-    const monotonic = clock.monotonicMs();
+    const now = clock.monotonicMs();
     for (const state of [...this.#requests.values()]) {
       const { deadlineMs } = state.request;
       const { unreadSinceMs } = state.events;
       const { stallTimeoutMs } = limits;
       if (deadlineMs !== null && now >= deadlineMs) this.#fail(state, engineErrors.deadline());
-      else if (stallTimeoutMs !== null && unreadSinceMs !== null && monotonic - unreadSinceMs >= stallTimeoutMs) {
+      else if (stallTimeoutMs !== null && unreadSinceMs !== null && now - unreadSinceMs >= stallTimeoutMs) {
         this.#fail(state, engineErrors.stalled(stallTimeoutMs));
       }
     }

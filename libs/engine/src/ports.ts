@@ -163,7 +163,7 @@ export interface StopMatcher {
 /** Opens a matcher for one choice; `createStopMatcher` of the tokenizer package is one. */
 export type OpenStopMatcher = (strings: readonly string[], options: { includeStopString: boolean }) => StopMatcher;
 
-/** Time. `nowMs` is Unix time for deadlines; `monotonicMs` never goes back and is for durations. */
+/** Time. `nowMs` is Unix time, for what is shown or kept; `monotonicMs` never steps and is for durations and deadlines. */
 export interface Clock {
   nowMs(): number;
   monotonicMs(): number;

@@ -60,7 +60,10 @@ export interface GenerationRequest {
   includeSpecialTokens: boolean;
   /** Smaller goes first among the waiting; 0 is normal. */
   priority: number;
-  /** Unix milliseconds after which the request is ended with DEADLINE_EXCEEDED; null is none. */
+  /**
+   * Point of this process's monotonic clock (`monotonicMs`) after which the request is ended with DEADLINE_EXCEEDED; null
+   * is none. To another process it travels as what is left.
+   */
   deadlineMs: number | null;
 }
 

@@ -4,3 +4,4 @@ export type { ListenAddress } from './listen-failed.js';
 export type { AppErrorOptions, ErrorCode, Retry } from './app-error.js';
 export { monotonicMs, systemClock } from './clock.js';
 export type { Clock } from './clock.js';
+export { remainingMs } from './remaining.js';

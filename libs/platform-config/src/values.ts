@@ -57,3 +57,17 @@ export function port() {
 export function address() {
   return z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d{1,5}$/, 'must be host:port');
 }
+
+const ORIGINS_RULE = 'must be * or origins such as https://app.example.com, separated by commas';
+
+/** Web origins, scheme and host and port without a path, separated by commas; or `*` alone for any. */
+export function origins() {
+  return z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .refine((list) => (list.length === 1 && list[0] === '*') || list.every(isOrigin), ORIGINS_RULE);
+}
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}

@@ -1,4 +1,4 @@
-import { ServerInterceptingCall, status, type ServerInterceptor } from '@grpc/grpc-js';
+import { status, type ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { AppError } from '@longhaul/kernel';
 import { toStatus } from './status.js';
 
@@ -9,15 +9,14 @@ const VERDICTS: readonly (readonly [begins: string, message: string])[] = [
   ['Invalid grpc-timeout value', 'The grpc-timeout header is no timeout.'],
 ];
 
-/** What is wrong with a request that no handler ever sees, as an error of its sender; for every service of a host. */
-export const blameCallers: ServerInterceptor = (_method, call) => {
+/** What is wrong with a request that no handler ever sees, as an error of its sender; for every call of a host. */
+export function blameCallers(call: ServerInterceptingCallInterface): void {
   const send = call.sendStatus.bind(call);
   call.sendStatus = (given) => {
     const found = given.code === status.INTERNAL && VERDICTS.find(([begins]) => given.details?.startsWith(begins));
     send(found ? { ...toStatus(unreadable(found[1])) } : given);
   };
-  return new ServerInterceptingCall(call);
-};
+}
 
 function unreadable(message: string): AppError {
   return new AppError({ code: 'INVALID_ARGUMENT', reason: 'MESSAGE_UNREADABLE', message });

@@ -10,7 +10,9 @@ import { fromStatus } from './status.js';
 
 export interface ClientCallOptions {
   signal?: AbortSignal | undefined;
-  /** Unix milliseconds; null or unset is no deadline. */
+  /** What is left for the call, in milliseconds from now; null or unset is no limit. */
+  timeoutMs?: number | null;
+  /** Unix milliseconds, for callers that were given such a time; null or unset is no deadline. */
   deadlineMs?: number | null;
   headers?: Readonly<Record<string, string>>;
 }
@@ -69,9 +71,10 @@ export function metadataOf(options: ClientCallOptions): Metadata {
   return metadata;
 }
 
-export function callOptionsOf(options: ClientCallOptions): Partial<CallOptions> {
-  const deadline = options.deadlineMs ?? undefined;
-  return deadline === undefined ? {} : { deadline };
+export function callOptionsOf({ timeoutMs, deadlineMs }: ClientCallOptions): Partial<CallOptions> {
+  const limits = [deadlineMs ?? Infinity, Date.now() + (timeoutMs ?? Infinity)];
+  const deadline = Math.min(...limits);
+  return Number.isFinite(deadline) ? { deadline } : {};
 }
 
 export function abortedError(): AppError {

@@ -32,6 +32,8 @@ export const HTTP_STATUS_OF_REASON: Readonly<Record<string, number>> = {
   UNSUPPORTED_MEDIA_TYPE: 415,
   BODY_TIMEOUT: 408,
   HEADERS_TOO_LARGE: 431,
+  EXPECTATION_FAILED: 417,
+  URL_TOO_LONG: 414,
 };
 
 /** Where the error itself does not say how long to wait. */
@@ -49,6 +51,11 @@ export function codeOfHttpStatus(httpStatus: number): ErrorCode {
   const found = Object.entries(ERROR_TABLE).find(([, row]) => row.http === httpStatus);
   if (found) return found[0] as ErrorCode;
   return httpStatus >= 400 && httpStatus < 500 ? 'INVALID_ARGUMENT' : 'UNKNOWN';
+}
+
+/** The reason of an answer that came without one: `OK`, or the code behind its status. */
+export function reasonOfHttpStatus(httpStatus: number): string {
+  return httpStatus < 400 ? 'OK' : codeOfHttpStatus(httpStatus);
 }
 
 /** Milliseconds after which asking again makes sense, from `details.retryAfterS`; null where it never does. */

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { fileDescriptorSet } from '@longhaul/contracts';
@@ -6,14 +6,17 @@ import { listenFailed } from '@longhaul/kernel';
 import type { HealthModel } from '@longhaul/platform-health';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { blameCallers } from './caller-faults.js';
+import { gateInterceptor, type CallGate } from './call-gate.js';
 import { CallTracker } from './call-tracker.js';
+import { WholeServer } from './whole-server.js';
 
 export interface GrpcHostOptions {
   /** Largest message accepted, in bytes. Larger ones end with RESOURCE_EXHAUSTED before they are decoded. */
   maxMessageBytes: number;
   /** HTTP/2 flow-control window in bytes; unset is the library's default, right for token streams. */
   flowControlWindowBytes?: number;
+  /** What every call passes first; without it calls are neither authorized nor reported. */
+  gate?: CallGate;
   /** What gRPC health tells; without it the owner calls `setServing`. */
   health?: HealthModel;
   /** TLS or mutual TLS; without it the host listens in plain text. */
@@ -30,7 +33,7 @@ const IDLE_CLOSE_MS = 100;
  * transport queues without bound when a client is slow.
  */
 export class GrpcHost {
-  private readonly server: Server;
+  private readonly server: WholeServer;
   private readonly health = new HealthImplementation({
     '': 'NOT_SERVING',
     liveness: 'SERVING',
@@ -41,10 +44,10 @@ export class GrpcHost {
   private readonly unfollow: () => void;
 
   constructor(private readonly options: GrpcHostOptions) {
-    this.server = new Server({
+    this.server = new WholeServer({
+      interceptors: [gateInterceptor(options.gate ?? {}, (method) => this.server.methods.has(method))],
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': options.maxMessageBytes,
-      interceptors: [blameCallers],
       ...(options.flowControlWindowBytes ? { 'grpc-node.flow_control_window': options.flowControlWindowBytes } : {}),
     });
     this.health.addToServer(this.server);
@@ -58,6 +61,11 @@ export class GrpcHost {
         this.health.setStatus('liveness', live ? 'SERVING' : 'NOT_SERVING');
         this.setServing(ready);
       }) ?? (() => undefined);
+  }
+
+  /** Full names of all methods that are served, those of health and reflection included. */
+  get methods(): readonly string[] {
+    return [...this.server.methods];
   }
 
   /** Calls of our own services in flight. */

@@ -4,9 +4,11 @@ import {
   type handleUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import { AppError, monotonicMs } from '@longhaul/kernel';
+import { AppError, remainingMs } from '@longhaul/kernel';
+import { infoOf, type CallNotes } from './call-info.js';
 import { controlCall } from './call-tracker.js';
 import { toStatus } from './status.js';
+import { textHeaders } from './text-headers.js';
 
 /** What a handler may know about its call. */
 export interface CallContext {
@@ -20,6 +22,8 @@ export interface CallContext {
   headers: Readonly<Record<string, string>>;
   /** Sends response metadata; must come before the first message. */
   sendHeaders(headers: Readonly<Record<string, string>>): void;
+  /** Adds to the line that the host logs when the call has ended. */
+  annotate(notes: CallNotes): void;
 }
 
 export interface StreamOptions {
@@ -126,14 +130,10 @@ export function openContext(
   endless: boolean,
 ): { context: CallContext; abort: (reason: AppError) => void } {
   const controller = new AbortController();
-  const deadline = Number(call.getDeadline());
-  const deadlineMs = Number.isFinite(deadline) ? deadline : null;
-  const timeoutMs = deadlineMs === null ? null : deadlineMs - Date.now();
-  const opened = monotonicMs();
-  const cancel = () => {
-    const late = timeoutMs !== null && monotonicMs() - opened >= timeoutMs;
-    controller.abort(late ? deadlineExceeded() : cancelled());
-  };
+  const info = infoOf(call.metadata);
+  const timeoutMs = info ? remainingMs(info.deadlineMs) : timeoutOf(call);
+  const deadlineMs = timeoutMs === null ? null : Date.now() + timeoutMs;
+  const cancel = () => controller.abort(info?.late ? deadlineExceeded() : cancelled());
   if (call.cancelled) cancel();
   else call.once('cancelled', cancel);
   const context: CallContext = {
@@ -146,15 +146,17 @@ export function openContext(
       for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
       call.sendMetadata(metadata);
     },
+    annotate: (notes) => info?.annotate(notes),
   };
   const abort = (reason: AppError) => controller.abort(reason);
   controlCall(call, { abort, endless });
   return { context, abort };
 }
 
-function textHeaders(metadata: Metadata): Record<string, string> {
-  const entries = Object.entries(metadata.getMap());
-  return Object.fromEntries(entries.flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : [])));
+/** For a call of a server that is not a GrpcHost. */
+function timeoutOf(call: ServerCall): number | null {
+  const deadline = Number(call.getDeadline());
+  return Number.isFinite(deadline) ? deadline - Date.now() : null;
 }
 
 /** What ends the stream of a client that does not read. */

@@ -1,3 +1,6 @@
+export { requireBearerKey } from './bearer-key.js';
+export type { CallGate } from './call-gate.js';
+export type { CallEnd, CallNotes } from './call-info.js';
 export { shuttingDown } from './call-tracker.js';
 export { callServerStream, callUnary } from './client-calls.js';
 export type { ClientCallOptions } from './client-calls.js';
@@ -7,7 +10,7 @@ export { GrpcHost } from './grpc-host.js';
 export type { GrpcHostOptions } from './grpc-host.js';
 export { serverStream, unary } from './handlers.js';
 export type { CallContext, StreamOptions } from './handlers.js';
-export { ERROR_TABLE, HTTP_STATUS_OF_REASON, httpStatusOf, retryDelayMs } from './error-table.js';
+export { ERROR_TABLE, HTTP_STATUS_OF_REASON, httpStatusOf, reasonOfHttpStatus, retryDelayMs } from './error-table.js';
 export { fromHttpError, toHttpError } from './http-error.js';
 export type { HttpError, OpenAiErrorBody } from './http-error.js';
 export { fromStatus, toStatus } from './status.js';

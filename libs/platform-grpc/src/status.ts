@@ -49,6 +49,12 @@ export function fromStatus(error: unknown): AppError {
   });
 }
 
+/** The stable reason that travels with a status, or the status name. */
+export function reasonOfStatus(code: status, metadata: Metadata | undefined): string {
+  if (code === status.OK) return 'OK';
+  return sentDetails(metadata)?.reason || codeName(code);
+}
+
 function isServiceError(value: unknown): value is ServiceError {
   return value instanceof Error && typeof (value as Partial<ServiceError>).code === 'number' && 'details' in value;
 }

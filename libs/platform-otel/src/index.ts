@@ -1,4 +1,6 @@
 export { metricsMarkdown } from './document.js';
+export { reportEnd } from './ended-request.js';
+export type { EndedRequest } from './ended-request.js';
 export { EventLog } from './event-log.js';
 export type { LogFields, LogLevel } from './event-log.js';
 export { count, observe, record } from './instruments.js';

@@ -84,6 +84,11 @@ export const workerSettings = {
   ...remoteStoreSettings,
   host: { schema: values.text().default('127.0.0.1'), description: 'Address that gRPC and HTTP listen on.' },
   grpcPort: { schema: values.port().default(50052), description: 'Port of the worker API; 0 takes a free one.' },
+  workerKey: {
+    schema: values.text().optional(),
+    description: 'Bearer key that routers must send (their --worker-key); without it the worker API is open.',
+    secret: true,
+  },
   port: {
     schema: values.port().default(8001),
     description: 'Port of /health, /ready and /metrics; 0 takes a free one.',

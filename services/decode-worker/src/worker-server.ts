@@ -3,9 +3,9 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { InferenceBackend } from '@longhaul/inference';
 import { listenFailed } from '@longhaul/kernel';
-import { GrpcHost } from '@longhaul/platform-grpc';
+import { GrpcHost, requireBearerKey, type CallGate } from '@longhaul/platform-grpc';
 import { HealthModel } from '@longhaul/platform-health';
-import type { EventLog, Telemetry } from '@longhaul/platform-otel';
+import { reportEnd, type EventLog, type Telemetry } from '@longhaul/platform-otel';
 import { addWorkerService } from './adapters/grpc/worker.service.js';
 import type { WorkerConfig } from './config.js';
 import { DecodeWorkerModule } from './decode-worker.module.js';
@@ -13,7 +13,8 @@ import { DecodeWorkerModule } from './decode-worker.module.js';
 export type ListenConfig = Pick<
   WorkerConfig,
   'host' | 'port' | 'grpcPort' | 'maxMessageBytes' | 'stallTimeoutMs' | 'drainTimeoutMs'
->;
+> &
+  Partial<Pick<WorkerConfig, 'workerKey'>>;
 
 /** What a worker serves. */
 export interface WorkerParts {
@@ -41,7 +42,11 @@ export interface WorkerServer {
  */
 export async function createWorkerServer(config: ListenConfig, parts: WorkerParts): Promise<WorkerServer> {
   const health = parts.health ?? backendHealth(parts.backend);
-  const host = new GrpcHost({ maxMessageBytes: config.maxMessageBytes, health });
+  const gate: CallGate = {
+    authorize: (headers) => requireBearerKey(config.workerKey, headers['authorization']),
+    ended: (end) => reportEnd(parts.log, { api: 'grpc', ...end }),
+  };
+  const host = new GrpcHost({ maxMessageBytes: config.maxMessageBytes, health, gate });
   const isReady = () => health.report().ready;
   addWorkerService(host, { ...parts, isReady, stallTimeoutMs: config.stallTimeoutMs });
   const grpcPort = await host.listen(config.host, config.grpcPort);

@@ -31,7 +31,24 @@ export const edgeSettings = {
   },
   maxQueuedPromptBytes: {
     schema: values.bytes().default(256 * 2 ** 20),
-    description: 'Most bytes of request bodies held at once; more get 429.',
+    description: 'Most bytes of request bodies that have arrived and are held at once; more get 429.',
+    unit: 'bytes',
+  },
+  maxArrivingRequests: {
+    schema: values.integer(1).default(1024),
+    description:
+      'Most requests whose bodies are on their way; then the client with most of them loses the one that waits longest for a byte.',
+    unit: 'requests',
+  },
+  maxArrivingRequestsPerClient: {
+    schema: values.integer(1).default(64),
+    description: 'The same for one client address (for IPv6 its /64 network), which only displaces its own.',
+    unit: 'requests',
+  },
+  maxArrivingBytes: {
+    schema: values.bytes().default(256 * 2 ** 20),
+    description:
+      'Most bytes held of bodies that are on their way; then the client that holds most loses the one that waits longest for a byte.',
     unit: 'bytes',
   },
   maxBodyBytes: {
@@ -43,6 +60,17 @@ export const edgeSettings = {
     schema: values.integer(10, 2 ** 31 - 1).default(120_000),
     description: 'Longest time that a client may take to send a request; more gets 408.',
     unit: 'ms',
+  },
+  bodyIdleTimeoutMs: {
+    schema: values.integer(10, 2 ** 31 - 1).default(10_000),
+    description: 'A body of which less than 1 KiB comes within this time gets 408.',
+    unit: 'ms',
+  },
+  corsOrigins: {
+    schema: values.origins().optional(),
+    description:
+      'Origins of web pages that may call the API from a browser, separated by commas, or *; without it none may.',
+    defaultText: 'none',
   },
   ssePingMs: {
     schema: values.integer(10).default(15_000),
@@ -87,6 +115,11 @@ export const edgeSettings = {
 export const routerSettings = {
   ...edgeSettings,
   worker: { schema: values.address(), description: 'Decode worker to send requests to, as host:port.' },
+  workerKey: {
+    schema: values.text().optional(),
+    description: 'Bearer key for the worker, where it asks for one (its --worker-key).',
+    secret: true,
+  },
   grpcPort: { schema: values.port().default(50051), description: 'Port of the gRPC API; 0 takes a free one.' },
 } satisfies Settings;
 

@@ -12,7 +12,12 @@ await runService({
   async start(config) {
     const telemetry = startTelemetry({ serviceName: 'longhaul-router' });
     const log = new EventLog('router', config.logLevel);
-    const backend = new WorkerBackend({ address: config.worker, maxMessageBytes: config.maxBodyBytes, log });
+    const backend = new WorkerBackend({
+      address: config.worker,
+      key: config.workerKey,
+      maxMessageBytes: config.maxBodyBytes,
+      log,
+    });
     const version = packageVersion();
     const server = await createRouterServer(config, {
       backend,

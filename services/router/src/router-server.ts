@@ -5,8 +5,10 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { listenFailed } from '@longhaul/kernel';
 import { GrpcHost, shuttingDown } from '@longhaul/platform-grpc';
 import { observe } from '@longhaul/platform-otel';
+import { createGate } from './adapters/grpc/gate.js';
 import { addInferenceService } from './adapters/grpc/inference.service.js';
-import { addEdgeHooks, createHttpAdapter } from './adapters/http/edge.js';
+import { createHttpAdapter } from './adapters/http/edge.js';
+import { corsOptions } from './adapters/http/cors.js';
 import { ErrorFilter } from './adapters/http/error.filter.js';
 import { ModelWatcher } from './adapters/worker/model-watcher.js';
 import type { RouterConfig } from './config.js';
@@ -23,10 +25,14 @@ export interface RouterServer {
   whenReady(): Promise<boolean>;
   /** What admission holds now. */
   held(): { requests: number; promptBytes: number };
+  /** What is on its way to it now. */
+  arriving(): { requests: number; bytes: number };
   /** Refuses new requests, lets running ones end within the drain timeout, stops listening. */
   close(): Promise<void>;
 }
 
+/** How much of a refused body is read and thrown away, in sizes of the largest body. */
+const DRAIN_SHARE = 2;
 const HELD_POLL_MS = 20;
 const HEALTH_POLL_MS = 100;
 /** How long requests that were ended at the drain timeout get to hear so. */
@@ -61,19 +67,20 @@ export async function createRouterServer(
     grpcPort,
     whenReady: () => watcher.whenReady(),
     held: () => parts.admission.snapshot(),
+    arriving: () => parts.arrivals.snapshot(),
     async close() {
       unpoll();
       parts.models.drain();
       parts.health.drain();
       await watcher.close();
-      const graceEnd = Date.now() + config.drainTimeoutMs;
+      const graceEnd = performance.now() + config.drainTimeoutMs;
       const grpcClosed = grpc?.close(config.drainTimeoutMs);
       const idleBy = async (endMs: number) => {
-        while (parts.admission.snapshot().requests > 0 && Date.now() < endMs) await sleep(HELD_POLL_MS);
+        while (parts.admission.snapshot().requests > 0 && performance.now() < endMs) await sleep(HELD_POLL_MS);
       };
       await idleBy(graceEnd);
       parts.shutdown.abort(shuttingDown());
-      await idleBy(Date.now() + LAST_WORD_MS);
+      await idleBy(performance.now() + LAST_WORD_MS);
       app.getHttpServer().closeAllConnections();
       await Promise.all([app.close(), grpcClosed]);
       for (const stop of unobserve) stop();
@@ -86,20 +93,22 @@ async function createApp(
   dependencies: RouterDependencies,
   parts: RouterParts,
 ): Promise<NestFastifyApplication> {
-  const adapter = createHttpAdapter(config);
-  addEdgeHooks(adapter, { ...config, ...parts });
+  const adapter = createHttpAdapter(config, parts);
   const module = RouterModule.forRoot(config, dependencies, parts);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     bodyParser: false,
     logger: dependencies.log,
     abortOnError: false,
   });
-  app.useGlobalFilters(new ErrorFilter(dependencies.log));
+  if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
+  const drain = { maxBytes: DRAIN_SHARE * config.maxBodyBytes, idleMs: config.bodyIdleTimeoutMs };
+  app.useGlobalFilters(new ErrorFilter(dependencies.log, drain));
   return app;
 }
 
 function createGrpc(config: RouterConfig, dependencies: RouterDependencies, parts: RouterParts): GrpcHost {
-  const host = new GrpcHost({ maxMessageBytes: config.maxBodyBytes, health: parts.health });
+  const gate = createGate(config, parts, dependencies.log);
+  const host = new GrpcHost({ maxMessageBytes: config.maxBodyBytes, health: parts.health, gate });
   const { apiKey, stallTimeoutMs, requestTimeoutMs } = config;
   addInferenceService(host, { ...parts, log: dependencies.log, apiKey, stallTimeoutMs, requestTimeoutMs });
   return host;
@@ -114,10 +123,12 @@ async function listen(app: NestFastifyApplication, { host, port }: RouterConfig)
   }
 }
 
-function observeGauges({ admission, models }: RouterParts): (() => void)[] {
+function observeGauges({ admission, arrivals, models }: RouterParts): (() => void)[] {
   return [
     observe('admittedRequests', () => admission.snapshot().requests),
     observe('admittedPromptBytes', () => admission.snapshot().promptBytes),
+    observe('arrivingRequests', () => arrivals.snapshot().requests),
+    observe('arrivingBytes', () => arrivals.snapshot().bytes),
     observe('workerReady', () => (models.ready() ? 1 : 0)),
   ];
 }

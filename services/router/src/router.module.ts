@@ -2,14 +2,16 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { InferenceBackend } from '@longhaul/inference';
 import { HealthController, HealthModel } from '@longhaul/platform-health';
-import type { EventLog, Telemetry } from '@longhaul/platform-otel';
+import { reportEnd, type EventLog, type Telemetry } from '@longhaul/platform-otel';
 import { GenerationResponder } from './adapters/http/generation-responder.js';
 import { OpenAiController } from './adapters/http/openai.controller.js';
 import { OperationsController } from './adapters/http/operations.controller.js';
 import { TokenizeController } from './adapters/http/tokenize.controller.js';
+import { RequestLedger } from './adapters/http/request-ledger.js';
 import { meteredObserver } from './adapters/metrics/metered-observer.js';
 import type { RouterConfig } from './config.js';
 import { Admission } from './core/admission.js';
+import { Arrivals } from './core/arrivals.js';
 import { GenerationService } from './core/generation.js';
 import type { CodecFactory, RequestObserver } from './core/ports.js';
 import { ModelDirectory } from './core/served-model.js';
@@ -29,6 +31,8 @@ export interface RouterDependencies {
 /** The router's objects, wired. */
 export interface RouterParts {
   admission: Admission;
+  arrivals: Arrivals;
+  ledger: RequestLedger;
   models: ModelDirectory;
   generation: GenerationService;
   observer: RequestObserver;
@@ -47,6 +51,14 @@ export function composeRouter(config: RouterConfig, dependencies: RouterDependen
     maxRequests: config.maxConcurrentRequests,
     maxPromptBytes: config.maxQueuedPromptBytes,
   });
+  const arrivals = new Arrivals({
+    maxRequests: config.maxArrivingRequests,
+    maxRequestsPerClient: config.maxArrivingRequestsPerClient,
+    maxBytes: config.maxArrivingBytes,
+  });
+  const ledger = new RequestLedger(({ route, status, ...end }) =>
+    reportEnd(dependencies.log, { ...end, api: 'http', method: route, status: String(status) }),
+  );
   const generation = new GenerationService({
     backend: dependencies.backend,
     models,
@@ -59,10 +71,10 @@ export function composeRouter(config: RouterConfig, dependencies: RouterDependen
   });
   const health = dependencies.health ?? new HealthModel();
   health.observe({ name: 'model', weight: 'readiness', dependency: true }, () => {
-    const up = models.ready();
+    const up = models.available();
     return { up, reason: up ? '' : 'no model is served: it is being loaded, or its worker is not reachable' };
   });
-  return { admission, models, generation, observer, health, shutdown: new AbortController() };
+  return { admission, arrivals, ledger, models, generation, observer, health, shutdown: new AbortController() };
 }
 
 /** The HTTP side of the router as a Nest module. */

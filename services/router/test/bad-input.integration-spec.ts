@@ -201,7 +201,7 @@ describe('bad input', () => {
   });
 
   it('a request id with spaces is refused', async () => {
-    const response = await fetch(`${running.server.url}/live`, { headers: { 'x-request-id': 'a b' } });
+    const response = await fetch(`${running.server.url}/v1/models`, { headers: { 'x-request-id': 'a b' } });
     expect(response.status).toBe(400);
   });
 

@@ -1,7 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 
 export interface AdmissionLimits {
-  /** Most requests between arrival and end, over all APIs. */
+  /** Most requests that have arrived and not ended, over all APIs. */
   maxRequests: number;
   /** Most bytes of their bodies together. */
   maxPromptBytes: number;
@@ -24,19 +24,22 @@ export class Admission {
 
   constructor(private readonly limits: AdmissionLimits) {}
 
-  admit(promptBytes: number): AdmissionResult {
+  /** Why a request with so many bytes would be refused now, or null. Takes nothing. */
+  refusal(promptBytes: number): AppError | null {
     const { maxRequests, maxPromptBytes } = this.limits;
     if (this.requests >= maxRequests) {
-      return rejected(
-        'TOO_MANY_REQUESTS',
-        `The server already has ${maxRequests} requests; try again later.`,
-        maxRequests,
-      );
+      const message = `The server already has ${maxRequests} requests; try again later.`;
+      return full('TOO_MANY_REQUESTS', message, maxRequests);
     }
-    if (this.promptBytes + promptBytes > maxPromptBytes) {
-      const message = `The server already holds its ${maxPromptBytes} bytes of prompts; try again later.`;
-      return rejected('TOO_MANY_PROMPT_BYTES', message, maxPromptBytes);
-    }
+    if (this.promptBytes + promptBytes <= maxPromptBytes) return null;
+    const message = `The server already holds its ${maxPromptBytes} bytes of prompts; try again later.`;
+    return full('TOO_MANY_PROMPT_BYTES', message, maxPromptBytes);
+  }
+
+  /** Takes a place for a request that has arrived with so many bytes. */
+  admit(promptBytes: number): AdmissionResult {
+    const error = this.refusal(promptBytes);
+    if (error) return { kind: 'rejected', error };
     this.requests += 1;
     this.promptBytes += promptBytes;
     let held = true;
@@ -55,10 +58,7 @@ export class Admission {
   }
 }
 
-function rejected(reason: string, message: string, limit: number): AdmissionResult {
+function full(reason: string, message: string, limit: number): AppError {
   const details = { limit, retryAfterS: RETRY_AFTER_S };
-  return {
-    kind: 'rejected',
-    error: new AppError({ code: 'RESOURCE_EXHAUSTED', reason, message, retry: 'same', details }),
-  };
+  return new AppError({ code: 'RESOURCE_EXHAUSTED', reason, message, retry: 'same', details });
 }

@@ -28,5 +28,6 @@ export interface GenerateCommand {
   /** Who asks, as the edge knows it; part of the salt. */
   tenant: string;
   cacheSalt: string;
+  /** A point of the monotonic clock, or null. */
   deadlineMs: number | null;
 }

@@ -42,7 +42,7 @@ export class GenerationService {
     const request = await buildRequest(command, served, { ...this.parts.identify(command), signal });
     const generated = this.parts.backend.generate(request, signal);
     const events = command.scoreOnly ? withoutOutput(generated) : generated;
-    return { served, request, events: this.measured(events, { model: served.info.id, startS }) };
+    return { served, request, events: this.measured(events, { model: served.info.id, startS, signal }) };
   }
 
   /** Token ids of a prompt of any kind, without a limit by the context. Ends soon after the signal. */
@@ -58,7 +58,7 @@ export class GenerationService {
 
   private async *measured(
     events: AsyncIterable<GenerationEvent>,
-    { model, startS }: { model: string; startS: number },
+    { model, startS, signal }: { model: string; startS: number; signal: AbortSignal },
   ): AsyncGenerator<GenerationEvent, void, undefined> {
     const { observer, nowS } = this.parts;
     const lastTokenS = new Map<number, number>();
@@ -81,12 +81,18 @@ export class GenerationService {
       }
     } catch (error) {
       ended = true;
-      observer.requestFailed(model, AppError.from(error).reason, nowS() - startS);
+      observer.requestFailed(model, failureReason(signal, error), nowS() - startS);
       throw error;
     } finally {
-      if (!ended) observer.requestFailed(model, 'CANCELLED', nowS() - startS);
+      if (!ended) observer.requestFailed(model, failureReason(signal), nowS() - startS);
     }
   }
+}
+
+/** Why a generation failed: what it was ended for, where it was ended from outside. */
+function failureReason(signal: AbortSignal, error?: unknown): string {
+  if (signal.aborted) return AppError.from(signal.reason).reason;
+  return error === undefined ? 'CANCELLED' : AppError.from(error).reason;
 }
 
 /** The events as if nothing had been generated. */

@@ -48,8 +48,14 @@ export class ModelDirectory {
     return this.ready();
   }
 
+  /** Whether requests are welcome. */
   ready(): boolean {
-    return this.served !== null && this.confirmed && !this.draining && this.backend.load().ready;
+    return !this.draining && this.available();
+  }
+
+  /** Whether there is a model that answers; it may do so still while new requests are refused. */
+  available(): boolean {
+    return this.served !== null && this.confirmed && this.backend.load().ready;
   }
 
   /** From now on requests are refused as `DRAINING`. */

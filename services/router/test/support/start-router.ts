@@ -8,10 +8,12 @@ export interface RunningRouter {
   server: RouterServer;
   backend: ScriptedBackend;
   codec: ByteCodec;
+  /** What a scrape would show, without a request of its own. */
+  metrics(): Promise<string>;
 }
 
 /** A router on free ports over a scripted backend, ready for requests. */
-export async function startRouter(overrides: Partial<RouterConfig> = {}): Promise<RunningRouter> {
+export async function startRouter(overrides: Partial<RouterConfig> = {}, log?: EventLog): Promise<RunningRouter> {
   const backend = new ScriptedBackend();
   const codec = createByteCodec();
   const defaults = loadConfig<typeof edgeSettings & Settings>(edgeSettings, {
@@ -19,13 +21,14 @@ export async function startRouter(overrides: Partial<RouterConfig> = {}): Promis
     env: {},
   });
   const config: RouterConfig = { ...defaults, grpcPort: 0, drainTimeoutMs: 500, ...overrides };
+  const telemetry = startTelemetry({ serviceName: 'router-test', env: {} });
   const server = await createRouterServer(config, {
     backend,
     createCodec: () => codec,
-    telemetry: startTelemetry({ serviceName: 'router-test', env: {} }),
-    log: new EventLog('router', config.logLevel),
+    telemetry,
+    log: log ?? new EventLog('router', config.logLevel),
     version: '0.0.0',
   });
   await server.whenReady();
-  return { server, backend, codec };
+  return { server, backend, codec, metrics: () => telemetry.metricsText() };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { workerV1, type inferenceV1 } from '@longhaul/contracts';
 import type { InferenceBackend, TokenizerFiles } from '@longhaul/inference';
 import { fromWorkerRequest, toGenerateResponse, toGetModelResponse } from '@longhaul/inference-wire';
-import { AppError } from '@longhaul/kernel';
+import { AppError, monotonicMs } from '@longhaul/kernel';
 import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/platform-grpc';
 import { inSpan, openServerSpan, type EventLog } from '@longhaul/platform-otel';
 
@@ -46,9 +46,11 @@ async function* generate(
 ): AsyncGenerator<inferenceV1.GenerateResponse, void> {
   const span = openServerSpan(`${NAME}/Generate`, call.headers, { 'rpc.system': 'grpc', 'rpc.service': NAME });
   const { requestId } = message;
+  call.annotate({ requestId, inTrace: (action) => inSpan(span, action) });
   let outcome = 'OK';
   try {
-    const request = fromWorkerRequest(message, call.deadlineMs);
+    const deadlineMs = call.timeoutMs === null ? null : monotonicMs() + call.timeoutMs;
+    const request = fromWorkerRequest(message, deadlineMs);
     const events = inSpan(span, () => parts.backend.generate(request, call.signal));
     const promptTokens = request.promptTokenIds.length;
     for await (const event of events) yield toGenerateResponse(event, promptTokens);
@@ -61,7 +63,6 @@ async function* generate(
   } finally {
     if (call.signal.aborted) outcome = AppError.from(call.signal.reason).reason;
     span.end(outcome === 'OK' ? undefined : outcome);
-    inSpan(span, () => parts.log.info('request-finished', { requestId, outcome }));
   }
 }
 

@@ -1,6 +1,6 @@
 import { inferenceV1 } from '@longhaul/contracts';
 import { fromSampling, fromStop, toGenerateResponse, toModelInfoResponse } from '@longhaul/inference-wire';
-import { AppError } from '@longhaul/kernel';
+import { AppError, invalidArgument, monotonicMs } from '@longhaul/kernel';
 import { inSpan, openServerSpan, type EventLog } from '@longhaul/platform-otel';
 import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/platform-grpc';
 import type { Admission } from '../../core/admission.js';
@@ -8,7 +8,8 @@ import type { GenerateCommand } from '../../core/command.js';
 import type { GenerationService } from '../../core/generation.js';
 import type { RequestObserver } from '../../core/ports.js';
 import type { ModelDirectory } from '../../core/served-model.js';
-import { authenticate, chooseRequestId } from '../http/request-context.js';
+import { tenantOf } from '../../core/tenant.js';
+import { chooseRequestId } from '../http/request-id.js';
 import { inputBytes, toInput } from './wire-input.js';
 
 export interface InferenceServiceParts {
@@ -41,10 +42,9 @@ export function addInferenceService(host: GrpcHost, parts: InferenceServiceParts
       stallTimeoutMs: parts.stallTimeoutMs,
     }),
     tokenize: unary((request: inferenceV1.TokenizeRequest, call) => tokenize(parts, request, call)),
-    modelInfo: unary((_request: inferenceV1.ModelInfoRequest, call) => {
-      authenticate(parts.apiKey, call.headers['authorization']);
-      return Promise.resolve(toModelInfoResponse(parts.models.require().info));
-    }),
+    modelInfo: unary((_request: inferenceV1.ModelInfoRequest) =>
+      Promise.resolve(toModelInfoResponse(parts.models.require().info)),
+    ),
   };
   host.addService(NAME, inferenceV1.InferenceServiceService, service);
 }
@@ -54,15 +54,15 @@ async function* generate(
   request: inferenceV1.GenerateRequest,
   call: CallContext,
 ): AsyncGenerator<inferenceV1.GenerateResponse, void> {
-  const tenant = authenticate(parts.apiKey, call.headers['authorization']);
-  const requestId = chooseRequestId(request.requestId || call.headers['x-request-id']);
+  const requestId = requestIdOf(request.requestId || call.headers['x-request-id']);
   call.sendHeaders({ 'x-request-id': requestId });
   const lease = admit(parts, inputBytes(request.input));
   const span = openServerSpan(`${NAME}/Generate`, call.headers, { 'rpc.system': 'grpc', 'rpc.service': NAME });
+  call.annotate({ requestId, inTrace: (action) => inSpan(span, action) });
   let outcome = 'OK';
   try {
-    const deadlineMs = Math.min(call.deadlineMs ?? Infinity, Date.now() + parts.requestTimeoutMs);
-    const command = toCommand(request, { requestId, tenant, deadlineMs });
+    const deadlineMs = monotonicMs() + Math.min(call.timeoutMs ?? Infinity, parts.requestTimeoutMs);
+    const command = toCommand(request, { requestId, tenant: tenantOf(parts.apiKey), deadlineMs });
     const started = await inSpan(span, () => parts.generation.start(command, call.signal));
     const promptTokens = started.request.promptTokenIds.length;
     for await (const event of started.events) yield toGenerateResponse(event, promptTokens);
@@ -78,8 +78,14 @@ async function* generate(
     if (outcome === 'CANCELLED') parts.observer.clientLost('DISCONNECTED');
     if (outcome === 'CLIENT_STALLED') parts.observer.clientLost('STALLED');
     span.end(outcome === 'OK' ? undefined : outcome);
-    inSpan(span, () => parts.log.info('request-finished', { requestId, outcome, stream: true }));
   }
+}
+
+function requestIdOf(sent: string | undefined): string {
+  const { id, refused } = chooseRequestId(sent);
+  if (refused)
+    throw invalidArgument('request_id', 'request_id must have 1 to 128 printable ASCII characters without spaces.');
+  return id;
 }
 
 async function tokenize(
@@ -87,7 +93,6 @@ async function tokenize(
   request: inferenceV1.TokenizeRequest,
   call: CallContext,
 ): Promise<inferenceV1.TokenizeResponse> {
-  authenticate(parts.apiKey, call.headers['authorization']);
   const lease = admit(parts, inputBytes(request.input));
   try {
     const input = toInput(request.input, request);

@@ -1,49 +1,66 @@
+import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { AppError } from '@longhaul/kernel';
-import { openServerSpan } from '@longhaul/platform-otel';
+import { invalidArgument } from '@longhaul/kernel';
+import { requireBearerKey } from '@longhaul/platform-grpc';
+import { inSpan, openServerSpan } from '@longhaul/platform-otel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admission } from '../../core/admission.js';
+import type { Arrivals } from '../../core/arrivals.js';
 import type { RequestObserver } from '../../core/ports.js';
+import { tenantOf } from '../../core/tenant.js';
+import { readBody, requireSize, type BodyLimits } from './body-reader.js';
 import { answerClientError } from './client-error.js';
-import { requireFewStructures } from './json-structure.js';
-import { authenticate, chooseRequestId, setContext } from './request-context.js';
+import { edgeError, routeNotFound } from './edge-errors.js';
+import { setContext } from './request-context.js';
+import { chooseRequestId } from './request-id.js';
+import { recordOf, type RequestLedger } from './request-ledger.js';
+import type { RequestRecord } from './request-record.js';
+import { policyOf } from './route-policy.js';
+import { parseStrictJson } from './strict-json.js';
+import { watchServer } from './watch-server.js';
 
-export interface EdgeOptions {
+export interface EdgeOptions extends BodyLimits {
   apiKey: string | undefined;
-  maxBodyBytes: number;
   /** A request that has not arrived as a whole by then is refused with 408. */
   bodyTimeoutMs: number;
+}
+
+/** What the edge works with. */
+export interface EdgeParts {
+  ledger: RequestLedger;
+  admission: Admission;
+  arrivals: Arrivals;
+  observer: RequestObserver;
 }
 
 const HEADERS_MS = 60_000;
 /** How often connections are looked at, at least, and for short timeouts their share. */
 const CHECK_MS = 30_000;
 const CHECK_SHARE = 4;
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-/** Paths that cost work; the rest answers even when the house is full. */
-const ADMITTED_PATHS = new Set(['/v1/chat/completions', '/v1/completions', '/tokenize', '/detokenize']);
 
-/** A Fastify server that reads JSON strictly. */
-export function createHttpAdapter(options: EdgeOptions): FastifyAdapter {
+/** A Fastify server that counts every request, asks for the key by route, and reads JSON strictly. */
+export function createHttpAdapter(options: EdgeOptions, parts: EdgeParts): FastifyAdapter {
+  const { ledger } = parts;
   const adapter = new FastifyAdapter({
     bodyLimit: options.maxBodyBytes,
     requestTimeout: options.bodyTimeoutMs,
     http: arrivalLimits(options.bodyTimeoutMs),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => answerClientError(ledger, error, socket),
     trustProxy: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
   });
-  const parseJson = (_request: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
-    try {
-      done(null, parseStrictJson(body));
-    } catch (error) {
-      done(AppError.from(error));
-    }
-  };
   const fastify = adapter.getInstance();
+  watchServer(fastify.server, ledger);
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
+  fastify.addContentTypeParser('application/json', async (request: FastifyRequest) => {
+    const body = await readBody(request.raw, parts.arrivals, options);
+    admit(request.raw, body.length, parts);
+    return parseStrictJson(body);
+  });
+  fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
+    guard(request, ledger.open(request.raw, reply.raw), { ...options, ...parts });
+  });
   return adapter;
 }
 
@@ -51,54 +68,64 @@ export function createHttpAdapter(options: EdgeOptions): FastifyAdapter {
 function arrivalLimits(requestTimeout: number) {
   const headersTimeout = Math.min(HEADERS_MS, requestTimeout);
   const connectionsCheckingInterval = Math.min(CHECK_MS, Math.ceil(requestTimeout / CHECK_SHARE));
-  return { requestTimeout, headersTimeout, connectionsCheckingInterval };
+  // Node would answer a request without Host itself, unseen; the guard does it.
+  return { requestTimeout, headersTimeout, connectionsCheckingInterval, requireHostHeader: false };
 }
 
-/** The steps before any handler: id, trace, key, admission. They run before the body is read. */
-export function addEdgeHooks(
-  adapter: FastifyAdapter,
-  options: EdgeOptions & { admission: Admission; observer: RequestObserver },
-): void {
-  adapter.getInstance().addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
-    const requestId = chooseRequestId(request.headers['x-request-id']);
-    void reply.header('x-request-id', requestId);
-    const path = request.url.split('?', 1)[0] ?? '';
-    if (!ADMITTED_PATHS.has(path) && !path.startsWith('/v1/')) return;
-    const tenant = authenticate(options.apiKey, request.headers.authorization);
-    const span = openServerSpan(`${request.method} ${path}`, request.headers, {
-      'http.request.method': request.method,
-      'url.path': path,
-    });
-    reply.raw.once('close', () => span.end());
-    setContext(request, { requestId, tenant, span });
-    if (request.method === 'POST' && ADMITTED_PATHS.has(path)) admit(request, reply, options);
+/**
+ * The steps before any handler, and before the body is read: one host, the route, the key, the id, a look whether there
+ * is room at all.
+ *
+ * @throws AppError that ends the request.
+ */
+function guard(request: FastifyRequest, record: RequestRecord, options: EdgeOptions & EdgeParts): void {
+  requireOneHost(request.raw);
+  const policy = policyOf(request);
+  if (!policy) throw routeNotFound(request.method, request.url);
+  record.route = `${request.method} ${request.routeOptions.url ?? ''}`;
+  if (!policy.key) return;
+  requireBearerKey(options.apiKey, request.headers.authorization);
+  if (chooseRequestId(request.headers['x-request-id']).refused) {
+    throw invalidArgument('X-Request-Id', 'X-Request-Id must have 1 to 128 printable ASCII characters without spaces.');
+  }
+  openTrace(request, record, tenantOf(options.apiKey));
+  if (policy.admission) refuseEarly(Number(request.headers['content-length'] ?? 0), options);
+}
+
+function openTrace(request: FastifyRequest, record: RequestRecord, tenant: string): void {
+  const span = openServerSpan(record.route, request.headers, {
+    'http.request.method': request.method,
+    'http.route': request.routeOptions.url ?? '',
   });
+  record.inTrace = (action) => inSpan(span, action);
+  record.whenEnded(() => span.end());
+  setContext(request, { requestId: record.requestId, tenant, span });
 }
 
-function admit(request: FastifyRequest, reply: FastifyReply, options: Parameters<typeof addEdgeHooks>[1]): void {
-  const declared = Number(request.headers['content-length'] ?? options.maxBodyBytes);
-  const bytes = Number.isFinite(declared) ? Math.min(declared, options.maxBodyBytes) : options.maxBodyBytes;
-  const result = options.admission.admit(bytes);
+/** Host decides where a proxy sends a request; two of them are two opinions. */
+function requireOneHost({ rawHeaders, httpVersion }: IncomingMessage): void {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
+  if (hosts.length === 0 && httpVersion === '1.1')
+    throw edgeError('INVALID_ARGUMENT', 'INVALID_HTTP', 'The request has no Host header.');
+  if (hosts.length > 1)
+    throw edgeError('INVALID_ARGUMENT', 'INVALID_HTTP', 'The request has more than one Host header.');
+}
+
+/** Takes the place of a request that has arrived, for as long as it is answered. */
+function admit(request: IncomingMessage, bytes: number, { admission, observer }: EdgeParts): void {
+  const result = admission.admit(bytes);
   if (result.kind === 'rejected') {
-    options.observer.requestRejected(result.error.reason);
+    observer.requestRejected(result.error.reason);
     throw result.error;
   }
-  reply.raw.once('close', () => result.release());
+  recordOf(request)?.whenEnded(() => result.release());
 }
 
-/** Parses JSON that is valid UTF-8. */
-function parseStrictJson(body: Buffer): unknown {
-  const invalid = (message: string) => new AppError({ code: 'INVALID_ARGUMENT', reason: 'INVALID_JSON', message });
-  requireFewStructures(body);
-  let text: string;
-  try {
-    text = UTF8.decode(body);
-  } catch {
-    throw invalid('The body is not valid UTF-8.');
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw invalid('The body is not valid JSON.');
-  }
+/** A request that could not be admitted now is refused before its body is read. */
+function refuseEarly(declaredBytes: number, { admission, observer, ...limits }: EdgeOptions & EdgeParts): void {
+  requireSize(declaredBytes, limits);
+  const error = admission.refusal(declaredBytes);
+  if (!error) return;
+  observer.requestRejected(error.reason);
+  throw error;
 }

@@ -1,12 +1,13 @@
-import { AppError } from '@longhaul/kernel';
+import { AppError, monotonicMs } from '@longhaul/kernel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { contextOf, type RequestContext } from './request-context.js';
+import { recordOf } from './request-ledger.js';
 
 /** One HTTP request while it is being answered. */
 export interface Exchange {
   reply: FastifyReply;
   context: RequestContext;
-  /** Unix milliseconds. */
+  /** A point of the monotonic clock. */
   deadlineMs: number;
   /** Aborted when the client goes away, the deadline passes, or the server gives up waiting for it at shutdown. */
   signal: AbortSignal;
@@ -36,12 +37,11 @@ export function openExchange(request: FastifyRequest, reply: FastifyReply, optio
     shutdown.removeEventListener('abort', onShutdown);
     if (!reply.raw.writableFinished) controller.abort(disconnected());
   };
-  reply.raw.once('close', onClose);
-  if (request.raw.destroyed && !request.raw.complete) onClose();
+  recordOf(request.raw)?.whenEnded(onClose);
   return {
     reply,
     context: contextOf(request),
-    deadlineMs: Date.now() + requestTimeoutMs,
+    deadlineMs: monotonicMs() + requestTimeoutMs,
     signal: controller.signal,
     abort: (error) => controller.abort(error),
   };

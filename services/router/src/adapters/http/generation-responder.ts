@@ -10,6 +10,7 @@ import type { RequestObserver } from '../../core/ports.js';
 import { addUsage, collect, emptyCollected } from './collected.js';
 import { openExchange, type Exchange, type ExchangeOptions } from './exchange.js';
 import { mergeEvents, type SourcedEvent } from './merge-events.js';
+import { recordOf } from './request-ledger.js';
 import type { ResponseFormat } from './response-format.js';
 import { SseStream } from './sse-stream.js';
 import { eachUntilAborted, untilAborted } from './until-aborted.js';
@@ -46,9 +47,9 @@ export class GenerationResponder {
   }
 
   private async answer(exchange: Exchange, job: GenerationJob): Promise<void> {
-    const { requestId, span } = exchange.context;
-    const startMs = performance.now();
-    let outcome = 'OK';
+    const { span } = exchange.context;
+    const record = recordOf(exchange.reply.raw.req);
+    if (record) record.stream = job.stream;
     try {
       const starting = job.commands.map((command) => this.generation.start(command, exchange.signal));
       const started = await untilAborted(Promise.all(starting), exchange.signal);
@@ -64,14 +65,11 @@ export class GenerationResponder {
       });
     } catch (error) {
       const known = failureOf(exchange, error);
-      outcome = known.reason;
-      this.noteLoss(outcome);
+      record?.fail(known.reason);
+      span.end(known.reason);
+      this.noteLoss(known.reason);
       if (!exchange.reply.raw.headersSent && !exchange.reply.raw.destroyed) throw known;
       exchange.reply.hijack();
-    } finally {
-      const durationMs = Math.round(performance.now() - startMs);
-      this.log.info('request-finished', { requestId, outcome, durationMs, stream: job.stream });
-      span.end(outcome === 'OK' ? undefined : outcome);
     }
   }
 

@@ -11,7 +11,7 @@ import { isGiven, notSupported } from './parse-body.js';
 export interface RequestOrigin {
   requestId: string;
   tenant: string;
-  /** Unix milliseconds. */
+  /** A point of the monotonic clock. */
   deadlineMs: number;
 }
 

@@ -16,7 +16,7 @@ export interface SseOptions {
  */
 export class SseStream {
   private readonly pings: NodeJS.Timeout;
-  private lastWriteMs = Date.now();
+  private lastWriteMs = performance.now();
 
   constructor(
     private readonly response: ServerResponse,
@@ -33,7 +33,7 @@ export class SseStream {
   /** Sends one data event. */
   async send(data: unknown): Promise<void> {
     this.options.signal.throwIfAborted();
-    this.lastWriteMs = Date.now();
+    this.lastWriteMs = performance.now();
     if (!this.response.write(sseEvent(data))) await this.drained();
   }
 
@@ -57,7 +57,7 @@ export class SseStream {
   }
 
   private ping(): void {
-    const idle = Date.now() - this.lastWriteMs >= this.options.pingMs;
+    const idle = performance.now() - this.lastWriteMs >= this.options.pingMs;
     if (idle && !this.response.writableNeedDrain && !this.response.writableEnded) this.response.write(': ping\n\n');
   }
 

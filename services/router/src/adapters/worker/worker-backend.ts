@@ -9,7 +9,7 @@ import type {
   TokenizerFiles,
 } from '@longhaul/inference';
 import { fromGenerateResponse, fromGetModelResponse, toWorkerRequest } from '@longhaul/inference-wire';
-import { AppError } from '@longhaul/kernel';
+import { AppError, remainingMs } from '@longhaul/kernel';
 import { callServerStream, callUnary } from '@longhaul/platform-grpc';
 import { traceHeaders, type EventLog } from '@longhaul/platform-otel';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +18,8 @@ import { assembleTokenizer } from './tokenizer-files.js';
 export interface WorkerBackendOptions {
   /** host:port */
   address: string;
+  /** Bearer key that the worker asks for. */
+  key?: string | undefined;
   maxMessageBytes: number;
   log: EventLog;
 }
@@ -54,7 +56,7 @@ export class WorkerBackend implements InferenceBackend {
   async model(signal?: AbortSignal): Promise<ModelInfo> {
     const response = await callUnary<workerV1.GetModelResponse>(
       (metadata, options, done) => this.client.getModel({}, metadata, options, done),
-      { signal, deadlineMs: Date.now() + CALL_TIMEOUT_MS },
+      { signal, timeoutMs: CALL_TIMEOUT_MS, headers: this.keyHeaders() },
     );
     return fromGetModelResponse(response);
   }
@@ -62,7 +64,8 @@ export class WorkerBackend implements InferenceBackend {
   tokenizerFiles(signal?: AbortSignal): Promise<TokenizerFiles> {
     const chunks = callServerStream((metadata, options) => this.client.getTokenizer({}, metadata, options), {
       signal,
-      deadlineMs: Date.now() + CALL_TIMEOUT_MS,
+      timeoutMs: CALL_TIMEOUT_MS,
+      headers: this.keyHeaders(),
     });
     return assembleTokenizer(chunks);
   }
@@ -88,8 +91,8 @@ export class WorkerBackend implements InferenceBackend {
     const message = toWorkerRequest(request);
     const responses = callServerStream((metadata, options) => this.client.generate(message, metadata, options), {
       signal,
-      deadlineMs: request.deadlineMs,
-      headers,
+      timeoutMs: remainingMs(request.deadlineMs),
+      headers: { ...headers, ...this.keyHeaders() },
     });
     let done = false;
     for await (const response of responses) {
@@ -106,12 +109,20 @@ export class WorkerBackend implements InferenceBackend {
       });
   }
 
+  private keyHeaders(): Record<string, string> {
+    const { key } = this.options;
+    return key === undefined ? {} : { authorization: `Bearer ${key}` };
+  }
+
   private async watchLoad(): Promise<void> {
     const { signal } = this.closing;
     let backoffMs = FIRST_BACKOFF_MS;
     while (!signal.aborted) {
       try {
-        const loads = callServerStream((metadata, options) => this.client.watchLoad({}, metadata, options), { signal });
+        const loads = callServerStream((metadata, options) => this.client.watchLoad({}, metadata, options), {
+          signal,
+          headers: this.keyHeaders(),
+        });
         for await (const load of loads) {
           this.current = load;
           backoffMs = FIRST_BACKOFF_MS;

@@ -1,0 +1,26 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { AppError } from '@longhaul/kernel';
+
+/** The name of the scheme is case-insensitive; one or more spaces follow it. */
+const BEARER = /^bearer +(\S.*)$/i;
+
+/**
+ * Asks for a bearer key, over HTTP and gRPC alike; the comparison takes the same time whatever is wrong.
+ *
+ * @param expectedKey undefined where everybody may come.
+ * @throws AppError `INVALID_API_KEY` where another key came, or none.
+ */
+export function requireBearerKey(expectedKey: string | undefined, authorization: string | undefined): void {
+  if (expectedKey === undefined) return;
+  const [, given = ''] = BEARER.exec(authorization ?? '') ?? [];
+  if (timingSafeEqual(sha256(expectedKey), sha256(given))) return;
+  throw new AppError({
+    code: 'UNAUTHENTICATED',
+    reason: 'INVALID_API_KEY',
+    message: 'The API key is missing or wrong; send it as Authorization: Bearer.',
+  });
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,17 @@
+import { describe, expect, it } from '@jest/globals';
+import { clientOf } from './client-address.js';
+
+describe('one client', () => {
+  it.each([
+    ['10.0.0.1', '10.0.0.1'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:DB8:1:2::9', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    [undefined, 'unknown'],
+  ])('of address %s is %s', (address, client) => {
+    expect(clientOf(address)).toBe(client);
+  });
+});
