@@ -99,7 +99,7 @@ class BpeTokenizer implements Tokenizer {
     const normalized = added.filter((token) => token.normalized);
     this.#normalizesTokens = normalized.length > 0;
     this.#normalizedMatcher = new AddedTokenMatcher(
-      normalized.map((token) => ({ spelling: parts.normalize(token.content), token })),
+      normalized.map((token) => ({ spelling: token.normalizedSpelling ?? parts.normalize(token.content), token })),
     );
   }
 

@@ -13,7 +13,15 @@ export interface AddedToken {
   rstrip: boolean;
   /** Looked for in the normalised text. */
   normalized: boolean;
+  /**
+   * What it looks like there; null: its content normalised. An extension of ours for pieces of SentencePiece, whose
+   * normalizer puts a mark in front of a text but not in front of a piece.
+   */
+  normalizedSpelling: string | null;
 }
+
+/** Key of `normalizedSpelling` in `added_tokens`. */
+const SPELLING_KEY = 'longhaul_normalized_spelling';
 
 /** What the ids mean: the model's own entries and the added ones over them. */
 export interface Vocabulary {
@@ -40,6 +48,7 @@ function addedToken(spec: JsonObject, model: ReadonlyMap<string, number>, where:
     lstrip: spec['lstrip'] === true,
     rstrip: spec['rstrip'] === true,
     normalized: spec['normalized'] === true,
+    normalizedSpelling: typeof spec[SPELLING_KEY] === 'string' ? spec[SPELLING_KEY] : null,
   };
 }
 

@@ -25,6 +25,7 @@ export function byteLevelBpe(view: MetadataView): { vocabulary: Vocabulary; part
     ignoreMerges: pre.ignoreMerges,
     merges: readMerges(view, vocabulary),
     controlStripsRight: () => false,
+    userDefinedNormalized: false,
   };
   return { vocabulary, parts };
 }

@@ -16,6 +16,20 @@ function view(metadata: Record<string, MetadataValue>): MetadataView {
   return new MetadataView(new Map(Object.entries(metadata)), 'm.gguf');
 }
 
+function fixture(name: string): Buffer {
+  return readFileSync(new URL(`../../../test/fixtures/${name}`, import.meta.url));
+}
+
+async function metadataOf(name: string): Promise<Record<string, MetadataValue>> {
+  return Object.fromEntries((await GgufFile.from(memorySource(name, fixture(name)))).metadata);
+}
+
+/** FNV-1a over the ids as 32-bit integers, as tools/goldens writes it. */
+function fnv(ids: Int32Array): number {
+  const bytes = new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength);
+  return bytes.reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193) >>> 0, 0x811c9dc5);
+}
+
 interface Converted {
   tokenizer: Json;
   config: Json;
@@ -59,6 +73,17 @@ describe('a byte-level GGUF tokenizer', () => {
     expect(encode(byteLevel({ 'tokenizer.ggml.pre': 'gpt-2' }), 'ab 12')).toEqual([4, 8, 7]);
   });
 
+  const byName = JSON.parse(fixture('byte-level-texts.json').toString()) as {
+    texts: string[];
+    hashes: Record<string, number[]>;
+  };
+
+  it.each(Object.keys(byName.hashes))('%s gives the ids of llama.cpp', async (pre) => {
+    const tokenizer = tokenizerOf({ ...(await metadataOf('byte-level.gguf')), 'tokenizer.ggml.pre': pre });
+    const differing = byName.texts.filter((text, i) => fnv(tokenizer.encode(text)) !== byName.hashes[pre]?.[i]);
+    expect(differing).toEqual([]);
+  });
+
   it('control tokens are special, user-defined ones are not', () => {
     const { tokenizer } = convert(byteLevel());
     expect(tokenizer['added_tokens']).toEqual([
@@ -94,15 +119,23 @@ describe('a byte-level GGUF tokenizer', () => {
     expect(words).toContain(pre === 'qwen2' || pre === 'tekken' ? '1' : '123');
   });
 
-  it('an old Qwen file without a name is still a Qwen, any other is refused', () => {
+  it('an old Qwen file without a name is still a Qwen, any other is cut as llama.cpp cuts it', () => {
     const unnamed = byteLevel();
     delete unnamed['tokenizer.ggml.pre'];
-    expect(() => convert(unnamed)).toThrow(expect.objectContaining({ reason: 'UNSUPPORTED_TOKENIZER' }));
+    const named = convert(byteLevel({ 'tokenizer.ggml.pre': 'default' }));
+    expect(convert(unnamed).tokenizer['pre_tokenizer']).toEqual(named.tokenizer['pre_tokenizer']);
     expect(convert({ ...unnamed, 'general.architecture': 'qwen2' }).tokenizer['normalizer']).toEqual({ type: 'NFC' });
   });
 
   it.each([
     ['an unknown pre-tokeniser', { 'tokenizer.ggml.pre': 'viking' }, 'UNSUPPORTED_TOKENIZER', /"viking"/],
+    ['a separator at the end', { 'tokenizer.ggml.add_sep_token': true }, 'UNSUPPORTED_TOKENIZER', /add_sep_token/],
+    [
+      'a text in lower case',
+      { 'tokenizer.ggml.normalizer.lowercase': true },
+      'UNSUPPORTED_TOKENIZER',
+      /normalizer.lowercase/,
+    ],
     ['an unknown kind', { 'tokenizer.ggml.model': 'rwkv' }, 'UNSUPPORTED_TOKENIZER', /"rwkv"/],
     ['a merge of unknown tokens', { 'tokenizer.ggml.merges': ['a x'] }, 'CHECKPOINT_CORRUPT', /"a x"/],
     ['a token that occurs twice', { 'tokenizer.ggml.tokens': ['a', 'a'] }, 'CHECKPOINT_CORRUPT', /both "a"/],
@@ -124,17 +157,44 @@ describe('a byte-level GGUF tokenizer', () => {
 });
 
 describe('a SentencePiece GGUF tokenizer', () => {
-  const fixture = (name: string): Buffer => readFileSync(new URL(`../../../test/fixtures/${name}`, import.meta.url));
+  it.each(['sentencepiece', 'sentencepiece-unprefixed'])(
+    '%s encodes pieces of every type as the sentencepiece library does, and back',
+    async (name) => {
+      const metadata = await metadataOf(`${name}.gguf`);
+      const types = new Set(metadata['tokenizer.ggml.token_type'] as Int32Array);
+      expect([...types].sort()).toEqual([1, 2, 3, 4, 5, 6]);
+      const tokenizer = tokenizerOf(metadata);
+      const goldens = JSON.parse(fixture(`${name}-texts.json`).toString()) as { text: string; ids: number[] }[];
+      expect(goldens.length).toBe(300);
+      for (const { text, ids } of goldens) {
+        expect([...tokenizer.encode(text)]).toEqual(ids);
+        // A mark that is spelled in a text is a space to SentencePiece.
+        expect(tokenizer.decode(ids)).toBe(text.replaceAll('▁', ' '));
+      }
+    },
+  );
 
-  it('encodes as the sentencepiece library does, and back', async () => {
-    const file = await GgufFile.from(memorySource('sentencepiece.gguf', fixture('sentencepiece.gguf')));
-    const tokenizer = tokenizerOf(Object.fromEntries(file.metadata));
-    const goldens = JSON.parse(fixture('sentencepiece-texts.json').toString()) as { text: string; ids: number[] }[];
-    expect(goldens.length).toBe(300);
-    for (const { text, ids } of goldens) {
-      expect([...tokenizer.encode(text)]).toEqual(ids);
-      expect(tokenizer.decode(ids)).toBe(text);
-    }
+  it('finds user-defined pieces first, the longest that begins leftmost, whatever the scores say', async () => {
+    const tokenizer = tokenizerOf(await metadataOf('sentencepiece-unprefixed.gguf'));
+    const piecesOf = (text: string) => [...tokenizer.encode(text)].slice(1).map((id) => tokenizer.vocabularyString(id));
+    expect(piecesOf('    """e')).toEqual(['▁▁▁▁', '"""', 'e']);
+    expect(piecesOf('<tool>\t\t\n')).toEqual(['<tool>', '\t\t', '\n']);
+  });
+
+  it.each([
+    ['of one character', ['<unk>', '<s>', '</s>', 'a'], [2, 3, 3, 5]],
+    ['that pieces make up', ['<unk>', '<s>', '</s>', 'a', 'b', 'ab'], [2, 3, 3, 1, 1, 5]],
+  ])('an unused piece %s is refused', (_case, tokens, types) => {
+    const metadata = {
+      'general.architecture': 'llama',
+      'tokenizer.ggml.model': 'llama',
+      'tokenizer.ggml.tokens': tokens,
+      'tokenizer.ggml.token_type': Int32Array.from(types),
+      'tokenizer.ggml.scores': new Float32Array(tokens.length),
+    };
+    expect(() => convert(metadata)).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('unused piece') }),
+    );
   });
 
   const pieces: Record<string, MetadataValue> = {

@@ -15,6 +15,7 @@ import type { Vocabulary } from './vocabulary.js';
  * `CHECKPOINT_CORRUPT` where the parts of the vocabulary do not fit together.
  */
 export function ggufTokenizer(view: MetadataView): TokenizerFiles {
+  refuseSettings(view);
   const { vocabulary, parts } = readKind(view);
   const encoder = new TextEncoder();
   return {
@@ -22,6 +23,24 @@ export function ggufTokenizer(view: MetadataView): TokenizerFiles {
     tokenizerConfigJson: encoder.encode(JSON.stringify(tokenizerConfig(view, vocabulary, parts), null, 2)),
     chatTemplate: chatTemplate(view),
   };
+}
+
+/** Settings that would change the tokens and that no supported kind has. */
+const REFUSED = [
+  'tokenizer.ggml.add_sep_token',
+  'tokenizer.ggml.normalizer.lowercase',
+  'tokenizer.ggml.normalizer.strip_accents',
+] as const;
+
+function refuseSettings(view: MetadataView): void {
+  const found = REFUSED.find((key) => view.boolean(key) === true);
+  if (found === undefined) return;
+  throw new AppError({
+    code: 'UNIMPLEMENTED',
+    reason: 'UNSUPPORTED_TOKENIZER',
+    message: `${view.file}: the tokenizer setting ${found} is not supported.`,
+    field: 'source',
+  });
 }
 
 function readKind(view: MetadataView): { vocabulary: Vocabulary; parts: TokenizerParts } {

@@ -15,6 +15,9 @@ const REST = '\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 const UPPER = '\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}';
 const LOWER = '\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}';
 
+/** The cut that ByteLevel makes by itself. */
+const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
 /** Words with at most one leading sign, digits in groups, runs of signs, white space. */
 function wordPattern(digits: string): string {
   return `${CONTRACTIONS}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|${REST}`;
@@ -33,9 +36,12 @@ function byteLevel(useRegex: boolean): unknown {
   return { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: useRegex };
 }
 
+function isolated(pattern: string): unknown {
+  return { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
+}
+
 function split(pattern: string, options: Partial<PreTokenizer> = {}): PreTokenizer {
-  const step = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
-  return plain({ type: 'Sequence', pretokenizers: [step, byteLevel(false)] }, options);
+  return plain({ type: 'Sequence', pretokenizers: [isolated(pattern), byteLevel(false)] }, options);
 }
 
 function plain(preTokenizer: unknown, options: Partial<PreTokenizer> = {}): PreTokenizer {
@@ -43,6 +49,17 @@ function plain(preTokenizer: unknown, options: Partial<PreTokenizer> = {}): PreT
 }
 
 const GPT2 = plain(byteLevel(true));
+/** What llama.cpp does for `default` and without a name: punctuation apart, then GPT-2's pattern, digits by threes. */
+const DEFAULT = plain({
+  type: 'Sequence',
+  pretokenizers: [
+    isolated('[\\p{P}$+<=>^~|]+'),
+    isolated(GPT2_PATTERN),
+    isolated('\\p{N}+'),
+    isolated('[0-9][0-9][0-9]'),
+    byteLevel(false),
+  ],
+});
 /** Digits come one by one, and before the byte-level pattern: " 12" is a space, 1 and 2. */
 const DIGITS = plain({
   type: 'Sequence',
@@ -53,7 +70,7 @@ const LLAMA3 = split(wordPattern('\\p{N}{1,3}'), { ignoreMerges: true, addBos: t
 
 /** By `tokenizer.ggml.pre`. */
 const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
-  default: GPT2,
+  default: DEFAULT,
   'gpt-2': GPT2,
   smollm: DIGITS,
   starcoder: DIGITS,
@@ -73,22 +90,20 @@ const BY_ARCHITECTURE: Readonly<Record<string, PreTokenizer>> = { qwen2: QWEN2, 
 /**
  * Looks up a pre-tokeniser.
  *
- * @param name `tokenizer.ggml.pre`, or undefined where a file has none.
- * @throws AppError `UNSUPPORTED_TOKENIZER` for an unknown name, or none where the architecture does not settle it: a
- * guess would change the tokens without a sign.
+ * @param name `tokenizer.ggml.pre`, or undefined where a file has none: then the architecture settles it, or it is
+ * `default` as in llama.cpp.
+ * @throws AppError `UNSUPPORTED_TOKENIZER` for an unknown name: a guess would change the tokens without a sign.
  */
 export function preTokenizer(name: string | undefined, architecture: string): PreTokenizer {
   const table = name === undefined ? BY_ARCHITECTURE : PRE_TOKENIZERS;
   const key = name ?? architecture;
   const found = Object.hasOwn(table, key) ? table[key] : undefined;
   if (found) return found;
+  if (name === undefined) return DEFAULT;
   throw new AppError({
     code: 'UNIMPLEMENTED',
     reason: 'UNSUPPORTED_TOKENIZER',
-    message:
-      name === undefined
-        ? 'The file does not name its pre-tokeniser (tokenizer.ggml.pre); convert the model again with a newer tool.'
-        : `The pre-tokeniser ${JSON.stringify(name.slice(0, 80))} (tokenizer.ggml.pre) is not supported.`,
+    message: `The pre-tokeniser ${JSON.stringify(name.slice(0, 80))} (tokenizer.ggml.pre) is not supported.`,
     field: 'source',
   });
 }

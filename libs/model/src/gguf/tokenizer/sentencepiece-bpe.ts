@@ -34,6 +34,7 @@ export function sentencepieceBpe(view: MetadataView): { vocabulary: Vocabulary; 
     ignoreMerges: false,
     merges: sentencepieceMerges(vocabulary, scores, view.file),
     controlStripsRight: (token) => view.text('general.architecture') === 'phi3' && !PHI3_KEEPS_SPACE.has(token),
+    userDefinedNormalized: true,
   };
   return { vocabulary, parts };
 }

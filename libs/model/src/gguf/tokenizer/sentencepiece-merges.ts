@@ -1,4 +1,4 @@
-import { overLimit } from '../../checkpoint/checkpoint-errors.js';
+import { overLimit, shown, unsupported } from '../../checkpoint/checkpoint-errors.js';
 import { TokenType, type Vocabulary } from './vocabulary.js';
 
 /** Characters of a piece; SentencePiece makes 16 by default. The splits of a piece cost its length squared. */
@@ -20,7 +20,8 @@ interface Merge {
  * writes them.
  *
  * @param scores one per token.
- * @throws AppError `CHECKPOINT_LIMIT` for a piece longer than 256 characters.
+ * @throws AppError `CHECKPOINT_LIMIT` for a piece longer than 256 characters, `UNSUPPORTED_CHECKPOINT` for an unused
+ * piece that text can be made of.
  */
 export function sentencepieceMerges(
   vocabulary: Vocabulary,
@@ -32,15 +33,28 @@ export function sentencepieceMerges(
     if (isPiece(vocabulary.types[id])) pieces.set(token, id);
   });
   const merges: Merge[] = [];
-  for (const [piece, id] of pieces) merges.push(...splitsOf(piece, { pieces, score: scores[id] ?? 0, file }));
+  for (const [piece, id] of pieces) {
+    const splits = splitsOf(piece, { pieces, score: scores[id] ?? 0, file });
+    if (vocabulary.types[id] === TokenType.unused) refuseReachable(piece, splits.length, file);
+    merges.push(...splits);
+  }
   // The sort is stable, so equal merges keep the order of their ids.
   merges.sort((a, b) => b.score - a.score || b.leftLength - a.leftLength || b.rightLength - a.rightLength);
   return merges.map(({ left, right }) => [left, right]);
 }
 
-/** Control, unknown and byte tokens never come out of a merge. */
+/**
+ * Control, unknown and byte tokens never come out of a merge, and user-defined ones neither: they are taken out of the
+ * text before, so no stretch that is merged contains one.
+ */
 function isPiece(type: number | undefined): boolean {
-  return type === TokenType.normal || type === TokenType.userDefined || type === TokenType.unused;
+  return type === TokenType.normal || type === TokenType.unused;
+}
+
+/** SentencePiece merges to an unused piece on the way, but takes it apart again at the end. */
+function refuseReachable(piece: string, splits: number, file: string): void {
+  if (splits === 0 && [...piece].length > 1) return;
+  throw unsupported(file, `the unused piece ${shown(piece)} that text can be made of is not supported.`);
 }
 
 function splitsOf(piece: string, input: { pieces: ReadonlyMap<string, number>; score: number; file: string }): Merge[] {

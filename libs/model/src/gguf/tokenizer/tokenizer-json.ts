@@ -8,6 +8,8 @@ export interface AddedToken {
   rstrip: boolean;
   normalized: boolean;
   special: boolean;
+  /** How a user-defined piece looks in normalised text; see `AddedToken.normalizedSpelling` of the tokenizer. */
+  longhaul_normalized_spelling?: string;
 }
 
 /** The parts of tokenizer.json that differ between kinds of tokenizers. */
@@ -24,6 +26,8 @@ export interface TokenizerParts {
   readonly merges: readonly (readonly [string, string])[];
   /** Control tokens swallow white space behind them. */
   readonly controlStripsRight: (token: string) => boolean;
+  /** User-defined pieces are looked for after normalising, as SentencePiece does; otherwise in the text as it stands. */
+  readonly userDefinedNormalized: boolean;
 }
 
 /** Puts a BPE tokenizer together as `tokenizers` would save it. */
@@ -52,15 +56,20 @@ export function tokenizerJson(vocabulary: Vocabulary, parts: TokenizerParts): Re
   };
 }
 
-/** Control and unknown tokens are special; user-defined ones are matched in text as they stand but are ordinary text. */
-export function addedTokens(vocabulary: Vocabulary, parts: Pick<TokenizerParts, 'controlStripsRight'>): AddedToken[] {
+/** Control and unknown tokens are special; user-defined ones are found in text before anything else, but are ordinary. */
+export function addedTokens(
+  vocabulary: Vocabulary,
+  parts: Pick<TokenizerParts, 'controlStripsRight' | 'userDefinedNormalized'>,
+): AddedToken[] {
   const added: AddedToken[] = [];
   vocabulary.tokens.forEach((content, id) => {
     const type = vocabulary.types[id];
     const special = type === TokenType.control || type === TokenType.unknown;
     if (!special && type !== TokenType.userDefined) return;
     const rstrip = special && parts.controlStripsRight(content);
-    added.push({ id, content, single_word: false, lstrip: false, rstrip, normalized: false, special });
+    const normalized = !special && parts.userDefinedNormalized;
+    const spelling = normalized ? { longhaul_normalized_spelling: content } : {};
+    added.push({ id, content, single_word: false, lstrip: false, rstrip, normalized, special, ...spelling });
   });
   return added;
 }
