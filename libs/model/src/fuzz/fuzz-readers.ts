@@ -3,6 +3,8 @@ import { memorySource } from '../checkpoint/byte-source.js';
 import { GgufCheckpoint } from '../gguf/gguf-checkpoint.js';
 import { GgufFile } from '../gguf/gguf-file.js';
 import { SafetensorsFile } from '../safetensors/safetensors-file.js';
+import { jsonSeeds, readJsonFiles, type JsonFile, type JsonFiles } from './json-checkpoint.js';
+import { mutateJson } from './mutate-json.js';
 import { mutate, seededRandom } from './mutate.js';
 import { seedFiles } from './seed-files.js';
 
@@ -35,8 +37,8 @@ const WARM_UP = 200;
  */
 export async function fuzzReaders(options: FuzzOptions): Promise<FuzzReport> {
   const random = seededRandom(options.seed);
-  const seeds = seedFiles();
-  for (let i = 0; i < WARM_UP; i++) for (const seed of seeds) await readWhole(seed.kind, seed.bytes);
+  const seeds = allSeeds();
+  for (let i = 0; i < WARM_UP; i++) for (const seed of seeds) await seed.read();
   const refused: Record<string, number> = {};
   const before = process.resourceUsage().maxRSS;
   let accepted = 0;
@@ -44,7 +46,7 @@ export async function fuzzReaders(options: FuzzOptions): Promise<FuzzReport> {
   for (let i = 0; i < options.mutations; i++) {
     const seed = seeds[i % seeds.length] as (typeof seeds)[number];
     const started = performance.now();
-    const reason = await attempt(seed.kind, mutate(seed.bytes, random), `seed ${options.seed}, mutation ${i}`);
+    const reason = await attempt(seed.kind, seed.mutated(random), `seed ${options.seed}, mutation ${i}`);
     slowestMs = Math.max(slowestMs, performance.now() - started);
     if (reason === null) accepted++;
     else refused[reason] = (refused[reason] ?? 0) + 1;
@@ -54,10 +56,54 @@ export async function fuzzReaders(options: FuzzOptions): Promise<FuzzReport> {
   return { mutations: options.mutations, accepted, refused, peakGrowthBytes, slowestMs };
 }
 
-/** Null when the file was read, else the reason of its refusal. */
-async function attempt(kind: 'gguf' | 'safetensors', bytes: Uint8Array, label: string): Promise<string | null> {
+/** A sound checkpoint, and how to read it and its mutations. */
+interface Seed {
+  readonly kind: string;
+  read(): Promise<void>;
+  mutated(random: () => number): () => Promise<void>;
+}
+
+function allSeeds(): Seed[] {
+  return [
+    ...seedFiles().map(binarySeed),
+    ...jsonSeeds().flatMap((files) => JSON_FILES.map((file) => jsonSeed(files, file))),
+  ];
+}
+
+function binarySeed({ kind, bytes }: ReturnType<typeof seedFiles>[number]): Seed {
+  return {
+    kind,
+    read: () => readWhole(kind, bytes),
+    mutated: (random) => {
+      const changed = mutate(bytes, random);
+      return () => readWhole(kind, changed);
+    },
+  };
+}
+
+const JSON_FILES: readonly JsonFile[] = ['config', 'generationConfig', 'tokenizer', 'tokenizerConfig'];
+
+/** One file of several is changed: in its values, and now and then in its bytes. */
+function jsonSeed(files: JsonFiles, file: JsonFile): Seed {
+  return {
+    kind: file,
+    read: async () => readJsonFiles(files),
+    mutated: (random) => {
+      const changed = random() < 0.2 ? mutate(files[file], random) : mutatedValues(files[file], random);
+      return async () => readJsonFiles({ ...files, [file]: changed });
+    },
+  };
+}
+
+function mutatedValues(bytes: Uint8Array, random: () => number): Uint8Array {
+  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  return new TextEncoder().encode(JSON.stringify(mutateJson(value, random)));
+}
+
+/** Null when the checkpoint was read, else the reason of its refusal. */
+async function attempt(kind: string, read: () => Promise<void>, label: string): Promise<string | null> {
   try {
-    await readWhole(kind, bytes);
+    await read();
     return null;
   } catch (error) {
     if (AppError.isInstance(error) && error.code !== 'INTERNAL') return error.reason;

@@ -13,6 +13,8 @@ export interface CheckedTokenizer {
   readonly files: TokenizerFiles;
   readonly tokenizer: ConfigValues;
   readonly settings: ConfigValues;
+  /** As a server makes it. */
+  readonly built: Tokenizer;
 }
 
 /**
@@ -30,8 +32,9 @@ export function checkTokenizer(files: TokenizerFiles, vocabSize: number): Checke
   checkPipelines(parsed);
   const tokenizer = checkTokenIds(parsed, vocabSize);
   const kept = tokenizer === parsed ? files : { ...files, tokenizerJson: Buffer.from(JSON.stringify(tokenizer)) };
-  checkFrame(build(kept), vocabSize);
-  return { files: kept, tokenizer, settings };
+  const built = build(kept);
+  checkFrame(built, vocabSize);
+  return { files: kept, tokenizer, settings, built };
 }
 
 function checkSizes({ tokenizerJson, tokenizerConfigJson, chatTemplate }: TokenizerFiles): void {

@@ -70,7 +70,11 @@ function within(ids: readonly number[], vocabSize: number, key: string): readonl
  *
  * @throws AppError `CONFIG_INVALID`, `TOKENIZER_INVALID` naming the key.
  */
-export function tokenizerFacts(checkpoint: Checkpoint, checked: CheckedTokenizer, vocabSize: number): TokenizerFacts {
+export function tokenizerFacts(
+  checkpoint: Pick<Checkpoint, 'config' | 'generationConfig'>,
+  checked: CheckedTokenizer,
+  vocabSize: number,
+): TokenizerFacts {
   const { tokenizer, settings } = checked;
   const configs = [checkpoint.generationConfig ?? {}, checkpoint.config, asObject(checkpoint.config['text_config'])];
   const eosToken = namedToken('eos_token', checked);

@@ -4,7 +4,7 @@ import type { WeightLayout } from '../graph/weight-layout.js';
 import type { WeightPart, WeightPlan, WeightPlans } from '../graph/weight-plan.js';
 import type { HashedFile } from '../package/hashed-file.js';
 import { PANEL_ROWS, packPanels, type PackedPanels } from '../quantise/pack-panels.js';
-import { quantiseRows } from '../quantise/quantise-rows.js';
+import { quantiseRows, type QuantisedRows } from '../quantise/quantise-rows.js';
 
 /** Values held at a time: 8 MiB of f32. */
 const CHUNK_VALUES = 1 << 21;
@@ -44,6 +44,27 @@ function notFinite(tensor: string): AppError {
   });
 }
 
+/** Scales of blocks are f16: what is past them has none. */
+function tooLarge(plan: WeightPlan): AppError {
+  const tensors = plan.parts.map(({ tensor }) => tensor).join(', ');
+  return new AppError({
+    code: 'INVALID_ARGUMENT',
+    reason: 'TENSOR_TOO_LARGE',
+    message: `Tensor ${tensors} holds a value that is too large for ${plan.format} weights (their scale has to fit f16); import with --weights f32.`,
+    field: 'source',
+  });
+}
+
+/** The values are finite; only the scale of a block can fail. */
+function quantised(rows: Float32Array, plan: WeightPlan): QuantisedRows {
+  try {
+    return quantiseRows(rows, plan.columns ?? 1, plan.format === 'int4' ? 4 : 8);
+  } catch (error) {
+    if ((error as Partial<Error> | null)?.name === 'RangeError') throw tooLarge(plan);
+    throw error;
+  }
+}
+
 async function writeF32(file: HashedFile, plan: WeightPlan, options: WriteWeightsOptions): Promise<void> {
   for (const part of plan.parts) {
     for await (const rows of readPart(part, plan, options)) {
@@ -76,7 +97,7 @@ async function* readPanels(plan: WeightPlan, options: WriteWeightsOptions): Asyn
 async function writePanels(file: HashedFile, plan: WeightPlan, options: WriteWeightsOptions): Promise<Float16Array[]> {
   const scales: Float16Array[] = [];
   for await (const rows of readPanels(plan, options)) {
-    const packed: PackedPanels = packPanels(quantiseRows(rows, plan.columns ?? 1, plan.format === 'int4' ? 4 : 8));
+    const packed: PackedPanels = packPanels(quantised(rows, plan));
     scales.push(packed.scales);
     await file.append(packed.values);
     options.onProgress(file.bytes);

