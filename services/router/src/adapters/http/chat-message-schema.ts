@@ -33,7 +33,8 @@ const content = z.union([z.string(), z.array(contentPart).transform((parts) => p
   error: (issue) => partMessage(issue) ?? 'must be a string or an array of text parts',
 });
 
-const fields = {
+/** What a message may have. */
+export const MESSAGE_FIELDS = {
   role: z.enum(['system', 'developer', 'user', 'assistant'], {
     error: "must be 'system', 'developer', 'user' or 'assistant'; tool calls are not supported",
   }),
@@ -44,7 +45,7 @@ const fields = {
   reasoning: z.string().nullish(),
 };
 
-const strictMessage = z.strictObject(fields).transform((message, context): ChatMessage => {
+const strictMessage = z.strictObject(MESSAGE_FIELDS).transform((message, context): ChatMessage => {
   const { role, name, refusal } = message;
   const text = message.content ?? '';
   if (text !== '' && refusal) {
