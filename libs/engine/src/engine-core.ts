@@ -7,7 +7,7 @@ import {
   type GenerationRequest,
 } from '@longhaul/inference';
 import type { EngineContext, EngineOptions } from './context.js';
-import type { Engine } from './engine.js';
+import type { Engine, EngineQueues } from './engine.js';
 import { engineErrors } from './errors.js';
 import { checkLimits, PAGE_TOKENS, pagesFor } from './limits.js';
 import { notify } from './observer.js';
@@ -18,6 +18,7 @@ import { Scheduler } from './scheduler/scheduler.js';
 import { openRequest } from './sequence/open-request.js';
 import type { RequestState } from './sequence/request-state.js';
 import type { Sequence } from './sequence/sequence.js';
+import { TokenAccounts } from './sequence/token-accounts.js';
 import { StoredPrefixes, type StoreActivity } from './store/stored-prefixes.js';
 import { WakeUp } from './wake-up.js';
 import { takeSnapshot, type EngineSnapshot } from './snapshot.js';
@@ -45,14 +46,20 @@ export class EngineCore implements Engine {
   readonly #store: StoredPrefixes | null;
   readonly #wake = new WakeUp();
   readonly #trial: EngineTrial;
+  readonly #accounts: TokenAccounts;
   #failure: AppError | null = null;
   #loop: Promise<void> | null = null;
 
   constructor(options: EngineOptions) {
     checkLimits(options.limits);
     this.#context = { clock: systemClock, observer: {}, store: null, ...options };
-    const { runner, limits } = this.#context;
-    this.#blocks = new BlockManager(runner, limits);
+    const { runner, limits, observer, clock } = this.#context;
+    this.#accounts = new TokenAccounts(observer);
+    this.#blocks = new BlockManager(runner, limits, {
+      nowMs: () => clock.monotonicMs(),
+      evicted: (block) => notify(() => observer.blockEvicted?.(block)),
+      reused: (block) => notify(() => observer.blockReused?.(block)),
+    });
     this.#store = this.#openStore();
     this.#scheduler = new Scheduler(limits, {
       blocks: this.#blocks,
@@ -70,7 +77,7 @@ export class EngineCore implements Engine {
       finish: (request: RequestState, reasons: readonly FinishReason[]) => this.#finish(request, reasons),
       fail: (request: RequestState, error: AppError) => this.#fail(request, error),
     };
-    const commit = new StepCommit(this.#context, { ...parts, lifecycle });
+    const commit = new StepCommit(this.#context, { ...parts, lifecycle, accounts: this.#accounts });
     this.#transaction = new StepTransaction(this.#context, { ...parts, commit });
     this.#trial = new EngineTrial(this.#context, this.#blocks);
   }
@@ -104,6 +111,11 @@ export class EngineCore implements Engine {
 
   failure(): AppError | null {
     return this.#failure;
+  }
+
+  queues(): EngineQueues {
+    const { running, waiting, loading } = this.#scheduler;
+    return { running: running.length, waiting: waiting.size, loading: loading.size };
   }
 
   storeActivity(): StoreActivity | null {
@@ -169,14 +181,15 @@ export class EngineCore implements Engine {
   }
 
   #accept(state: RequestState, signal: AbortSignal | undefined): void {
-    const { requestId, promptTokenIds } = state.request;
+    const { requestId, promptTokenIds, maxTokens, n } = state.request;
     const onAbort = (): void => this.#fail(state, engineErrors.cancelled(signal?.reason));
     signal?.addEventListener('abort', onAbort, { once: true });
     state.detach = () => signal?.removeEventListener('abort', onAbort);
     this.#requests.set(requestId, state);
     for (const sequence of state.sequences) this.#scheduler.waiting.add(sequence);
     const waiting = this.#scheduler.waiting.size;
-    notify(() => this.#context.observer.queued?.({ requestId, promptTokens: promptTokenIds.length, waiting }));
+    const queued = { requestId, promptTokens: promptTokenIds.length, maxTokens, n, waiting };
+    notify(() => this.#context.observer.queued?.(queued));
     this.#wake.notify();
     this.#loop ??= this.#runLoop();
   }
@@ -281,8 +294,9 @@ export class EngineCore implements Engine {
     state.events.close();
     this.#retryHint.finished(now);
     const { requestId } = request;
-    const totalMs = now - submittedMs;
-    notify(() => this.#context.observer.finished?.({ requestId, reasons, usage, timings, totalMs }));
+    const longestChoiceTokens = Math.max(...state.sequences.map(({ outputLength }) => outputLength));
+    const finished = { requestId, reasons, usage, longestChoiceTokens, timings, totalMs: now - submittedMs };
+    notify(() => this.#context.observer.finished?.(finished));
   }
 
   /** Frees everything a request holds, reserved pages of a step in flight included. */
@@ -301,6 +315,7 @@ export class EngineCore implements Engine {
     const { owner } = sequence;
     // A load that has ended between a plan without work and the wait for it leaves something to plan.
     this.#wake.notify();
+    this.#accounts.given(sequence, pooledTokens, loadedTokens);
     // What a waiting request finds in the pool may lack a write to the store.
     this.#store?.offer(sequence);
     if (owner.admissionReported) return;

@@ -5,6 +5,13 @@ import { EngineCore } from './engine-core.js';
 import type { StoreActivity } from './store/stored-prefixes.js';
 import type { EngineSnapshot } from './snapshot.js';
 
+/** Sequences by where they are: in steps, waiting for a place or for pages, waiting for a stored prefix. */
+export interface EngineQueues {
+  running: number;
+  waiting: number;
+  loading: number;
+}
+
 /** Serves one model: many requests at once over one runner and one pool of KV pages. */
 export interface Engine {
   /**
@@ -17,6 +24,7 @@ export interface Engine {
    */
   submit(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent>;
   load(): BackendLoad;
+  queues(): EngineQueues;
   /** Why the engine has failed for good: only a restart helps. Null while it has not. */
   failure(): AppError | null;
   /** What it does with its store; null without one. */

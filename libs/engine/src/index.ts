@@ -1,10 +1,10 @@
 export type { EngineOptions } from './context.js';
 export { createEngine } from './engine.js';
-export type { Engine } from './engine.js';
+export type { Engine, EngineQueues } from './engine.js';
 export { engineViolations } from './invariants.js';
 export { defaultLimits, PAGE_TOKENS, pagesFor } from './limits.js';
 export type { EngineLimits } from './limits.js';
-export type { EngineObserver, FinishedRequest, StepOutcome, StepStats } from './observer.js';
+export type { EngineObserver, FinishedRequest, StepOutcome, StepStats, TokenTally } from './observer.js';
 export type * from './ports.js';
 export { systemClock } from './ports.js';
 export { gumbelNoise, philox4x32 } from './sampling/philox.js';

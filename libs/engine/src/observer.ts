@@ -31,19 +31,32 @@ export interface StepStats {
 }
 
 /**
+ * Tokens at the moment they count. `prompt`: their KV is there for the first time, by where it came from; `recomputed`:
+ * KV of prompt or output that a preemption had cost; `generated`: drawn.
+ */
+export type TokenTally =
+  | { kind: 'prompt'; source: 'local_compute' | 'local_cache_hit' | 'external_kv_transfer'; tokens: number }
+  | { kind: 'recomputed' | 'generated'; tokens: number };
+
+/**
  * Told what happens, as it happens; for metrics and logs. Callbacks run inside the engine: they must be quick and must
  * not throw (what they throw is ignored). Ids and counts only, never tokens or text.
  */
 export interface EngineObserver {
   step?(outcome: Exclude<StepOutcome, { kind: 'idle' }>): void;
-  queued?(request: { requestId: string; promptTokens: number; waiting: number }): void;
+  queued?(request: { requestId: string; promptTokens: number; maxTokens: number; n: number; waiting: number }): void;
   rejected?(request: { requestId: string; error: AppError }): void;
   /** First admission of a request; its prefix-cache lookup included. */
   admitted?(request: AdmittedRequest): void;
+  tokens?(tally: { requestId: string } & TokenTally): void;
   preempted?(sequence: { requestId: string; choice: number; lostTokens: number }): void;
   firstToken?(request: { requestId: string; ttftMs: number }): void;
   interToken?(token: { requestId: string; itlMs: number }): void;
   finished?(request: FinishedRequest): void;
+  /** A cached block that nobody used was given up: how long it was kept, and for how long nobody had used it. */
+  blockEvicted?(block: { lifetimeMs: number; idleMs: number }): void;
+  /** A cached block was used again, so long after the last time. One block in some is told of; see the prefix cache. */
+  blockReused?(block: { gapMs: number }): void;
   failed?(request: { requestId: string; error: AppError }): void;
   /** The engine has failed for good and takes no more requests. */
   broken?(engine: { error: AppError }): void;
@@ -69,6 +82,8 @@ export interface FinishedRequest {
   requestId: string;
   reasons: readonly FinishReason[];
   usage: GenerationUsage;
+  /** Tokens of the choice that has most. */
+  longestChoiceTokens: number;
   timings: GenerationTimings;
   totalMs: number;
 }

@@ -1,12 +1,15 @@
+export { declareSeries } from './declared-series.js';
 export { metricsMarkdown } from './document.js';
 export { reportEnd } from './ended-request.js';
 export type { EndedRequest } from './ended-request.js';
 export { EventLog } from './event-log.js';
 export type { LogFields, LogLevel } from './event-log.js';
-export { count, observe, record } from './instruments.js';
+export { count, observe, observeTotal, record } from './instruments.js';
 export type { CounterKey, GaugeKey, HistogramKey } from './instruments.js';
 export { METRICS } from './metric-catalogue.js';
 export type { MetricKey } from './metric-catalogue.js';
+export { METRIC_OWNERS } from './metric-owners.js';
+export type { MetricOwner } from './metric-owners.js';
 export type { MetricDefinition, MetricKind } from './metric-definition.js';
 export { startTelemetry } from './telemetry.js';
 export type { Telemetry, TelemetryOptions } from './telemetry.js';

@@ -1,4 +1,11 @@
-import { metrics, type Attributes, type Counter, type Histogram, type ObservableGauge } from '@opentelemetry/api';
+import {
+  metrics,
+  type Attributes,
+  type Counter,
+  type Histogram,
+  type ObservableCounter,
+  type ObservableGauge,
+} from '@opentelemetry/api';
 import { METRICS, type MetricKey } from './metric-catalogue.js';
 import type { MetricDefinition } from './metric-definition.js';
 
@@ -14,6 +21,7 @@ const meterName = 'longhaul';
 const counters = new Map<CounterKey, Counter>();
 const histograms = new Map<HistogramKey, Histogram>();
 const gauges = new Map<GaugeKey, ObservableGauge>();
+const totals = new Map<CounterKey, ObservableCounter>();
 
 /** Adds to a counter. Adding 0 makes a counter visible before its first event. */
 export function count(key: CounterKey, amount: number, attributes: Attributes = {}): void {
@@ -31,15 +39,29 @@ export function record(key: HistogramKey, value: number, attributes: Attributes 
   obtain(histograms, key, create).record(value, attributes);
 }
 
-/** Reads a gauge at each scrape, until the returned function is called; its last value stays visible after that. */
+/**
+ * Reads a gauge at each scrape, until the returned function is called; its last value stays visible after that. NaN is
+ * no sample.
+ */
 export function observe(key: GaugeKey, read: () => number, attributes: Attributes = {}): () => void {
   const gauge = obtain(gauges, key, () => meter().createObservableGauge(METRICS[key].name, describe(key)));
+  return watch(gauge, read, attributes);
+}
+
+/** The same for a counter that somebody else keeps. */
+export function observeTotal(key: CounterKey, read: () => number, attributes: Attributes = {}): () => void {
+  const total = obtain(totals, key, () => meter().createObservableCounter(METRICS[key].name, describe(key)));
+  return watch(total, read, attributes);
+}
+
+function watch(instrument: ObservableGauge | ObservableCounter, read: () => number, attributes: Attributes) {
   const callback = (result: { observe(value: number, attributes?: Attributes): void }) => {
-    result.observe(read(), attributes);
+    const value = read();
+    if (!Number.isNaN(value)) result.observe(value, attributes);
   };
-  gauge.addCallback(callback);
+  instrument.addCallback(callback);
   return () => {
-    gauge.removeCallback(callback);
+    instrument.removeCallback(callback);
   };
 }
 

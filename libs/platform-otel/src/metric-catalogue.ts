@@ -1,5 +1,7 @@
+import { ENGINE_METRICS } from './engine-metrics.js';
 import { KV_METRICS } from './kv-metrics.js';
-import { TOKENS, TOKEN_GAP_SECONDS, WAIT_SECONDS, type MetricDefinition } from './metric-definition.js';
+import { PROCESS_METRICS } from './process-metrics.js';
+import { STEP_TOKENS, TOKENS, TOKEN_GAP_SECONDS, WAIT_SECONDS, type MetricDefinition } from './metric-definition.js';
 
 /** What requests, the engine and the router do. */
 const SERVING_METRICS = {
@@ -17,7 +19,7 @@ const SERVING_METRICS = {
     alias: 'vllm:num_requests_waiting',
     kind: 'gauge',
     unit: '{request}',
-    help: 'Requests that wait in the engine for a place in the batch or for KV pages.',
+    help: 'Requests that wait in the engine: for a place in the batch, for KV pages, or for their stored prefix.',
     action: 'Steadily above zero: add workers.',
     labels: ['model_name'],
   },
@@ -35,7 +37,7 @@ const SERVING_METRICS = {
     alias: 'vllm:prompt_tokens_total',
     kind: 'counter',
     unit: '{token}',
-    help: 'Prompt tokens of the requests that were answered, cached ones included.',
+    help: 'Prompt tokens whose KV was computed, found or loaded, each once and when it was; the sum over all sources.',
     action: 'Its rate is the offered prefill load.',
     labels: ['model_name'],
   },
@@ -44,7 +46,7 @@ const SERVING_METRICS = {
     alias: 'vllm:generation_tokens_total',
     kind: 'counter',
     unit: '{token}',
-    help: 'Tokens generated.',
+    help: 'Tokens generated, counted as they are drawn; also those of requests that did not come to their end.',
     action: 'Its rate is the throughput.',
     labels: ['model_name'],
   },
@@ -210,7 +212,7 @@ const SERVING_METRICS = {
     help: 'Tokens computed in one engine step.',
     action: 'Near --max-num-batched-tokens all the time: prefill bound.',
     labels: ['model_name'],
-    buckets: TOKENS,
+    buckets: STEP_TOKENS,
   },
   stepDuration: {
     name: 'longhaul_step_duration_seconds',
@@ -314,6 +316,6 @@ const SERVING_METRICS = {
 } as const satisfies Record<string, MetricDefinition>;
 
 /** Every metric of the suite; docs/metrics.md is generated from this table. */
-export const METRICS = { ...SERVING_METRICS, ...KV_METRICS } as const;
+export const METRICS = { ...SERVING_METRICS, ...ENGINE_METRICS, ...KV_METRICS, ...PROCESS_METRICS } as const;
 
 export type MetricKey = keyof typeof METRICS;

@@ -10,7 +10,7 @@ export interface MetricDefinition {
   /** What to do when it looks wrong. */
   action: string;
   labels: readonly string[];
-  /** The name that existing dashboards for vLLM read; the same samples appear under it. */
+  /** The name that existing dashboards for vLLM read; the same samples appear under it, with the label `engine`. */
   alias?: string;
   buckets?: readonly number[];
 }
@@ -23,6 +23,13 @@ export const TOKEN_GAP_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2.5, 5, 10, 20, 40, 80,
 ];
 export const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576];
+/** Powers of two up to the tokens of a step; what vLLM's dashboards expect. */
+export const STEP_TOKENS = [1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
+export const CHOICES = [1, 2, 5, 10, 20];
+/** How long blocks stay: from a busy pool of milliseconds to hours. */
+export const RESIDENCE_SECONDS = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200,
+];
 /** From a lookup in memory to a get over a slow network. */
 export const OPERATION_SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8, 16, 32, 64,

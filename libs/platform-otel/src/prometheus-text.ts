@@ -11,7 +11,13 @@ const SUFFIX = /_(bucket|sum|count)$/;
 /** `# HELP name ...`, `# TYPE name ...` or `name{labels} value`; the groups are what stands before, the name, the rest. */
 const LINE = /^(# (?:HELP|TYPE|UNIT) )?([a-zA-Z_][a-zA-Z0-9_]*)(.*)$/;
 
-/** The Prometheus text format, with the samples of aliased metrics repeated under their second name. */
+/** A process serves one engine; vLLM's dashboards group by the label. */
+const ENGINE = 'engine="0"';
+
+/**
+ * The Prometheus text format, with the samples of aliased metrics repeated under their second name and with the label
+ * `engine`.
+ */
 export function prometheusText(collected: ResourceMetrics): string {
   const lines = new PrometheusSerializer('', false, undefined, false, true)
     .serialize(collected)
@@ -23,9 +29,15 @@ export function prometheusText(collected: ResourceMetrics): string {
 
 function aliasLine(line: string): string[] {
   const [, before = '', name = '', rest = ''] = LINE.exec(line) ?? [];
+  const labelled = before === '' ? withEngine(rest) : rest;
   const direct = aliases.get(name);
-  if (direct !== undefined) return [`${before}${direct}${rest}`];
+  if (direct !== undefined) return [`${before}${direct}${labelled}`];
   const suffix = SUFFIX.exec(name)?.[0] ?? '';
   const family = suffix === '' ? undefined : aliases.get(name.slice(0, -suffix.length));
-  return family === undefined ? [] : [`${before}${family}${suffix}${rest}`];
+  return family === undefined ? [] : [`${before}${family}${suffix}${labelled}`];
+}
+
+/** @param rest `{labels} value`, or ` value` of a sample without labels. */
+function withEngine(rest: string): string {
+  return rest.startsWith('{') ? `{${ENGINE},${rest.slice(1)}` : `{${ENGINE}}${rest}`;
 }

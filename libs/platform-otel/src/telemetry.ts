@@ -1,5 +1,7 @@
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
+import { withDeclaredSeries } from './declared-series.js';
+import { observeProcess } from './observe-process.js';
 import { otlpMetricReader } from './otlp-metrics.js';
 import { prometheusText } from './prometheus-text.js';
 
@@ -46,10 +48,11 @@ function createTelemetry(options: TelemetryOptions): Telemetry {
     ...(spanProcessors ? { spanProcessors } : {}),
   });
   sdk.start();
+  observeProcess();
   return {
     async metricsText() {
       const { resourceMetrics } = await reader.collect();
-      return prometheusText(resourceMetrics);
+      return prometheusText(withDeclaredSeries(resourceMetrics));
     },
     shutdown: () => sdk.shutdown(),
   };

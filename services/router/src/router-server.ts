@@ -4,13 +4,14 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { listenFailed } from '@longhaul/kernel';
 import { GrpcHost, shuttingDown } from '@longhaul/platform-grpc';
-import { observe } from '@longhaul/platform-otel';
+import { declareSeries, observe } from '@longhaul/platform-otel';
 import { createGate } from './adapters/grpc/gate.js';
 import { addInferenceService } from './adapters/grpc/inference.service.js';
 import { createHttpAdapter } from './adapters/http/edge.js';
 import { corsOptions } from './adapters/http/cors.js';
 import { ErrorFilter } from './adapters/http/error.filter.js';
 import { ModelWatcher } from './adapters/worker/model-watcher.js';
+import type { ModelDirectory } from './core/served-model.js';
 import type { RouterConfig } from './config.js';
 import { composeRouter, RouterModule, type RouterDependencies, type RouterParts } from './router.module.js';
 
@@ -57,8 +58,12 @@ export async function createRouterServer(
     await grpc?.close(0);
     throw error;
   }
+  declareSeries('router');
   const unobserve = observeGauges(parts);
-  const watcher = new ModelWatcher(parts.models, dependencies.log, () => parts.health.refresh());
+  const watcher = new ModelWatcher(parts.models, dependencies.log, (ready) => {
+    if (ready) showSeries(parts.models);
+    parts.health.refresh();
+  });
   const unpoll = parts.health.poll(HEALTH_POLL_MS);
   const httpPort = (app.getHttpServer().address() as { port: number }).port;
   return {
@@ -121,6 +126,12 @@ async function listen(app: NestFastifyApplication, { host, port }: RouterConfig)
     await app.close();
     throw listenFailed({ host, port, what: 'HTTP', flag: '--port' }, cause);
   }
+}
+
+/** Metrics by model are there before the first request. */
+function showSeries(models: ModelDirectory): void {
+  const model = models.ready() ? models.require().info.id : undefined;
+  if (model !== undefined) declareSeries('router', { model_name: model });
 }
 
 function observeGauges({ admission, arrivals, models }: RouterParts): (() => void)[] {

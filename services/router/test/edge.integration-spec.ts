@@ -179,18 +179,20 @@ describe('the edge', () => {
     running = await startRouter();
     await (await completion({ stream: true })).text();
     const text = await (await fetch(`${running.server.url}/metrics`)).text();
-    const labels = '{model_name="acme/scripted"}';
+    const labels = 'model_name="acme/scripted"}';
     for (const name of [
-      'prompt_tokens_total',
-      'generation_tokens_total',
+      'request_prompt_tokens_count',
+      'request_generation_tokens_count',
       'time_to_first_token_seconds_count',
       'inter_token_latency_seconds_count',
       'e2e_request_latency_seconds_count',
     ]) {
-      expect(text).toContain(`vllm:${name}${labels}`);
-      expect(text).toContain(`longhaul_${name}${labels}`);
+      expect(text).toContain(`vllm:${name}{engine="0",${labels}`);
+      expect(text).toContain(`longhaul_${name}{${labels}`);
     }
-    expect(text).toContain('vllm:request_success_total{model_name="acme/scripted",finished_reason="length"}');
+    expect(text).toContain(
+      'vllm:request_success_total{engine="0",model_name="acme/scripted",finished_reason="length"}',
+    );
     expect(text).toContain('longhaul_router_worker_ready 1');
   });
 

@@ -2,7 +2,7 @@ import { PAGE_TOKENS, pagesFor } from '../limits.js';
 import type { ModelRunner } from '../ports.js';
 import type { Sequence } from '../sequence/sequence.js';
 import { PagePool } from './page-pool.js';
-import { PrefixCache, type CacheNode } from './prefix-cache.js';
+import { PrefixCache, type BlockResidency, type CacheNode } from './prefix-cache.js';
 
 /** Pages set aside for one sequence's share of a step. The block table is untouched until commit. */
 export interface Reservation {
@@ -28,11 +28,11 @@ export class BlockManager {
   readonly #holds = new Set<PageHold>();
   #freed: number[] = [];
 
-  constructor(runner: ModelRunner, options: { pages: number; prefixCaching: boolean }) {
+  constructor(runner: ModelRunner, options: { pages: number; prefixCaching: boolean }, residency?: BlockResidency) {
     this.#runner = runner;
     this.#caching = options.prefixCaching;
     this.pool = new PagePool(options.pages, runner.poison ? (page) => this.#freed.push(page) : undefined);
-    this.cache = new PrefixCache(this.pool);
+    this.cache = new PrefixCache(this.pool, residency);
   }
 
   /** Pages that `reserve` would take. */

@@ -13,7 +13,22 @@ export interface CacheNode {
   /** When it was last let go of; 0 while never. */
   tick: number;
   live: boolean;
+  /** Times for those blocks whose residence is told; null for the others. */
+  readonly times: { readonly madeMs: number; usedMs: number; idleMs: number } | null;
 }
+
+/** Told how long cached blocks stay. Telling of every block of a long prompt would cost more than it is worth. */
+export interface BlockResidency {
+  /** Never goes back. */
+  nowMs(): number;
+  evicted(block: { lifetimeMs: number; idleMs: number }): void;
+  reused(block: { gapMs: number }): void;
+}
+
+const NOBODY_LOOKS: BlockResidency = { nowMs: () => 0, evicted: () => undefined, reused: () => undefined };
+
+/** One block in so many is told of, the first one included. */
+export const RESIDENCY_SAMPLE = 16;
 
 /**
  * Exact prefix cache: full blocks by the SHA-256 key of everything before their end. It owns no references of its
@@ -26,10 +41,13 @@ export class PrefixCache {
   readonly #nodes = new Map<string, CacheNode>();
   readonly #byPage = new Map<number, CacheNode>();
   readonly #evictable = new TickHeap<CacheNode>();
+  readonly #residency: BlockResidency;
   #tick = 0;
+  #made = 0;
 
-  constructor(pool: PagePool) {
+  constructor(pool: PagePool, residency: BlockResidency = NOBODY_LOOKS) {
     this.#pool = pool;
+    this.#residency = residency;
     pool.connect({ onIdle: (page) => this.#onIdle(page), evictOne: () => this.#evictOne() });
   }
 
@@ -50,7 +68,10 @@ export class PrefixCache {
       if (node === undefined || !equal(node.tokens, tokensOf(i))) break;
       chain.push(node);
     }
-    for (const node of chain) this.#pool.retain(node.page);
+    for (const node of chain) {
+      this.#pool.retain(node.page);
+      this.#tellReuse(node);
+    }
     return chain;
   }
 
@@ -67,7 +88,9 @@ export class PrefixCache {
     const existing = this.#nodes.get(id);
     if (existing !== undefined) return equal(existing.tokens, block.tokens) ? existing : null;
     const tokens = Int32Array.from(block.tokens);
-    const node: CacheNode = { id, parent: block.parent, page: block.page, tokens, children: 0, tick: 0, live: true };
+    const { parent, page } = block;
+    const times = this.#timesOfNext();
+    const node: CacheNode = { id, parent, page, tokens, children: 0, tick: 0, live: true, times };
     this.#pool.cache(block.page);
     this.#nodes.set(id, node);
     this.#byPage.set(block.page, node);
@@ -93,6 +116,7 @@ export class PrefixCache {
     const node = this.#byPage.get(page);
     if (node === undefined) return;
     node.tick = ++this.#tick;
+    if (node.times !== null) node.times.idleMs = this.#residency.nowMs();
     this.#offer(node);
   }
 
@@ -112,9 +136,29 @@ export class PrefixCache {
   #evictOne(): void {
     for (let entry = this.#evictable.pop(); entry !== undefined; entry = this.#evictable.pop()) {
       if (!this.#valid(entry.tick, entry.item)) continue;
+      this.#tellEviction(entry.item);
       this.#remove(entry.item);
       return;
     }
+  }
+
+  #timesOfNext(): CacheNode['times'] {
+    if (this.#made++ % RESIDENCY_SAMPLE !== 0) return null;
+    const now = this.#residency.nowMs();
+    return { madeMs: now, usedMs: now, idleMs: now };
+  }
+
+  #tellReuse({ times }: CacheNode): void {
+    if (times === null) return;
+    const now = this.#residency.nowMs();
+    this.#residency.reused({ gapMs: now - times.usedMs });
+    times.usedMs = now;
+  }
+
+  #tellEviction({ times }: CacheNode): void {
+    if (times === null) return;
+    const now = this.#residency.nowMs();
+    this.#residency.evicted({ lifetimeMs: now - times.madeMs, idleMs: now - times.idleMs });
   }
 
   #remove(node: CacheNode): void {

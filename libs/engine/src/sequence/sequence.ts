@@ -25,6 +25,8 @@ export class Sequence {
   state: SequenceState = 'waiting';
   /** Tokens with committed KV. */
   computed = 0;
+  /** The most tokens that ever had their KV in the pool: what is computed below it is computed again. */
+  furthest = 0;
   /** Block table of the computed tokens: ceil(computed / PAGE_TOKENS) pages. */
   readonly pages = new IntList();
   /** Cached nodes of the leading blocks; shorter than `pages` where blocks are not cached (yet). */

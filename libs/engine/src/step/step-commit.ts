@@ -10,6 +10,7 @@ import type { Scheduler } from '../scheduler/scheduler.js';
 import { openChoice } from '../sequence/open-request.js';
 import type { RequestState } from '../sequence/request-state.js';
 import type { Sequence } from '../sequence/sequence.js';
+import type { TokenAccounts } from '../sequence/token-accounts.js';
 import type { ItemResults } from './build-step.js';
 
 /** What a commit may do to requests; the engine's lifecycle. */
@@ -29,17 +30,19 @@ export class StepCommit {
   readonly #blocks: BlockManager;
   readonly #scheduler: Scheduler;
   readonly #lifecycle: CommitLifecycle;
+  readonly #accounts: TokenAccounts;
   readonly #eos: ReadonlySet<number>;
   readonly #reasons = new WeakMap<RequestState, FinishReason[]>();
 
   constructor(
     context: EngineContext,
-    parts: { blocks: BlockManager; scheduler: Scheduler; lifecycle: CommitLifecycle },
+    parts: { blocks: BlockManager; scheduler: Scheduler; lifecycle: CommitLifecycle; accounts: TokenAccounts },
   ) {
     this.#context = context;
     this.#blocks = parts.blocks;
     this.#scheduler = parts.scheduler;
     this.#lifecycle = parts.lifecycle;
+    this.#accounts = parts.accounts;
     this.#eos = new Set(context.model.eosTokenIds);
   }
 
@@ -51,6 +54,7 @@ export class StepCommit {
     const { sequence, tokens, reservation } = results.item;
     // Pages come first: from here on the sequence owns them, whatever happens below.
     this.#blocks.commit(sequence, tokens, reservation);
+    this.#accounts.computed(sequence, sequence.computed - tokens, sequence.computed);
     const { scores, samples } = drawsOf(results, answer);
     const bad = [...scores, ...samples].find(({ status }) => status !== 'ok');
     if (bad !== undefined) {
@@ -102,6 +106,7 @@ export class StepCommit {
       const fork = openChoice(owner, choice, this.#context);
       owner.sequences.push(fork);
       this.#blocks.share(lead, fork);
+      fork.furthest = fork.computed;
       this.#scheduler.start(fork);
     }
     return [...owner.sequences];
@@ -114,6 +119,7 @@ export class StepCommit {
     sequence.tokens.push(token);
     sequence.statistics?.addOutput(token);
     owner.completionTokens++;
+    this.#accounts.generated(sequence);
     this.#scheduler.fairShare.chargeOutput(clientOf(sequence), 1);
     const end = this.#advanceText(sequence, token);
     const now = this.#context.clock.monotonicMs();

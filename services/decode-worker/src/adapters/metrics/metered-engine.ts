@@ -4,8 +4,9 @@ import {
   type EngineObserver,
   type FinishedRequest,
   type LoadOutcome,
+  type TokenTally,
 } from '@longhaul/engine';
-import { count, observe, record, type EventLog } from '@longhaul/platform-otel';
+import { count, declareSeries, observe, record, type EventLog } from '@longhaul/platform-otel';
 import { WARM_UP_ID } from '../engine/warm-up.js';
 
 const MS_PER_S = 1000;
@@ -13,12 +14,11 @@ const MS_PER_S = 1000;
 /** What the engine does, as metrics and log lines. The warm-up is nobody's request and is not counted as one. */
 export function meteredEngineObserver(modelName: string, log: EventLog): EngineObserver {
   const labels = { model_name: modelName };
-  count('preemptions', 0, labels);
-  count('prefixCacheQueries', 0, labels);
-  count('prefixCacheHits', 0, labels);
+  declareSeries('engine', labels);
   return {
     step(outcome) {
       if (outcome.kind === 'failed') {
+        count('failedSteps', 1, labels);
         log.failure('step-failed', outcome.error, { sequences: outcome.sequences });
         return;
       }
@@ -26,14 +26,21 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       record('stepTokens', prefillTokens + decodeTokens, labels);
       record('stepDuration', (planMs + waitMs + commitMs) / MS_PER_S, labels);
     },
+    queued({ requestId, maxTokens, n }) {
+      if (requestId === WARM_UP_ID) return;
+      record('requestMaxTokens', maxTokens, labels);
+      record('requestChoices', n, labels);
+    },
     admitted({ requestId, promptTokens, cachedTokens, loadedTokens }) {
       if (requestId === WARM_UP_ID) return;
-      const pooledTokens = cachedTokens - loadedTokens;
       count('prefixCacheQueries', promptTokens, labels);
-      count('prefixCacheHits', pooledTokens, labels);
-      count('promptTokensBySource', promptTokens - cachedTokens, { ...labels, source: 'local_compute' });
-      count('promptTokensBySource', pooledTokens, { ...labels, source: 'local_cache_hit' });
-      count('promptTokensBySource', loadedTokens, { ...labels, source: 'external_kv_transfer' });
+      count('prefixCacheHits', cachedTokens - loadedTokens, labels);
+    },
+    tokens(tally) {
+      if (tally.requestId !== WARM_UP_ID) countTokens(tally, labels);
+    },
+    failed({ error }) {
+      if (error.reason === 'MODEL_OUTPUT_NOT_FINITE') count('corruptedRequests', 1, labels);
     },
     broken: ({ error }) => log.failure('engine-failed', error.cause ?? error),
     preempted({ requestId, choice, lostTokens }) {
@@ -50,6 +57,11 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       if (waitedMs > 0) record('kvLoadWait', waitedMs / MS_PER_S, labels);
       if (error !== null && error.code !== 'CANCELLED') log.failure('prefix-load-failed', error, { requestId, tokens });
     },
+    blockEvicted({ lifetimeMs, idleMs }) {
+      record('blockLifetime', lifetimeMs / MS_PER_S, labels);
+      record('blockIdle', idleMs / MS_PER_S, labels);
+    },
+    blockReused: ({ gapMs }) => record('blockReuseGap', gapMs / MS_PER_S, labels),
     blocksDropped({ reason, error, blocks }) {
       count('kvWriteBehindDropped', blocks, { ...labels, reason: error?.reason ?? reason });
       if (error !== null) log.failure('block-write-failed', error);
@@ -60,7 +72,22 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
   };
 }
 
-function recordFinished({ timings, usage, reasons }: FinishedRequest, labels: { model_name: string }): void {
+/** Whatever the source, a prompt token counts once among all, and once among the cached ones if it is one. */
+function countTokens(tally: TokenTally, labels: { model_name: string }): void {
+  const { tokens } = tally;
+  if (tally.kind !== 'prompt') {
+    count(tally.kind === 'generated' ? 'generationTokens' : 'recomputedTokens', tokens, labels);
+    return;
+  }
+  const { source } = tally;
+  count('promptTokens', tokens, labels);
+  count('promptTokensBySource', tokens, { ...labels, source });
+  if (source !== 'local_compute') count('promptTokensCached', tokens, labels);
+}
+
+function recordFinished(request: FinishedRequest, labels: { model_name: string }): void {
+  const { timings, usage, reasons, longestChoiceTokens } = request;
+  record('requestLongestChoice', longestChoiceTokens, labels);
   const { queueMs, prefillMs, decodeMs } = timings;
   record('requestQueueTime', queueMs / MS_PER_S, labels);
   record('requestPrefillTime', prefillMs / MS_PER_S, labels);
@@ -89,8 +116,10 @@ export function observeEngine(engine: Engine, modelName: string, pool: PoolFacts
   const layout = { block_size: String(PAGE_TOKENS), num_gpu_blocks: String(pool.pages), cache_dtype: pool.dtype };
   const stops = [
     observe('cacheConfig', () => 1, { ...labels, ...layout }),
-    observe('requestsRunning', () => engine.load().running, labels),
-    observe('requestsWaiting', () => engine.load().waiting, labels),
+    observe('requestsRunning', () => engine.queues().running, labels),
+    observe('requestsWaiting', () => engine.queues().waiting + engine.queues().loading, labels),
+    observe('waitingByReason', () => engine.queues().waiting, { ...labels, reason: 'capacity' }),
+    observe('waitingByReason', () => engine.queues().loading, { ...labels, reason: 'deferred' }),
     observe('kvCacheUsage', () => engine.load().kvUsage, labels),
     observe('kvWriteBehindQueue', () => engine.storeActivity()?.queuedBlocks ?? 0, labels),
   ];

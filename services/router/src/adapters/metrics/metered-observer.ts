@@ -9,9 +9,6 @@ export function meteredObserver(): RequestObserver {
     choiceFinished: (model, reason) => count('requestSuccess', 1, { model_name: model, finished_reason: reason }),
     requestFinished(model, usage, totalS) {
       const labels = { model_name: model };
-      count('promptTokens', usage.promptTokens, labels);
-      count('promptTokensCached', usage.cachedTokens, labels);
-      count('generationTokens', usage.completionTokens, labels);
       record('requestPromptTokens', usage.promptTokens, labels);
       record('requestGenerationTokens', usage.completionTokens, labels);
       record('requestLatency', totalS, labels);
