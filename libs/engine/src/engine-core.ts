@@ -15,7 +15,7 @@ import { BlockManager } from './pages/block-manager.js';
 import { systemClock } from './ports.js';
 import { RetryHint } from './scheduler/retry-hint.js';
 import { Scheduler } from './scheduler/scheduler.js';
-import { openRequest } from './sequence/open-request.js';
+import { openRequest, retable } from './sequence/open-request.js';
 import type { RequestState } from './sequence/request-state.js';
 import type { Sequence } from './sequence/sequence.js';
 import { TokenAccounts } from './sequence/token-accounts.js';
@@ -68,6 +68,7 @@ export class EngineCore implements Engine {
         loading: ({ owner }) => (owner.admittedMs ??= this.#context.clock.monotonicMs()),
         admitted: (sequence, cachedTokens, loadedTokens) => this.#onAdmitted(sequence, cachedTokens, loadedTokens),
         preempted: (sequence, lostTokens) => this.#onPreempted(sequence, lostTokens),
+        outgrown: (sequence) => retable(sequence, this.#context),
       },
     });
     const parts = { blocks: this.#blocks, scheduler: this.#scheduler };

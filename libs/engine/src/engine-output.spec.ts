@@ -161,16 +161,26 @@ describe('the prefix cache', () => {
     expect([other.done?.usage.cachedTokens, same.done?.usage.cachedTokens]).toEqual([0, 96]);
   });
 
-  it('is not shared between rotations that depend on the length', async () => {
+  it('is shared by the same text whatever may be added to it, and gives the same first tokens', async () => {
     const { engine } = harness();
-    const promptTokenIds = prompt(300, 6);
-    await collect(engine.submit(request({ promptTokenIds, maxTokens: 10 })));
-    const longer = request({ promptTokenIds, maxTokens: 200 });
+    const promptTokenIds = prompt(390, 5);
+    const small = await collect(engine.submit(request({ promptTokenIds, maxTokens: 5 })));
+    const long = request({ promptTokenIds, maxTokens: 200 });
+    const { done, choices } = await collect(engine.submit(long));
+    expect(done?.usage.cachedTokens).toBe(384);
+    expect(choices[0]?.tokens.slice(0, 5)).toEqual(small.choices[0]?.tokens);
+    expect(choices[0]?.tokens).toEqual(expectedTokens(long));
+  });
+
+  it('is not shared between texts that are rotated otherwise for their length', async () => {
+    const { engine } = harness();
+    const promptTokenIds = prompt(500, 5);
+    await collect(engine.submit(request({ promptTokenIds: promptTokenIds.subarray(0, 300) })));
+    const longer = request({ promptTokenIds, maxTokens: 5 });
     const { done, choices } = await collect(engine.submit(longer));
     expect(done?.usage.cachedTokens).toBe(0);
     expect(choices[0]?.tokens).toEqual(expectedTokens(longer));
   });
-
   it('gives way to live sequences, the least recently used leaf first', async () => {
     const { engine } = harness({ pages: 16 });
     for (let seed = 0; seed < 12; seed++) {
@@ -187,5 +197,32 @@ describe('the prefix cache', () => {
     await collect(engine.submit(request({ promptTokenIds })));
     const { done } = await collect(engine.submit(request({ promptTokenIds, promptLogprobs: 0 })));
     expect(done?.usage.cachedTokens).toBe(0);
+  });
+});
+
+describe('a text that outgrows its rotation', () => {
+  it('is computed again with its own, once, and leaves nothing behind', async () => {
+    const lost: number[] = [];
+    const observer = { preempted: ({ lostTokens }: { lostTokens: number }) => lost.push(lostTokens) };
+    const { engine } = harness({}, { observer });
+    const asked = request({ promptTokenIds: prompt(395, 6), maxTokens: 40 });
+    const { choices, done } = await collect(engine.submit(asked));
+    expect(choices[0]?.tokens).toEqual(expectedTokens(asked));
+    expect(lost).toEqual([400]);
+    expect(done?.usage.completionTokens).toBe(40);
+    expect(leaks(engine)).toEqual([]);
+  });
+
+  it('finds a prefix of the rotation that it grows into', async () => {
+    const { engine, runner } = harness();
+    const asked = request({ promptTokenIds: prompt(395, 6), maxTokens: 40 });
+    const output = expectedTokens(asked);
+    const whole = Int32Array.from([...asked.promptTokenIds, ...output]);
+    await collect(engine.submit(request({ promptTokenIds: whole, maxTokens: 1 })));
+    const before = runner.steps.length;
+    const { choices } = await collect(engine.submit(asked));
+    expect(choices[0]?.tokens).toEqual(output);
+    const longest = Math.max(...runner.steps.slice(before + 1).map(({ tokenIds }) => tokenIds.length));
+    expect(longest).toBeLessThan(32);
   });
 });

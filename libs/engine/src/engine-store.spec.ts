@@ -49,6 +49,17 @@ describe('a new engine over a store', () => {
     expect(await ask(storeHarness(store), request({ promptTokenIds }))).toBe(128);
   });
 
+  it('finds a text under the rotation that it has grown into, and its beginning under the first one', async () => {
+    const store = new MemoryStore();
+    const asked = request({ promptTokenIds: prompt(395, 1), maxTokens: 80 });
+    const first = storeHarness(store);
+    await ask(first, asked);
+    await first.engine.close();
+    const whole = Int32Array.from([...asked.promptTokenIds, ...expectedTokens(asked)]);
+    expect(await ask(storeHarness(store), request({ promptTokenIds: whole }))).toBe(448);
+    expect(await ask(storeHarness(store), request({ promptTokenIds: whole.slice(0, 399) }))).toBe(384);
+  });
+
   it('computes the last token of a prompt that is stored as a whole', async () => {
     const store = await filled();
     const asked = request({ promptTokenIds: prompt(200, 1).slice(0, 192), maxTokens: 4 });
@@ -67,7 +78,7 @@ describe('a new engine over a store', () => {
   it.each([
     ['another tenant', { cacheSalt: 'other:' }],
     ['another salt', { cacheSalt: 'tenant:x' }],
-    ['another rotation', { maxTokens: 300 }],
+    ['another rotation', { promptTokenIds: Int32Array.from([...prompt(200, 1), ...prompt(250, 9)]) }],
   ])('finds nothing for %s', async (_, overrides) => {
     const store = await filled();
     expect(await ask(storeHarness(store), long(overrides))).toBe(0);

@@ -125,21 +125,24 @@ export interface ModelRunner {
   poison?(pages: Int32Array): void;
 }
 
-/** Rotary tables of one sequence, fixed for its life. */
+/** Rotary tables of one sequence, until it outgrows them. */
 export interface RopeTable {
   /** Equal keys mean equal tables; part of the prefix-cache key. */
   key: string;
+  /** Longest text that they are for, in tokens; a longer one is computed again with its own. Infinity: any text. */
+  longestTokens: number;
   /** [classes * pairs] */
   invFreq: Float32Array;
   /** [classes] */
   scale: Float32Array;
 }
 
-/** Chooses the tables by the longest the sequence can become (dynamic and longrope scaling depend on it). */
+/** Chooses the tables by the length of the text so far (dynamic and longrope scaling depend on it). */
 export interface RopeTables {
   readonly classes: number;
   readonly pairs: number;
-  forLength(totalTokens: number): RopeTable;
+  /** @param tokens tokens of the text, the one to be computed next included; at most `longestTokens` of the result. */
+  forLength(tokens: number): RopeTable;
 }
 
 /** Token ids to text, incrementally; never splits a character. */

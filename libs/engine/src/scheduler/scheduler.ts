@@ -13,6 +13,8 @@ export interface SchedulerEvents {
   /** Prompt tokens that were in the pool, and those that were loaded into it since. */
   admitted(sequence: Sequence, cachedTokens: number, loadedTokens: number): void;
   preempted(sequence: Sequence, lostTokens: number): void;
+  /** It has been preempted because its text is too long for its rotary tables, and needs others. */
+  outgrown(sequence: Sequence): void;
 }
 
 /**
@@ -60,6 +62,7 @@ export class Scheduler {
 
   /** Chooses the step's sequences and reserves their pages. Empty when there is nothing to do, or only transfers. */
   plan(): PlannedItem[] {
+    this.#recomputeOutgrown();
     for (;;) {
       const items: PlannedItem[] = [];
       const suspect = this.#nextSuspect();
@@ -98,6 +101,13 @@ export class Scheduler {
     sequence.state = 'ended';
     this.#refused = null;
     this.#blocks.drop(sequence);
+  }
+
+  #recomputeOutgrown(): void {
+    for (const sequence of this.running.filter((candidate) => candidate.outgrown)) {
+      this.#preempt(sequence);
+      this.#events.outgrown(sequence);
+    }
   }
 
   #nextSuspect(): Sequence | undefined {

@@ -1,6 +1,7 @@
 import type { GenerationRequest } from '@longhaul/inference';
 import type { EngineContext } from '../context.js';
-import { rootKey } from '../pages/block-keys.js';
+import { rootKey, type BlockKey } from '../pages/block-keys.js';
+import type { RopeTable } from '../ports.js';
 import type { EventBuffer } from '../stream/event-buffer.js';
 import { ChoiceOutput } from './choice-output.js';
 import type { RequestState } from './request-state.js';
@@ -10,17 +11,13 @@ import { TokenStatistics } from './token-statistics.js';
 /** The engine's record of a valid request, with its first sequence. */
 export function openRequest(request: GenerationRequest, context: EngineContext, events: EventBuffer): RequestState {
   const { model, rope, clock } = context;
-  const table = rope.forLength(request.promptTokenIds.length + request.maxTokens);
+  // The text decides, not what may be added to it: with any `maxTokens` a prompt gives the same answer and finds its prefix.
+  const table = rope.forLength(request.promptTokenIds.length);
   const bias = [...request.sampling.logitBias];
   const state: RequestState = {
     request,
     rope: table,
-    root: rootKey({
-      modelFingerprint: model.fingerprint,
-      numericsId: model.numericsId,
-      ropeKey: table.key,
-      cacheSalt: request.cacheSalt,
-    }),
+    root: rootOf(request, table, context),
     events,
     biasTokens: Int32Array.from(bias, ([token]) => token),
     biasValues: Float32Array.from(bias, ([, value]) => value),
@@ -41,6 +38,17 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
   };
   state.sequences.push(openChoice(state, 0, context));
   return state;
+}
+
+function rootOf(request: GenerationRequest, { key }: RopeTable, { model }: EngineContext): BlockKey {
+  const { fingerprint: modelFingerprint, numericsId } = model;
+  return rootKey({ modelFingerprint, numericsId, ropeKey: key, cacheSalt: request.cacheSalt });
+}
+
+/** Gives a sequence of which nothing is computed the tables for its length. */
+export function retable(sequence: Sequence, context: EngineContext): void {
+  const table = context.rope.forLength(sequence.tokens.length);
+  sequence.retable(table, rootOf(sequence.owner.request, table, context));
 }
 
 /** A choice of a request that has generated nothing yet. */

@@ -7,6 +7,7 @@ import type { Sequence } from './sequence.js';
 /** One request while the engine knows it. */
 export interface RequestState {
   readonly request: GenerationRequest;
+  /** Tables and root key of the prompt; a sequence may outgrow them. */
   readonly rope: RopeTable;
   readonly root: BlockKey;
   readonly events: EventBuffer;

@@ -1,5 +1,6 @@
 import { PAGE_TOKENS } from '../limits.js';
 import { blockKey, type BlockKey } from '../pages/block-keys.js';
+import type { RopeTable } from '../ports.js';
 import type { CacheNode } from '../pages/prefix-cache.js';
 import type { ChoiceOutput } from './choice-output.js';
 import { IntList } from './int-list.js';
@@ -37,6 +38,8 @@ export class Sequence {
   admission = -1;
   lastTokenMs = 0;
   readonly #keys: BlockKey[] = [];
+  #rope: RopeTable;
+  #root: BlockKey;
 
   constructor(
     owner: RequestState,
@@ -44,6 +47,8 @@ export class Sequence {
     parts: { tokens: Int32Array; output: ChoiceOutput; statistics: TokenStatistics | null },
   ) {
     this.owner = owner;
+    this.#rope = owner.rope;
+    this.#root = owner.root;
     this.choice = choice;
     this.tokens = new IntList(parts.tokens);
     this.promptLength = owner.request.promptTokenIds.length;
@@ -65,10 +70,26 @@ export class Sequence {
     return this.owner.forkPending ? this.owner.request.n : 1;
   }
 
+  get rope(): RopeTable {
+    return this.#rope;
+  }
+
+  /** Its text is longer than what its tables are for. */
+  get outgrown(): boolean {
+    return this.tokens.length > this.#rope.longestTokens;
+  }
+
+  /** Gives it other tables, and the keys that belong to them. Only while nothing of it is computed. */
+  retable(rope: RopeTable, root: BlockKey): void {
+    this.#rope = rope;
+    this.#root = root;
+    this.#keys.length = 0;
+  }
+
   /** Key of a full block of the sequence; computed once. */
   key(block: number): BlockKey {
     for (let i = this.#keys.length; i <= block; i++) {
-      this.#keys.push(blockKey(this.#keys[i - 1] ?? this.owner.root, this.blockTokens(i)));
+      this.#keys.push(blockKey(this.#keys[i - 1] ?? this.#root, this.blockTokens(i)));
     }
     return this.#keys[block] as BlockKey;
   }

@@ -138,7 +138,7 @@ function ropeOf(
   const ropeScale = new Float32Array(classes * items.length);
   for (let c = 0; c < classes; c++) {
     items.forEach(({ sequence }, b) => {
-      const table = sequence.owner.rope;
+      const table = sequence.rope;
       ropeInvFreq.set(table.invFreq.subarray(c * pairs, (c + 1) * pairs), (c * items.length + b) * pairs);
       ropeScale[c * items.length + b] = table.scale[c] ?? 1;
     });

@@ -5,14 +5,21 @@ import type { StoreSpace } from './store-namespaces.js';
 /** Keys of a sequence's full store blocks, each computed once. */
 export class BlockChain {
   readonly space: StoreSpace;
+  /** Of the tables that its KV is rotated with. */
+  readonly ropeKey: string;
   readonly #sequence: Sequence;
   readonly #root: Uint8Array;
   readonly #blockTokens: number;
   readonly #keys: Uint8Array[] = [];
 
-  constructor(sequence: Sequence, space: StoreSpace, chain: { root: Uint8Array; blockTokens: number }) {
+  constructor(
+    sequence: Sequence,
+    space: StoreSpace,
+    chain: { root: Uint8Array; ropeKey: string; blockTokens: number },
+  ) {
     this.#sequence = sequence;
     this.space = space;
+    this.ropeKey = chain.ropeKey;
     this.#root = chain.root;
     this.#blockTokens = chain.blockTokens;
   }

@@ -169,11 +169,12 @@ export class StoredPrefixes {
 
   #chainOf(sequence: Sequence): BlockChain {
     const found = this.#chains.get(sequence);
-    if (found !== undefined) return found;
-    const { owner } = sequence;
+    const { owner, rope } = sequence;
+    if (found?.ropeKey === rope.key) return found;
     const space = this.#context.namespaces.of(owner.request.cacheSalt);
-    const root = this.#context.namespaces.root(space, owner.rope.key);
-    const chain = new BlockChain(sequence, space, { root, blockTokens: this.#options.geometry.blockTokens });
+    const root = this.#context.namespaces.root(space, rope.key);
+    const { blockTokens } = this.#options.geometry;
+    const chain = new BlockChain(sequence, space, { root, ropeKey: rope.key, blockTokens });
     this.#chains.set(sequence, chain);
     return chain;
   }

@@ -52,8 +52,8 @@ export class WriteBehind {
   readonly #context: WriteContext;
   readonly #pagesPerBlock: number;
   readonly #objectBytes: number;
-  /** Next block to offer, by sequence. */
-  readonly #cursor = new WeakMap<Sequence, number>();
+  /** Next block to offer. */
+  readonly #cursor = new WeakMap<BlockChain, number>();
   readonly #buffers: Uint8Array[] = [];
   #active = 0;
   #closed = false;
@@ -78,7 +78,7 @@ export class WriteBehind {
 
   /** Takes the blocks that the sequence has sealed since. Cheap when there are none. */
   offer(sequence: Sequence, chain: BlockChain): void {
-    let block = this.#cursor.get(sequence) ?? 0;
+    let block = this.#cursor.get(chain) ?? 0;
     const sealed = Math.floor(sequence.nodes.length / this.#pagesPerBlock);
     if (block >= sealed || this.#closed || chain.space.writes.waitMs > 0) return;
     for (; block < sealed; block++) {
@@ -92,7 +92,7 @@ export class WriteBehind {
         tokens: Int32Array.from(chain.tokens(block)),
       });
     }
-    this.#cursor.set(sequence, block);
+    this.#cursor.set(chain, block);
     this.#pump();
   }
 

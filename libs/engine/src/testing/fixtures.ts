@@ -120,14 +120,19 @@ export async function collect(events: AsyncIterable<GenerationEvent>): Promise<C
 
 /** Tokens of a request computed without engine, pages or batches: the oracle. Knows no stop strings. */
 export function expectedTokens(asked: GenerationRequest, choice = 0): number[] {
-  const rope = simulatedRope.forLength(asked.promptTokenIds.length + asked.maxTokens).invFreq[0] as number;
   const tokens = [...asked.promptTokenIds];
+  let table = simulatedRope.forLength(tokens.length);
   const output: number[] = [];
   let state = 0;
   let computed = 0;
   while (output.length < asked.maxTokens) {
+    if (tokens.length > table.longestTokens) {
+      table = simulatedRope.forLength(tokens.length);
+      state = 0;
+      computed = 0;
+    }
     for (; computed < tokens.length; computed++) {
-      state = mix(state, storedValue(state, tokens[computed] as number, computed, rope));
+      state = mix(state, storedValue(state, tokens[computed] as number, computed, table.invFreq[0] as number));
     }
     const { token } = sampleReference(logitsOf(state), specOf(asked, { output, choice }));
     tokens.push(token);

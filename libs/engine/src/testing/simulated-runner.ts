@@ -210,12 +210,12 @@ function assertDisjointWrites(request: RunnerStep): void {
   if (shared !== undefined) throw new Error(`page ${shared} is written while another sequence of the batch uses it`);
 }
 
-/** One class, one pair: the frequency is the only value, and it depends on the total length as dynamic scaling does. */
+/** One class, one pair: the frequency is the only value, and it depends on the length of the text as with longrope. */
 export const simulatedRope: RopeTables = {
   classes: 1,
   pairs: 1,
-  forLength: (totalTokens) => {
-    const frequency = totalTokens > 400 ? 2 : 1;
-    return { key: `f${frequency}`, invFreq: Float32Array.of(frequency), scale: Float32Array.of(1) };
+  forLength: (tokens) => {
+    const [frequency, longestTokens] = tokens > 400 ? [2, Infinity] : [1, 400];
+    return { key: `f${frequency}`, longestTokens, invFreq: Float32Array.of(frequency), scale: Float32Array.of(1) };
   },
 };

@@ -74,8 +74,8 @@ function frequencies(rope: RopeClass, lengthTokens: number): Float64Array {
 /**
  * Inverse frequencies and magnitude of one rope class for one sequence.
  *
- * @param lengthTokens the longest the sequence may become (prompt + max tokens), fixed when it is admitted. Only
- * `dynamic` and `longrope` depend on it; their cached keys may be shared only between sequences with equal tables.
+ * @param lengthTokens tokens of the text, the one that is computed next included. Only `dynamic` and `longrope` depend on
+ * it; their cached keys may be shared only between sequences with equal tables.
  */
 export function ropeTables(rope: RopeClass, lengthTokens: number): RopeTables {
   const { scaling } = rope;
