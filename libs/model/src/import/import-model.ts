@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 import { encodeModel } from '@longhaul/onnx';
 import type { Checkpoint, TokenizerFiles } from '../checkpoint/checkpoint.js';
 import { diskError } from '../checkpoint/disk-error.js';
+import { assertRoom } from '../checkpoint/disk-room.js';
 import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
 import { identifySource, type SourceIdentity } from '../checkpoint/source-identity.js';
 import type { ModelSpec } from '../config/model-spec.js';
@@ -92,6 +93,7 @@ async function writePackage(
   const plan = await planImport(checkpoint, options.weights);
   const { spec, plans, decoder } = plan;
   const totalBytes = decoder.layout.bytes;
+  await assertRoom(dirname(resolve(options.out)), totalBytes, 'The model package');
   await writeSmallFiles(writer, plan);
   const weightsFile = await writer.write(WEIGHTS_FILE, (file) =>
     writeWeights(file, {
@@ -135,7 +137,7 @@ const translated = (error: unknown): unknown => diskError(error, 'The model pack
  *
  * @param identity of the source as the caller found it; taken now by default.
  * @throws AppError of the checkpoint reader, of {@link parseConfig} and {@link planWeights}, `PACKAGE_EXISTS`,
- * `PACKAGE_NOT_WRITABLE`, `TENSOR_NOT_FINITE`, `SOURCE_CHANGED` when a file of the source changed meanwhile, or
+ * `PACKAGE_NOT_WRITABLE`, `DISK_FULL`, `TENSOR_NOT_FINITE`, `SOURCE_CHANGED` when a file of the source changed meanwhile, or
  * `CANCELLED` when `signal` aborts.
  */
 export async function importModel(options: ImportOptions, identity?: SourceIdentity): Promise<ModelManifest> {

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { downloadFile, listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
 import { AppError } from '@longhaul/kernel';
+import { assertRoom } from '../checkpoint/disk-room.js';
 import { fileDigest } from './file-digest.js';
 import { cacheKey } from './cache-key.js';
 import { hubFailure, hubFetch } from './hub-failure.js';
@@ -71,10 +72,10 @@ async function fetchRepo(
   await dropOtherCommits(staging, info.sha);
   const commitDir = join(staging, info.sha);
   await mkdir(commitDir, { recursive: true });
-  const report = totalProgress(
-    picked.paths.map((path) => files.get(path)?.size ?? 0),
-    options,
-  );
+  const sizes = picked.paths.map((path) => files.get(path)?.size ?? 0);
+  const wanted = sizes.reduce((sum, size) => sum + size, 0);
+  await assertRoom(options.cacheDir, wanted - (await bytesIn(commitDir)), `The model hf:${repo.repo}`);
+  const report = totalProgress(wanted, options);
   for (const path of picked.paths) {
     const entry = files.get(path) as ListFileEntry;
     await fetchFile(entry, {
@@ -101,7 +102,7 @@ function hubEndpoint(): string {
 }
 
 function hubAccess(signal: AbortSignal | undefined): Access {
-  const token = process.env['HF_TOKEN'];
+  const token = process.env['HF_TOKEN']?.trim();
   const isUsable = token !== undefined && /^[\x21-\x7e]+$/.test(token);
   if (token !== undefined && token !== '' && !isUsable) {
     throw pullError('INVALID_ARGUMENT', 'HUB_INVALID', 'HF_TOKEN holds characters that no token has.');
@@ -165,12 +166,24 @@ async function appendRest(
   if (!blob) throw pullError('NOT_FOUND', 'CHECKPOINT_NOT_FOUND', `${repo} has no file ${entry.path}.`);
   const rest = blob.slice(resumeAt).stream() as unknown as NodeReadableStream<Uint8Array>;
   const counted = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    let have = resumeAt;
     for await (const chunk of chunks) {
+      have += chunk.length;
+      if (have > entry.size) throw tooLong(entry);
       report(chunk.length);
       yield chunk;
     }
   };
   await pipeline(Readable.fromWeb(rest), counted, createWriteStream(part, { flags: 'a' }));
+}
+
+/** An answer without an end would fill the disk. */
+function tooLong(entry: ListFileEntry): AppError {
+  return pullError(
+    'DATA_LOSS',
+    'PULL_FAILED',
+    `${entry.path} did not end at the ${entry.size} bytes that the hub lists; nothing of it was kept.`,
+  );
 }
 
 async function verify(entry: ListFileEntry, part: string): Promise<void> {
@@ -198,8 +211,14 @@ async function sizeOf(path: string): Promise<number | null> {
   );
 }
 
-function totalProgress(sizes: readonly number[], options: PullOptions): (addedBytes: number) => void {
-  const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
+/** What an earlier pull has left to go on from. */
+async function bytesIn(directory: string): Promise<number> {
+  const names = await readdir(directory);
+  const sizes = await Promise.all(names.map((name) => sizeOf(join(directory, name))));
+  return sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+}
+
+function totalProgress(totalBytes: number, options: PullOptions): (addedBytes: number) => void {
   let doneBytes = 0;
   return (addedBytes) => {
     doneBytes += addedBytes;

@@ -78,7 +78,8 @@ describe('pulling from a hub', () => {
   });
 
   it('sends the token', async () => {
-    process.env['HF_TOKEN'] = 'hf_secret';
+    // A token read from a file has a line end behind it.
+    process.env['HF_TOKEN'] = 'hf_secret\n';
     await pullModel('hf:owner/model', { cacheDir });
     expect(hub.requests.every(({ token }) => token === 'Bearer hf_secret')).toBe(true);
   });
@@ -118,6 +119,25 @@ describe('pulling from a hub', () => {
     await expect(pullModel('hf:owner/model', { cacheDir })).rejects.toMatchObject({ reason: 'CHECKSUM_MISMATCH' });
     await expect(pullModel('hf:owner/none', { cacheDir })).rejects.toMatchObject({ reason: 'MODEL_NOT_FOUND' });
     await expect(pullModel('hf:owner/model#x.gguf', { cacheDir })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await readdir(cacheDir)).toEqual([]);
+  });
+
+  it('refuses before it begins what the disk has no room for', async () => {
+    hub.listedSize = 2 ** 52;
+    await expect(pullModel('hf:owner/model', { cacheDir })).rejects.toMatchObject({
+      reason: 'DISK_FULL',
+      message: expect.stringMatching(/needs \d+ MB at .* MB are free/),
+    });
+    expect(await readdir(cacheDir)).toEqual([]);
+    expect(downloads('model.safetensors')).toEqual([]);
+  });
+
+  it('stops an answer that goes on past the size that is listed', async () => {
+    hub.listedSize = 1;
+    await expect(pullModel('hf:owner/model', { cacheDir })).rejects.toMatchObject({
+      reason: 'PULL_FAILED',
+      message: expect.stringContaining('did not end at the 1 bytes'),
+    });
     expect(await readdir(cacheDir)).toEqual([]);
   });
 

@@ -15,6 +15,8 @@ export class HubServer {
   readonly files = new Map<string, HubFile>();
   readonly requests: { path: string; range: string | undefined; token: string | undefined }[] = [];
   commit = 'c'.repeat(40);
+  /** Replaces the sizes that are listed. */
+  listedSize: number | null = null;
   /** Downloads break off after this many bytes. */
   cutAfterBytes = Infinity;
   private readonly server: Server = createServer((request, response) => this.answer(request, response));
@@ -58,7 +60,7 @@ export class HubServer {
   private list(): unknown[] {
     return [...this.files].map(([path, { data, large, listedDigest }]) => {
       const oid = createHash('sha1').update(`blob ${data.length}\0`).update(data).digest('hex');
-      const size = data.length;
+      const size = this.listedSize ?? data.length;
       const sha256 = listedDigest ?? createHash('sha256').update(data).digest('hex');
       return {
         type: 'file',
