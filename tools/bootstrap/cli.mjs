@@ -1,4 +1,5 @@
-// Runs the `longhaul` command of this checkout: `npm run longhaul -- model import ...`.
+#!/usr/bin/env node
+// Runs the `longhaul` command of this checkout: `npx longhaul model list`, `npm run longhaul -- model list`.
 import { join } from 'node:path';
 import { become, prepare, ROOT, runtime } from './steps.mjs';
 

@@ -17,5 +17,6 @@ export { samplingDefaultsOf } from './known-sampling.js';
 export { applyRopeScalingOverride } from './rope/rope-scaling-override.js';
 export { ropeTables } from './rope/rope-tables.js';
 export type { RopeTables } from './rope/rope-tables.js';
+export { KNOWN_MODELS } from './pull/known-models.js';
 export { prepareModel } from './prepare/prepare-model.js';
 export type { PrepareOptions } from './prepare/prepare-model.js';

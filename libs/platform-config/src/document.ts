@@ -1,3 +1,4 @@
+import { allowedOf } from './allowed.js';
 import { secretFileOf } from './environment.js';
 import { envOf, flagOf, type Setting, type Settings } from './setting.js';
 
@@ -17,12 +18,15 @@ export function markdownTable(settings: Settings): string {
       `\`--${flagOf(key, setting)}\``,
       `\`${envOf(key, setting)}\``,
       defaultOf(setting),
+      allowedOf(setting),
       setting.unit ?? '',
       `${setting.description}${secretNote(key, setting)}`,
     ];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
-  return ['| Flag | Variable | Default | Unit | Meaning |', '|---|---|---|---|---|', ...rows, ''].join('\n');
+  return ['| Flag | Variable | Default | Allowed | Unit | Meaning |', '|---|---|---|---|---|---|', ...rows, ''].join(
+    '\n',
+  );
 }
 
 function secretNote(key: string, setting: Setting): string {
@@ -31,7 +35,9 @@ function secretNote(key: string, setting: Setting): string {
 }
 
 function facts(setting: Setting): string {
-  return [`default ${defaultOf(setting)}`, ...(setting.unit ? [setting.unit] : [])].join(', ');
+  const allowed = setting.isSwitch ? '' : allowedOf(setting);
+  const parts = [`default ${defaultOf(setting)}`, ...(setting.unit ? [setting.unit] : [])];
+  return [parts.join(', '), ...(allowed === '' ? [] : [allowed])].join('; ');
 }
 
 function defaultOf(setting: Setting): string {

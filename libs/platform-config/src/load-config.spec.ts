@@ -80,8 +80,19 @@ describe('loadConfig', () => {
 
   it('documents every key', () => {
     expect(markdownTable(settings)).toContain(
-      '| `--api-key` | `LONGHAUL_API_KEY` | none |  | Key that clients send. **Secret**; `LONGHAUL_API_KEY_FILE` may name',
+      '| `--api-key` | `LONGHAUL_API_KEY` | none |  |  | Key that clients send. **Secret**; `LONGHAUL_API_KEY_FILE` may name',
     );
     expect(helpText('router', settings)).toContain('--max-model-len <value>');
+  });
+
+  it('says which values a key takes, as the schema has them', () => {
+    const level = { schema: values.oneOf('low', 'high').default('low'), description: 'Level.' };
+    const page = markdownTable({ ...settings, level, kind: { ...level, allowed: 'any of three' } });
+    expect(page).toContain('| `--port` | `LONGHAUL_PORT` | 8000 | 0 to 65535 |');
+    expect(page).toContain('| `--max-model-len` | `LONGHAUL_MAX_MODEL_LEN` | none | at least 1 | tokens |');
+    expect(page).toContain('| `--warm` | `LONGHAUL_WARM` | true | true, false |');
+    expect(page).toContain('| `--level` | `LONGHAUL_LEVEL` | low | low, high |');
+    expect(page).toContain('| `--kind` | `LONGHAUL_KIND` | low | any of three |');
+    expect(helpText('router', { level })).toContain('Level. [default low; low, high]');
   });
 });

@@ -12,6 +12,8 @@ export interface Setting<S extends z.ZodType = z.ZodType> {
   secret?: boolean;
   /** What is shown in the documentation as the default where the schema has none. */
   defaultText?: string;
+  /** Which values there are, where the schema alone does not say. */
+  allowed?: string;
   /** Flag name without dashes, where it is not the kebab-case form of the key. */
   flag?: string;
   /** Environment variable, where it is not `LONGHAUL_` and the upper-case form of the flag. */

@@ -56,6 +56,7 @@ export const engineSettings = {
   ropeScaling: {
     schema: values.text().optional(),
     description: 'Serve beyond the trained context: yarn:4, linear:2 or dynamic:2.',
+    allowed: 'yarn:FACTOR, linear:FACTOR, dynamic:FACTOR',
   },
   prefixCaching: {
     schema: values.flag().default(true),

@@ -59,6 +59,7 @@ export const prefixStoreSettings = {
 export const remoteStoreSettings = {
   kvStore: {
     schema: storeAddress('off').default('off'),
+    allowed: 'off, host:port',
     description: 'Address of a kv-store service that keeps KV beyond this process, or off.',
   },
   kvTlsCa: { schema: values.text().optional(), description: 'PEM of the authority that signs the KV store.' },

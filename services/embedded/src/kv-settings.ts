@@ -9,6 +9,7 @@ export const kvSettings = {
   ...remoteStoreSettings,
   kvStore: {
     schema: storeAddress('local', 'off').default('local'),
+    allowed: 'local, off, host:port',
     description: 'Where KV is kept: local (in --kv-dir), off, or the address of a kv-store service.',
   },
   kvDir: {

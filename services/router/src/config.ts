@@ -114,7 +114,11 @@ export const edgeSettings = {
 /** All keys of the router as its own process. */
 export const routerSettings = {
   ...edgeSettings,
-  worker: { schema: values.address(), description: 'Decode worker to send requests to, as host:port.' },
+  worker: {
+    schema: values.address(),
+    allowed: 'host:port',
+    description: 'Decode worker to send requests to, as host:port.',
+  },
   workerKey: {
     schema: values.text().optional(),
     description: 'Bearer key for the worker, where it asks for one (its --worker-key).',

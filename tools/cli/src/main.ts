@@ -1,38 +1,37 @@
 #!/usr/bin/env node
 import { AppError } from '@longhaul/kernel';
+import { dispatch, type Commands } from './commands.js';
 import { CHAT_HELP, chatCommand } from './commands/chat.js';
 import { DEMO_HELP, demoCommand } from './commands/demo.js';
 import { MODEL_HELP, modelCommand } from './commands/model.js';
+import { SERVE_HELP, serveCommand, serveHelp } from './commands/serve.js';
 import { KV_HELP, kvCommand } from './kv/kv-command.js';
-import { SERVE_HELP, serveCommand } from './commands/serve.js';
+import { cliVersion } from './version.js';
 
-const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {
-  serve: serveCommand,
-  model: modelCommand,
-  chat: chatCommand,
-  demo: demoCommand,
-  kv: kvCommand,
+const COMMANDS: Commands = {
+  serve: { help: serveHelp(), run: serveCommand },
+  model: { help: MODEL_HELP, run: modelCommand },
+  chat: { help: CHAT_HELP, run: chatCommand },
+  demo: { help: DEMO_HELP, run: demoCommand },
+  kv: { help: KV_HELP, run: kvCommand },
 };
 
 const HELP = `Longhaul serves long-context language models.
 
+Usage: longhaul <command> [flags]
+
 ${[SERVE_HELP, MODEL_HELP, CHAT_HELP, DEMO_HELP, KV_HELP].join('\n\n')}
+
+longhaul <command> --help   the help of one command
+longhaul --version          the version
 `;
 
 async function main(argv: readonly string[]): Promise<void> {
-  const [name, ...rest] = argv;
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    process.stdout.write(HELP);
+  if (argv[0] === '--version' || argv[0] === '-v' || argv[0] === 'version') {
+    process.stdout.write(`longhaul ${cliVersion()}\n`);
     return;
   }
-  const command = COMMANDS[name];
-  if (!command)
-    throw new AppError({
-      code: 'INVALID_ARGUMENT',
-      reason: 'UNKNOWN_COMMAND',
-      message: `There is no command ${name}.\n\n${HELP}`,
-    });
-  await command(rest);
+  await dispatch(argv, 'longhaul', COMMANDS, HELP);
 }
 
 try {

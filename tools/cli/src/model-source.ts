@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { invalidArgument } from '@longhaul/kernel';
-import { prepareModel, type ModelPackage, type WeightScheme } from '@longhaul/model';
+import { KNOWN_MODELS, prepareModel, type ModelPackage, type WeightScheme } from '@longhaul/model';
+import { nearest } from '@longhaul/platform-config';
 import { NEEDLE_3M } from '@longhaul/testing';
 import { longhaulHome } from '@longhaul/embedded';
 import { megabytes, progressBar } from './progress-bar.js';
@@ -17,8 +19,28 @@ export function weightScheme(text: string | undefined): WeightScheme {
   return scheme;
 }
 
+/** `<owner>/<repo>[@revision][#file.gguf]`, as the hub's pages show it. */
+const BARE_REPO = /^\w[\w.-]*\/\w[\w.-]*(?:@\w[\w./-]*?)?(?:#\w[\w.-]*\.gguf)?$/;
+
+/** Names that need no source, the default first. */
+export function knownNames(): string[] {
+  return [...new Set([DEFAULT_MODEL, ...Object.keys(KNOWN_MODELS), ...Object.keys(SHIPPED)])];
+}
+
+/**
+ * What to pull or import for a name: what comes with this repository, what lies at that path, else a repository of the
+ * hub where it looks like one.
+ *
+ * @throws AppError `INVALID_ARGUMENT` for what is none of these but nearly a known name.
+ */
 export function checkpointSource(name: string): string {
-  return Object.hasOwn(SHIPPED, name) ? (SHIPPED[name] ?? name) : name;
+  const known = name.toLowerCase();
+  if (Object.hasOwn(SHIPPED, known)) return SHIPPED[known] ?? name;
+  if (Object.hasOwn(KNOWN_MODELS, known) || existsSync(name)) return name;
+  if (BARE_REPO.test(name) && !/^[^#]*\.gguf$/i.test(name)) return `hf:${name}`;
+  const meant = nearest(known, knownNames());
+  if (meant === undefined) return name;
+  throw invalidArgument('--model', `There is no model ${name}. Did you mean ${meant}?`);
 }
 
 /** Pulls and imports with progress bars; a second call takes milliseconds. */

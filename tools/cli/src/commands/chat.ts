@@ -1,62 +1,62 @@
 import { createInterface, type Interface } from 'node:readline';
 import type OpenAI from 'openai';
-import { invalidArgument } from '@longhaul/kernel';
-import { parseFlags } from '../flags.js';
-import { withClient } from '../with-client.js';
+import { Conversation, temperatureOf, type Message } from '../chat/conversation.js';
+import { readTurns } from '../chat/read-turns.js';
+import { slashCommand, slashHelp } from '../chat/slash-commands.js';
+import { parseFlags, refuseWords } from '../flags.js';
+import { CLIENT_FLAGS, withClient, type Connection } from '../with-client.js';
 
-export const CHAT_HELP = `longhaul chat [--url http://127.0.0.1:8000] [--model NAME] [--system TEXT] [--temperature T]
-  Without --url a server is started for the time of the chat. Ctrl-C stops an answer; /exit or an empty line leaves.`;
+export const CHAT_HELP = `longhaul chat [--url http://127.0.0.1:8000] [--api-key KEY] [--model NAME] [--system TEXT] [--temperature T] [--weights f32|int8|int4]
+  Without --url a server is started for the time of the chat, of --model, with --weights. With --url, --model must be
+  served there; the key may stand in LONGHAUL_API_KEY. Temperature: 0 to 2. Ctrl-C stops an answer. In the chat:
+${slashHelp()}`;
 
-type Message = OpenAI.Chat.ChatCompletionMessageParam;
-
-const EXIT = '/exit';
-const MAX_TEMPERATURE = 2;
-
-/** `longhaul chat`: reads a line, streams the answer, keeps the conversation. A refused line is told and forgotten. */
+/** `longhaul chat`: reads a turn, streams the answer, keeps the conversation. A refused turn is told and forgotten. */
 export async function chatCommand(argv: readonly string[]): Promise<void> {
-  const flags = parseFlags(argv, ['url', 'model', 'system', 'temperature', 'weights']);
-  const system = flags.values['system'];
-  const temperature = temperatureOf(flags.values['temperature']);
-  await withClient(flags, async ({ client, model }) => {
-    const messages: Message[] = system ? [{ role: 'system', content: system }] : [];
-    const interactive = process.stdin.isTTY === true;
-    const terminal = createInterface({ input: process.stdin, output: process.stderr, terminal: interactive });
-    process.stderr.write(`Talking to ${model}. ${EXIT} or an empty line leaves.\n`);
-    try {
-      for await (const line of prompted(terminal)) {
-        if (line.trim() === '' || line.trim() === EXIT) return;
-        const turn: Message = { role: 'user', content: line };
-        try {
-          const request = { model, messages: [...messages, turn], ...temperature };
-          messages.push(turn, { role: 'assistant', content: await answer({ client, terminal }, request) });
-        } catch (error) {
-          process.stderr.write(`Error: ${error instanceof Error ? error.message : String(error)}\n`);
-          if (!interactive) process.exitCode = 1;
-        }
-      }
-    } finally {
-      terminal.close();
-    }
+  const flags = parseFlags(argv, [...CLIENT_FLAGS, 'system', 'temperature']);
+  refuseWords(flags);
+  const { system, temperature } = flags.values;
+  const conversation = new Conversation({
+    system,
+    temperature: temperature === undefined ? undefined : temperatureOf(temperature),
   });
+  await withClient(flags, (connection) => talk(connection, conversation));
 }
 
-function temperatureOf(text: string | undefined): { temperature?: number } {
-  if (text === undefined) return {};
-  const temperature = Number(text);
-  if (text !== '' && temperature >= 0 && temperature <= MAX_TEMPERATURE) return { temperature };
-  throw invalidArgument('--temperature', `--temperature must be a number from 0 to ${MAX_TEMPERATURE}.`);
-}
-
-/** The lines of the input, each asked for with a prompt; none is lost that comes while an answer is being written. */
-async function* prompted(terminal: Interface): AsyncGenerator<string, void> {
+async function talk(connection: Connection, conversation: Conversation): Promise<void> {
+  const interactive = process.stdin.isTTY === true;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr, terminal: interactive });
   let open = true;
   terminal.once('close', () => (open = false));
-  terminal.setPrompt('> ');
-  terminal.prompt();
-  for await (const line of terminal) {
-    yield line;
-    // At the end of the input lines may be left that have been read already.
-    if (open) terminal.prompt();
+  process.stderr.write(`Talking to ${connection.model}. /help lists commands, /exit leaves.\n`);
+  try {
+    for await (const turn of readTurns(terminal, { interactive, isOpen: () => open })) {
+      if (turn.trim() === '') continue;
+      const done = slashCommand(turn, { conversation, model: connection.model, url: connection.url });
+      if (done?.leaves) return;
+      if (done) process.stderr.write(`${done.text}\n`);
+      else if (!(await ask(turn.replace(/^\/\//, '/'), { connection, conversation, terminal })) && !interactive)
+        process.exitCode = 1;
+    }
+  } finally {
+    terminal.close();
+  }
+}
+
+/** @returns false when the server refused. */
+async function ask(
+  text: string,
+  { connection, conversation, terminal }: { connection: Connection; conversation: Conversation; terminal: Interface },
+): Promise<boolean> {
+  const { client, model } = connection;
+  const temperature = conversation.temperature === undefined ? {} : { temperature: conversation.temperature };
+  try {
+    const request = { model, messages: conversation.asking(text), ...temperature };
+    conversation.keep(text, await answer({ client, terminal }, request));
+    return true;
+  } catch (error) {
+    process.stderr.write(`Error: ${error instanceof Error ? error.message : String(error)}\n`);
+    return false;
   }
 }
 

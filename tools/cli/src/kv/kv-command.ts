@@ -1,4 +1,4 @@
-import { invalidArgument } from '@longhaul/kernel';
+import { dispatch, type Command, type Commands } from '../commands.js';
 import { kvGc } from './gc.js';
 import { kvGrant } from './grant.js';
 import { kvInspect } from './inspect.js';
@@ -19,19 +19,18 @@ longhaul kv grant   --key FILE --out FILE --rights read,write,pin,evict,operate 
   a running kv-store service, with --tls-ca, --tls-cert, --tls-key and --capability FILE where it asks for them. All
   take --json.`;
 
-const VERBS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {
-  ls: kvLs,
-  inspect: kvInspect,
-  verify: kvVerify,
-  stats: kvStats,
-  gc: kvGc,
-  grant: kvGrant,
+const verb = (run: Command['run']): Command => ({ help: KV_HELP, run });
+
+const VERBS: Commands = {
+  ls: verb(kvLs),
+  inspect: verb(kvInspect),
+  verify: verb(kvVerify),
+  stats: verb(kvStats),
+  gc: verb(kvGc),
+  grant: verb(kvGrant),
 };
 
 /** `longhaul kv ...`; the report on stdout, as text or with `--json` as one JSON document. */
-export async function kvCommand(argv: readonly string[]): Promise<void> {
-  const [verb, ...rest] = argv;
-  const command = verb === undefined ? undefined : VERBS[verb];
-  if (!command) throw invalidArgument('arguments', `Usage:\n${KV_HELP}`);
-  await command(rest);
+export function kvCommand(argv: readonly string[]): Promise<void> {
+  return dispatch(argv, 'longhaul kv', VERBS, KV_HELP);
 }
