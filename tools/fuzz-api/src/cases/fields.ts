@@ -126,7 +126,7 @@ const SHAPE: readonly FieldRule[] = [
   wholeNumber('logprobs', [0, 1, 5], [-1, 1000], { api: 'completions' }),
   onOff('echo', { api: 'completions' }),
   wholeNumber('prompt_logprobs', [0, 1], [-2, 1000], { with: { stream: false } }),
-  wholeNumber('priority', [-1000, -1, 0, 1, 1000], [-1001, 1001]),
+  wholeNumber('priority', [-(2 ** 31) + 1, -1, 0, 1, 2 ** 31 - 1], [-(2 ** 31), 2 ** 31]),
   { ...anyString('cache_salt'), illegal: (random) => random.pick([longText, 1, []]) },
   anyString('user'),
   anyString('safety_identifier'),

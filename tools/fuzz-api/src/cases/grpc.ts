@@ -65,7 +65,6 @@ const ILLEGAL: readonly (readonly [string, GenerateFields])[] = [
   ['max_tokens', { maxTokens: 2 ** 32 - 1 }],
   ['logprobs', { logprobs: 1000 }],
   ['prompt_logprobs', { promptLogprobs: 1000 }],
-  ['priority', { priority: 1001 }],
   ['priority', { priority: -(2 ** 31) }],
   ['stop', { stop: { strings: [''] } }],
   ['stop', { stop: { strings: ['x'.repeat(300)] } }],
