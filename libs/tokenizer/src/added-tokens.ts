@@ -40,7 +40,9 @@ export class AddedTokenMatcher {
   /** @param tokens with the spelling to look for, which differs from `content` when it was normalised */
   constructor(tokens: readonly { spelling: string; token: AddedToken }[]) {
     this.#empty = tokens.length === 0;
-    for (const { spelling, token } of tokens) {
+    // Of two tokens that normalising makes alike the special one is read.
+    const specialFirst = [...tokens].sort((a, b) => Number(b.token.special) - Number(a.token.special));
+    for (const { spelling, token } of specialFirst) {
       if (spelling === '') continue;
       this.#firstUnits[spelling.charCodeAt(0)] = 1;
       let node = this.#root;
@@ -66,8 +68,11 @@ export class AddedTokenMatcher {
         const start = found.token.lstrip ? spaceStart(text, at, done) : at;
         const stop = found.token.rstrip ? spaceEnd(text, end) : end;
         if (start > done) yield { kind: 'text', text: text.slice(done, start), start: done };
-        yield { kind: 'token', id: found.token.id };
-        done = stop;
+        // Nothing is left of a token of white space that the one before has taken with it.
+        if (stop > start) {
+          yield { kind: 'token', id: found.token.id };
+          done = stop;
+        }
       }
       at = end - 1;
     }

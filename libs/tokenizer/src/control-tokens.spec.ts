@@ -6,16 +6,19 @@ interface Added {
   content: string;
   special?: boolean;
   normalized?: boolean;
+  lstrip?: boolean;
+  rstrip?: boolean;
 }
 
 /** A small real tokenizer with more added tokens. */
-function tokenizerWith(tokens: readonly Added[]): Tokenizer {
+function tokenizerWith(tokens: readonly Added[], normalizer: unknown = null): Tokenizer {
   const files = tokenizerFiles('smollm');
   const root = JSON.parse(new TextDecoder().decode(files.tokenizerJson)) as { added_tokens: Record<string, unknown>[] };
   const first = createTokenizer(files).vocabSize;
   const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: false };
   root.added_tokens.push(...tokens.map((token, i) => ({ ...flags, id: first + i, ...token })));
-  return createTokenizer({ ...files, tokenizerJson: new TextEncoder().encode(JSON.stringify(root)) });
+  const tokenizerJson = new TextEncoder().encode(JSON.stringify({ ...root, normalizer }));
+  return createTokenizer({ ...files, tokenizerJson });
 }
 
 const DEEPSEEK: readonly Added[] = [
@@ -81,6 +84,30 @@ describe('what a template writes as control text', () => {
       ...['<｜User｜>', '<｜Assistant｜>', '<think>', '</think>'],
       ...['\n\n', '<think>', '</think>'],
     ]);
+  });
+});
+
+describe('added tokens that normalising makes alike', () => {
+  it('are read as the special one', () => {
+    const both = [
+      { content: '\u00e9', normalized: true },
+      { content: 'e\u0301', normalized: true, special: true },
+    ];
+    const tokenizer = tokenizerWith(both, { type: 'NFC' });
+    const [id] = tokenizer.encode('\u00e9', { parseSpecial: true });
+    expect(tokenizer.isSpecial(id ?? -1)).toBe(true);
+  });
+});
+
+describe('added tokens of white space', () => {
+  it('that take white space with them are not read where the token before them has taken it all', () => {
+    const tokenizer = tokenizerWith([
+      { content: '<x>', rstrip: true },
+      { content: '  ', lstrip: true },
+    ]);
+    const read = (text: string) => [...tokenizer.encode(text)].map((id) => tokenizer.vocabularyString(id));
+    expect(read('<x>  <x>')).toEqual(['<x>', '<x>']);
+    expect(read('a  <x>')).toEqual(['a', '  ', '<x>']);
   });
 });
 
