@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-function serve(backend: ScriptedBackend, grpcPort = 0): Promise<WorkerServer> {
+function serve(backend: ScriptedBackend, grpcPort = 0, workerKey?: string): Promise<WorkerServer> {
   const config = {
     host: '127.0.0.1',
     port: 0,
@@ -21,12 +21,13 @@ function serve(backend: ScriptedBackend, grpcPort = 0): Promise<WorkerServer> {
     maxMessageBytes: 2 ** 26,
     stallTimeoutMs: 5000,
     drainTimeoutMs: 100,
+    ...(workerKey === undefined ? {} : { workerKey }),
   };
   return createWorkerServer(config, { backend, telemetry, log });
 }
 
-function dial(worker: WorkerServer): WorkerBackend {
-  const remote = new WorkerBackend({ address: `127.0.0.1:${worker.grpcPort}`, maxMessageBytes: 2 ** 26, log });
+function dial(worker: WorkerServer, key?: string): WorkerBackend {
+  const remote = new WorkerBackend({ address: `127.0.0.1:${worker.grpcPort}`, key, maxMessageBytes: 2 ** 26, log });
   closers.push(() => remote.close());
   return remote;
 }
@@ -126,5 +127,24 @@ describe('a worker over gRPC', () => {
     closers.push(() => second.close());
     await eventually(() => remote.load().ready);
     expect((await eventsOf(remote.generate(request(), new AbortController().signal))).at(-1)?.kind).toBe('done');
+  });
+
+  it('with a key answers only routers that have it, by every method', async () => {
+    const backend = new ScriptedBackend();
+    const worker = await serve(backend, 0, 'w');
+    closers.push(() => worker.close());
+    for (const stranger of [dial(worker), dial(worker, 'x')]) {
+      await expect(stranger.model()).rejects.toMatchObject({ reason: 'INVALID_API_KEY' });
+      await expect(stranger.tokenizerFiles()).rejects.toMatchObject({ reason: 'INVALID_API_KEY' });
+      const events = eventsOf(stranger.generate(request(), new AbortController().signal));
+      await expect(events).rejects.toMatchObject({ code: 'UNAUTHENTICATED', reason: 'INVALID_API_KEY' });
+      expect(stranger.load().ready).toBe(false);
+    }
+    expect(backend.requests).toHaveLength(0);
+    const known = dial(worker, 'w');
+    await eventually(() => known.load().ready);
+    expect((await known.model()).id).toBe(MODEL.id);
+    const asked = request({ promptTokenIds: Int32Array.of(1) });
+    expect((await eventsOf(known.generate(asked, new AbortController().signal))).at(-1)?.kind).toBe('done');
   });
 });

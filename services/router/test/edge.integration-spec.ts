@@ -236,6 +236,24 @@ describe('the edge', () => {
     await closing;
   });
 
+  it('says that it drains while it does, not that its model is missing', async () => {
+    running = await startRouter({ drainTimeoutMs: 5000 });
+    running.backend.script.tokenMs = 20;
+    const answer = completion({ max_tokens: 20 });
+    await eventually(() => running.backend.running === 1);
+    const closing = running.server.close();
+    for (const path of ['ready', 'health', 'readiness']) {
+      const response = await fetch(`${running.server.url}/${path}`);
+      expect(response.status).toBe(503);
+      const body = await response.text();
+      expect(JSON.parse(body)).toMatchObject({ status: 'draining', checks: { model: { up: true } } });
+      expect(body).not.toContain('being loaded');
+    }
+    expect((await fetch(`${running.server.url}/live`)).status).toBe(200);
+    expect((await answer).status).toBe(200);
+    await closing;
+  });
+
   it('lets running requests end when it closes, and refuses new ones meanwhile', async () => {
     running = await startRouter({ drainTimeoutMs: 5000 });
     running.backend.script.tokenMs = 20;

@@ -2,9 +2,10 @@ import { credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { inferenceV1 } from '@longhaul/contracts';
 import { AppError } from '@longhaul/kernel';
-import { callServerStream, callUnary } from '@longhaul/platform-grpc';
+import { callServerStream, callUnary, fromStatus } from '@longhaul/platform-grpc';
 import { renderChat } from './support/byte-codec.js';
 import { SCRIPTED_MODEL as MODEL, scriptedText } from '@longhaul/testing';
+import { countedRequests, watchedLog } from './support/ended.js';
 import { startRouter, type RunningRouter } from './support/start-router.js';
 
 let running: RunningRouter;
@@ -221,3 +222,54 @@ describe('the gRPC API', () => {
     expect(info.samplingDefaults).toMatchObject({ temperature: 0.5, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1 });
   });
 });
+
+describe('a key over gRPC', () => {
+  it('is asked for by every method of the service, logged and counted', async () => {
+    const watched = watchedLog();
+    const keyed = await startRouter({ apiKey: 'k' }, watched.log);
+    const before = countedRequests(await keyed.metrics(), 'api="grpc"');
+    const address = `127.0.0.1:${keyed.server.grpcPort}`;
+    const asked = new inferenceV1.InferenceServiceClient(address, credentials.createInsecure());
+    const metadata = new Metadata();
+    const outcomes = await Promise.all(
+      Object.entries(inferenceV1.InferenceServiceService).map(([name, { path }]) => {
+        const bytes = Buffer.alloc(0);
+        return new Promise((resolve) => {
+          const call = asked.makeServerStreamRequest(
+            path,
+            (it: Buffer) => it,
+            (it: Buffer) => it,
+            bytes,
+            metadata,
+          );
+          call.on('error', (error) => resolve([name, AppError.from(fromStatus(error)).reason]));
+          call.on('end', () => resolve([name, 'OK']));
+          call.resume();
+        });
+      }),
+    );
+    asked.close();
+    expect(outcomes.length).toBeGreaterThanOrEqual(3);
+    for (const [, outcome] of outcomes as [string, string][]) expect(outcome).toBe('INVALID_API_KEY');
+    await eventually(() => watched.finished().length === outcomes.length);
+    expect(countedRequests(await keyed.metrics(), 'api="grpc"') - before).toBe(outcomes.length);
+    expect(keyed.backend.requests).toHaveLength(0);
+    await keyed.server.close();
+  });
+
+  it('does not matter to ids: the first of several is the one', async () => {
+    const call = client.generate(
+      inferenceV1.GenerateRequest.create({ input: { $case: 'prompt', value: 'x' }, maxTokens: 1 }),
+      withIds('first', 'second'),
+    );
+    const told = await new Promise<Metadata>((resolve) => call.on('metadata', resolve));
+    expect(told.get('x-request-id')).toEqual(['first']);
+    for await (const _ of call);
+  });
+});
+
+function withIds(...ids: string[]): Metadata {
+  const metadata = new Metadata();
+  for (const id of ids) metadata.add('x-request-id', id);
+  return metadata;
+}

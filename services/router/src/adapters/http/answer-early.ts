@@ -25,7 +25,7 @@ export function answerEarly(
 ): void {
   const { status, headers, text, drain } = answer;
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text), connection: 'close' });
-  if (request.method === 'HEAD' || !drain) {
+  if (!drain || request.destroyed) {
     response.end(text);
     return;
   }

@@ -52,6 +52,8 @@ export function createHttpAdapter(options: EdgeOptions, parts: EdgeParts): Fasti
   });
   const fastify = adapter.getInstance();
   watchServer(fastify.server, ledger);
+  // Their size is bounded. Beyond a count Node would leave headers out without a word.
+  fastify.server.maxHeadersCount = 0;
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', async (request: FastifyRequest) => {
     const body = await readBody(request.raw, parts.arrivals, options);
