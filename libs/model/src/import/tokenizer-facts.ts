@@ -50,14 +50,6 @@ function namedToken(key: string, { settings, tokenizer }: CheckedTokenizer): num
   throw tokenizerInvalid(`tokenizer_config.json: ${key} ${shownValue(text)} is no token of tokenizer.json.`);
 }
 
-/** Whether the post-processor of tokenizer.json puts `token` in front of a single text. */
-function templateStartsWith(processor: unknown, token: string | null): boolean {
-  const { type, single, processors } = asObject(processor);
-  if (type === 'Sequence') return asList(processors).some((inner) => templateStartsWith(inner, token));
-  if (type !== 'TemplateProcessing' || token === null) return false;
-  return asObject(asObject(asList(single)[0])['SpecialToken'])['id'] === token;
-}
-
 function within(ids: readonly number[], vocabSize: number, key: string): readonly number[] {
   const outside = ids.find((id) => id < 0 || id >= vocabSize);
   if (outside === undefined) return ids;
@@ -75,18 +67,16 @@ export function tokenizerFacts(
   checked: CheckedTokenizer,
   vocabSize: number,
 ): TokenizerFacts {
-  const { tokenizer, settings } = checked;
+  const { settings, built } = checked;
   const configs = [checkpoint.generationConfig ?? {}, checkpoint.config, asObject(checkpoint.config['text_config'])];
   const eosToken = namedToken('eos_token', checked);
   const eos = [...configs.flatMap((config) => idsOf(config, 'eos_token_id')), ...(eosToken === null ? [] : [eosToken])];
   const configBos = 'bos_token' in settings ? [] : configs.flatMap((config) => idsOf(config, 'bos_token_id'));
   const bosTokenId = namedToken('bos_token', checked) ?? configBos[0] ?? null;
-  const explicit = settings['add_bos_token'];
-  const bosText = tokenText(settings['bos_token']);
-  const addBos = typeof explicit === 'boolean' ? explicit : templateStartsWith(tokenizer['post_processor'], bosText);
   return {
     bosTokenId: within(bosTokenId === null ? [] : [bosTokenId], vocabSize, 'bos_token_id')[0] ?? null,
     eosTokenIds: within([...new Set(eos)], vocabSize, 'eos_token_id'),
-    addBos: addBos && bosTokenId !== null,
+    // What serving does, whatever the files say of it.
+    addBos: bosTokenId !== null && built.encode('')[0] === bosTokenId,
   };
 }
