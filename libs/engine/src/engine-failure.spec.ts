@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AppError } from '@longhaul/kernel';
 import type { EngineObserver } from './observer.js';
+import { PagePool } from './pages/page-pool.js';
 import { collect, expectedTokens, harness, leaks, prompt, request, simulatedDetokenize } from './testing/fixtures.js';
 
 const POISONED_TOKEN = 47;
@@ -220,6 +221,19 @@ describe('cached blocks are withdrawn', () => {
     await collect(engine.submit(request({ promptTokenIds: after })));
     const again = await collect(engine.submit(request({ promptTokenIds: after })));
     expect(again.done?.usage.cachedTokens).toBe(48);
+  });
+});
+
+describe('a defect in the accounting of pages', () => {
+  it('fails the engine, whoever is being committed when it shows', async () => {
+    const pool = new PagePool(1);
+    // What a request that ends twice would run into.
+    const detokenize = { open: () => ({ push: () => String(pool.release(0)), finish: () => '' }) };
+    const { engine } = harness({}, { detokenize });
+    const asked = [1, 2].map((seed) => collect(engine.submit(request({ promptTokenIds: prompt(20, seed) }))));
+    const outcomes = await Promise.allSettled(asked);
+    expect(outcomes).toMatchObject([{ reason: { reason: 'ENGINE_FAILED' } }, { reason: { reason: 'ENGINE_FAILED' } }]);
+    expect(engine.failure()).toMatchObject({ cause: { reason: 'PAGE_RELEASED_TWICE' } });
   });
 });
 

@@ -134,6 +134,13 @@ export class PagePool {
   }
 }
 
-function defect(reason: string, page: number): AppError {
+const DEFECTS = ['PAGE_NOT_HELD', 'PAGE_RELEASED_TWICE', 'PAGE_NOT_CACHEABLE', 'PAGE_NOT_CACHED'] as const;
+
+function defect(reason: (typeof DEFECTS)[number], page: number): AppError {
   return new AppError({ code: 'INTERNAL', reason, message: `KV page ${page} is in the wrong state.` });
+}
+
+/** Whether an error says that the accounting of pages itself is wrong, so that nothing can be trusted any more. */
+export function isPageDefect(error: unknown): boolean {
+  return AppError.isInstance(error) && (DEFECTS as readonly string[]).includes(error.reason);
 }

@@ -3,6 +3,7 @@ import type { FinishReason, TokenLogprob } from '@longhaul/inference';
 import type { EngineContext } from '../context.js';
 import { engineErrors } from '../errors.js';
 import { notify } from '../observer.js';
+import { isPageDefect } from '../pages/page-pool.js';
 import type { BlockManager } from '../pages/block-manager.js';
 import type { DrawStatus, RunnerResult, SampleResult } from '../ports.js';
 import { clientOf } from '../scheduler/waiting-queue.js';
@@ -67,6 +68,8 @@ export class StepCommit {
       for (const score of scores) sequence.owner.promptLogprobs?.push(logprobOf(score));
       if (samples.length > 0) this.#applySamples(sequence, samples);
     } catch (error) {
+      // A request may end while it is being committed, which gives pages back: that going wrong is not its fault.
+      if (isPageDefect(error)) throw error;
       this.#lifecycle.fail(sequence.owner, AppError.from(error));
     }
   }
