@@ -34,5 +34,19 @@ function outcomeOf(text: string, trouble: string | null): Outcome {
   if (last === undefined) return { kind: 'closed', why: trouble ?? 'no answer' };
   const [head = '', ...rest] = last.split('\r\n\r\n');
   const contentType = /^content-type: *(.*)$/im.exec(head)?.[1] ?? '';
-  return { kind: 'http', status: Number(STATUS_LINE.exec(last)?.[1]), contentType, text: rest.join('\r\n\r\n') };
+  const sent = rest.join('\r\n\r\n');
+  const text = /^transfer-encoding: *chunked/im.test(head) ? withoutChunks(sent) : sent;
+  return { kind: 'http', status: Number(STATUS_LINE.exec(last)?.[1]), contentType, text };
+}
+
+/** The body behind its lengths; these count bytes, which our ASCII answers to broken requests have one of per character. */
+function withoutChunks(sent: string): string {
+  let text = '';
+  for (let left = sent; ; ) {
+    const [line = '', size = ''] = /^([0-9a-f]+)\r\n/i.exec(left) ?? [];
+    const length = Number.parseInt(size, 16);
+    if (!(length > 0)) return text;
+    text += left.slice(line.length, line.length + length);
+    left = left.slice(line.length + length + '\r\n'.length);
+  }
 }
