@@ -156,9 +156,16 @@ function mask(text: string, markers: ReadonlyMap<string, string>, finder: Spelli
   return out + text.slice(done);
 }
 
+/** Remembers the last text: templates look at one several times in a row, and it may be megabytes long. */
 function plainView(markers: ReadonlyMap<string, string>): Plain {
-  const originals = new Map([...markers].map(([unit, marker]) => [marker, unit]));
-  return (text) => text.replace(MARKER_LIKE, (char) => originals.get(char) ?? char);
+  let last = { text: '', view: '' };
+  return (text) => {
+    if (text !== last.text) {
+      const view = [...markers].reduce((current, [unit, marker]) => current.replaceAll(marker, unit), text);
+      last = { text, view };
+    }
+    return last.view;
+  };
 }
 
 function unmask(masked: string, markers: ReadonlyMap<string, string>): RenderedPrompt {

@@ -3,7 +3,7 @@ import { equal, order } from './compare.js';
 import type { Filter } from './filter.js';
 import { subscript } from './members.js';
 import { str } from './python-repr.js';
-import type { Plain } from './python-text.js';
+import { codePointAt, codePointLength, type Plain } from './python-text.js';
 import { applyTest } from './tests.js';
 import {
   integer,
@@ -45,8 +45,15 @@ function foldCase(value: Value, sensitive: boolean): Value {
 
 function length(value: Value): Value {
   if (isMapping(value)) return integer(value.value.size);
-  if (isString(value) || isSequence(value) || isUndefined(value)) return integer(iterate(value).length);
+  if (isString(value)) return integer(codePointLength(value.value));
+  if (isSequence(value) || isUndefined(value)) return integer(iterate(value).length);
   throw new Error(`object of type '${typeName(value)}' has no len()`);
+}
+
+function end(value: Value, index: 0 | -1): Value {
+  if (!isString(value)) return iterate(value).at(index) ?? undefinedValue();
+  const char = codePointAt(value.value, index);
+  return char === undefined ? undefinedValue() : text(char);
 }
 
 function join(value: Value, args: Value[], plain: Plain): Value {
@@ -165,8 +172,8 @@ export const LIST_FILTERS: readonly (readonly [string, Filter])[] = [
   ['length', length],
   ['count', length],
   ['list', (value) => list([...iterate(value)])],
-  ['first', (value) => iterate(value)[0] ?? undefinedValue()],
-  ['last', (value) => iterate(value).at(-1) ?? undefinedValue()],
+  ['first', (value) => end(value, 0)],
+  ['last', (value) => end(value, -1)],
   ['join', join],
   ['reverse', reverse],
   ['sort', sort],

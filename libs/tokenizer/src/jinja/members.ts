@@ -1,6 +1,6 @@
 import { Arguments } from './arguments.js';
 import { lookUp } from './compare.js';
-import type { Plain } from './python-text.js';
+import { codePointAt, codePointRange, type Plain } from './python-text.js';
 import { STRING_METHODS } from './string-methods.js';
 import {
   isBoolean,
@@ -77,7 +77,7 @@ function itemOf(object: Value, key: Value, plain: Plain): Value | undefined {
   const index = isInteger(key) ? key.value : isBoolean(key) ? Number(key.value) : null;
   if (index === null) return undefined;
   if (isSequence(object)) return object.value.at(index);
-  const char = isString(object) ? Array.from(object.value).at(index) : undefined;
+  const char = isString(object) ? codePointAt(object.value, index) : undefined;
   return char === undefined ? undefined : text(char);
 }
 
@@ -115,6 +115,9 @@ export function slice(object: Value, range: { start: Value; stop: Value; step: V
   const step = bound(range.step, 'step') ?? 1;
   if (step === 0) throw new Error('slice step cannot be zero');
   const limits = { start: bound(range.start, 'start'), stop: bound(range.stop, 'stop'), step };
+  if (isString(object) && step === 1) {
+    return text(object.value.slice(...codePointRange(object.value, limits.start ?? 0, limits.stop ?? Infinity)));
+  }
   if (isString(object)) return text(sliced(Array.from(object.value), limits).join(''));
   if (!isSequence(object)) {
     refuseUndefined(object, 'slice');

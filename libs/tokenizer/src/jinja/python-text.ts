@@ -166,7 +166,7 @@ function interleave(text: string, by: string, max: number): string {
 
 /** How often `wanted` occurs without overlapping. */
 export function count(text: string, wanted: string, plain: Plain): number {
-  if (wanted === '') return Array.from(text).length + 1;
+  if (wanted === '') return codePointLength(text) + 1;
   return gapsOf(plain(text), plain(wanted), false).length;
 }
 
@@ -218,11 +218,35 @@ export function every(text: string, kind: RegExp): boolean {
   return text !== '' && Array.from(text).every((char) => kind.test(char));
 }
 
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** Whether every code point is one UTF-16 unit, so that they count alike. Long texts mostly are; no list of them is made. */
+function countsUnits(text: string): boolean {
+  return !SURROGATE.test(text);
+}
+
+/** `len`: code points. */
+export function codePointLength(text: string): number {
+  if (countsUnits(text)) return text.length;
+  let length = 0;
+  for (let at = 0; at < text.length; length++) at += charAt(text, at).length;
+  return length;
+}
+
+/** One code point, a negative index from the end; undefined where there is none. */
+export function codePointAt(text: string, index: number): string | undefined {
+  return countsUnits(text) ? text.at(index) : Array.from(text).at(index);
+}
+
 /** A range of code points, negative ones from the end, as offsets in UTF-16 units. */
 export function codePointRange(text: string, start: number, stop: number): [number, number] {
+  if (countsUnits(text)) return [clamped(start, text.length), clamped(stop, text.length)];
   const offsets = [0];
   for (const char of text) offsets.push((offsets.at(-1) ?? 0) + char.length);
   const size = offsets.length - 1;
-  const at = (index: number): number => offsets[Math.min(size, Math.max(0, index < 0 ? index + size : index))] ?? 0;
-  return [at(start), at(stop)];
+  return [offsets[clamped(start, size)] ?? 0, offsets[clamped(stop, size)] ?? 0];
+}
+
+function clamped(index: number, size: number): number {
+  return Math.min(size, Math.max(0, index < 0 ? index + size : index));
 }

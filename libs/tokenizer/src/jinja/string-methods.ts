@@ -2,6 +2,7 @@ import { Arguments } from './arguments.js';
 import { aligned, braceFormat } from './string-format.js';
 import {
   capitalize,
+  codePointLength,
   codePointRange,
   count,
   every,
@@ -78,7 +79,7 @@ function finder(name: string, options: { last: boolean; mustFind: boolean }): Me
     const at = options.last ? view.lastIndexOf(wanted) : view.indexOf(wanted, from);
     const found = at >= from && at >= 0;
     if (!found && options.mustFind) throw new Error('substring not found');
-    return integer(found ? Array.from(view.slice(0, at)).length : -1);
+    return integer(found ? codePointLength(view.slice(0, at)) : -1);
   };
 }
 
