@@ -26,9 +26,11 @@ const boundaries = {
     { ...mayDependOn('type:kernel'), bannedExternalImports: FRAMEWORKS },
     mayDependOn('type:contracts', 'type:kernel'),
     { ...mayDependOn('type:core', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
+    // Runs a core's work where it can be ended: as low as the native libraries, below whatever has foreign input.
+    { ...mayDependOn('type:sandbox', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
     { ...mayDependOn('type:native', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
     {
-      ...mayDependOn('type:adapter', 'type:kernel', 'type:contracts', 'type:core', 'type:testing'),
+      ...mayDependOn('type:adapter', 'type:kernel', 'type:contracts', 'type:core', 'type:sandbox', 'type:testing'),
       bannedExternalImports: FRAMEWORKS,
     },
     mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform', 'type:testing'),
@@ -44,6 +46,7 @@ const boundaries = {
         'type:contracts',
         'type:core',
         'type:native',
+        'type:sandbox',
         'type:adapter',
         'type:platform',
         'type:client',
@@ -57,6 +60,7 @@ const boundaries = {
         'type:contracts',
         'type:core',
         'type:native',
+        'type:sandbox',
         'type:adapter',
         'type:platform',
         'type:client',

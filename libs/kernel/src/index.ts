@@ -5,3 +5,5 @@ export type { AppErrorOptions, ErrorCode, Retry } from './app-error.js';
 export { monotonicMs, systemClock } from './clock.js';
 export type { Clock } from './clock.js';
 export { remainingMs } from './remaining.js';
+export { nextTurn, runInSlices } from './slices.js';
+export type { SliceOptions } from './slices.js';

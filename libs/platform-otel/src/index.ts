@@ -1,4 +1,5 @@
 export { declareSeries } from './declared-series.js';
+export { observeEventLoop } from './event-loop.js';
 export { metricsMarkdown } from './document.js';
 export { reportEnd } from './ended-request.js';
 export type { EndedRequest } from './ended-request.js';

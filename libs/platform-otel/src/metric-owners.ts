@@ -28,6 +28,7 @@ export const METRIC_OWNERS = {
     ...(['requestPromptTokens', 'requestGenerationTokens', 'admittedRequests', 'admittedPromptBytes'] as const),
     ...(['rejectedRequests', 'disconnectedClients', 'workerReady', 'apiRequests'] as const),
     ...(['arrivingRequests', 'arrivingBytes'] as const),
+    ...(['templateJobsRunning', 'templateJobsQueued', 'eventLoopDelay'] as const),
   ],
   store: [
     ...(['kvStoredBlocks', 'kvStoredBytes', 'kvLoadedBytes', 'kvLookups', 'kvHitBlocks', 'kvMissedBlocks'] as const),

@@ -1,3 +1,5 @@
+import { UNITS_PER_STEP } from './limits.js';
+import { classOf, WHITE_SPACE } from './split/char-classes.js';
 import type { AddedToken } from './vocabulary.js';
 
 interface Node {
@@ -5,8 +7,10 @@ interface Node {
   token: AddedToken | null;
 }
 
-/** A stretch of text: an added token, or what lies between two. */
-export type Segment = { kind: 'token'; id: number } | { kind: 'text'; text: string; start: number };
+/** A stretch of text: an added token, what lies between two, or nothing yet because other work should have its turn. */
+export type Segment = { kind: 'token'; id: number } | { kind: 'text'; text: string; start: number } | { kind: 'pause' };
+
+const PAUSE: Segment = { kind: 'pause' };
 
 export interface MatchRules {
   /** Special tokens written in the text are read as such; otherwise as any other text. */
@@ -16,7 +20,6 @@ export interface MatchRules {
 }
 
 const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
-const SPACE = /\p{White_Space}/u;
 
 function charBefore(text: string, at: number): string {
   const low = at > 1 && text.codePointAt(at - 2);
@@ -36,9 +39,16 @@ export class AddedTokenMatcher {
   readonly #root: Node = { next: new Map(), token: null };
   readonly #firstUnits = new Uint8Array(0x10000);
   readonly #empty: boolean;
+  readonly #unitsPerStep: number;
+  /** Units that the last look-up had to read. */
+  #looked = 0;
 
-  /** @param tokens with the spelling to look for, which differs from `content` when it was normalised */
-  constructor(tokens: readonly { spelling: string; token: AddedToken }[]) {
+  /**
+   * @param tokens with the spelling to look for, which differs from `content` when it was normalised
+   * @param unitsPerStep units read between two pauses
+   */
+  constructor(tokens: readonly { spelling: string; token: AddedToken }[], unitsPerStep = UNITS_PER_STEP) {
+    this.#unitsPerStep = unitsPerStep;
     this.#empty = tokens.length === 0;
     // Of two tokens that normalising makes alike the special one is read.
     const specialFirst = [...tokens].sort((a, b) => Number(b.token.special) - Number(a.token.special));
@@ -59,14 +69,20 @@ export class AddedTokenMatcher {
   /** Cuts a text at the added tokens in it. Empty stretches are left out. */
   *split(text: string, rules: MatchRules): Generator<Segment> {
     let done = 0;
+    let looked = 0;
     for (let at = 0; !this.#empty && at < text.length; at++) {
+      if (++looked >= this.#unitsPerStep) {
+        looked = 0;
+        yield PAUSE;
+      }
       if (this.#firstUnits[text.charCodeAt(at)] === 0) continue;
       const found = this.#longestAt(text, at);
+      looked += this.#looked;
       if (found === null) continue;
       const end = at + found.length;
       if (this.#applies(found.token, text, { start: at, end, rules })) {
-        const start = found.token.lstrip ? spaceStart(text, at, done) : at;
-        const stop = found.token.rstrip ? spaceEnd(text, end) : end;
+        const start = found.token.lstrip ? yield* spaceStart(text, at, done) : at;
+        const stop = found.token.rstrip ? yield* spaceEnd(text, end) : end;
         if (start > done) yield { kind: 'text', text: text.slice(done, start), start: done };
         // Nothing is left of a token of white space that the one before has taken with it.
         if (stop > start) {
@@ -82,11 +98,13 @@ export class AddedTokenMatcher {
   #longestAt(text: string, at: number): { token: AddedToken; length: number } | null {
     let best: { token: AddedToken; length: number } | null = null;
     let node: Node | undefined = this.#root;
-    for (let i = at; i < text.length; i++) {
+    let i = at;
+    for (; i < text.length; i++) {
       node = node.next.get(text.charCodeAt(i));
       if (node === undefined) break;
       if (node.token !== null) best = { token: node.token, length: i + 1 - at };
     }
+    this.#looked = i - at;
     return best;
   }
 
@@ -100,15 +118,20 @@ export class AddedTokenMatcher {
   }
 }
 
+/** White space is never outside the BMP. */
+function isSpace(text: string, at: number): boolean {
+  return (classOf(text.charCodeAt(at)) & WHITE_SPACE) !== 0;
+}
+
 /** Where the white space that ends at `at` begins, not before `floor`. */
-function spaceStart(text: string, at: number, floor: number): number {
+function* spaceStart(text: string, at: number, floor: number): Generator<Segment, number> {
   let start = at;
-  while (start > floor && SPACE.test(text.charAt(start - 1))) start--;
+  while (start > floor && isSpace(text, start - 1)) if (--start % UNITS_PER_STEP === 0) yield PAUSE;
   return Math.max(start, floor);
 }
 
-function spaceEnd(text: string, at: number): number {
+function* spaceEnd(text: string, at: number): Generator<Segment, number> {
   let end = at;
-  while (end < text.length && SPACE.test(text.charAt(end))) end++;
+  while (end < text.length && isSpace(text, end)) if (++end % UNITS_PER_STEP === 0) yield PAUSE;
   return end;
 }

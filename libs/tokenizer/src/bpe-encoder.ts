@@ -1,12 +1,15 @@
+import { AppError } from '@longhaul/kernel';
 import { toByteAlphabet } from './byte-level.js';
 import type { BpeModel } from './bpe-model.js';
 import type { IdBuffer } from './id-buffer.js';
+import { MAX_PIECE_UNITS } from './limits.js';
 import { mergeLong, mergeShort } from './merge.js';
 import { PieceCache } from './piece-cache.js';
 import { SymbolReader } from './symbol-reader.js';
 
 const SHORT_SYMBOLS = 48;
 const SPACE_MARK = '▁';
+const MARKS_PER_STEP = 16_384;
 const utf8 = new TextEncoder();
 
 /**
@@ -21,6 +24,16 @@ function unitsBeforeMark(vocab: Iterable<string>): Uint8Array {
     }
   }
   return units;
+}
+
+function pieceTooLong(): AppError {
+  return new AppError({
+    code: 'INVALID_ARGUMENT',
+    reason: 'TEXT_RUN_TOO_LONG',
+    field: 'text',
+    message: `The text has over ${MAX_PIECE_UNITS} characters without a break; at most so many are one piece.`,
+    details: { max: MAX_PIECE_UNITS },
+  });
 }
 
 /** Turns the pieces of a pre-tokeniser into ids. Holds a bounded cache; safe between interleaved encodes. */
@@ -43,8 +56,12 @@ export class BpeEncoder {
     const joined = this.#joinedUnits;
     if (joined === null) return yield* this.#encodeWhole(piece, out);
     let start = 0;
+    let looked = 0;
     for (let at = piece.indexOf(SPACE_MARK, 1); at > 0; at = piece.indexOf(SPACE_MARK, at + 1)) {
-      if (joined[piece.charCodeAt(at - 1)] === 1) continue;
+      if (joined[piece.charCodeAt(at - 1)] === 1) {
+        if (++looked % MARKS_PER_STEP === 0) yield;
+        continue;
+      }
       yield* this.#encodeWhole(piece.slice(start, at), out);
       start = at;
       yield;
@@ -66,6 +83,7 @@ export class BpeEncoder {
   *#encodeWhole(piece: string, out: IdBuffer): Generator<void, void> {
     const cached = this.#cache.get(piece);
     if (cached !== undefined) return out.pushAll(cached);
+    if (piece.length > MAX_PIECE_UNITS) throw pieceTooLong();
     const symbols = yield* this.#symbols.readLong(piece);
     if (this.#encodeShort(piece, symbols, out)) return;
     const whole = this.#wholeToken(piece);

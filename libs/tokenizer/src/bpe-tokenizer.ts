@@ -1,4 +1,4 @@
-import { AppError, invalidArgument } from '@longhaul/kernel';
+import { AppError, invalidArgument, runInSlices } from '@longhaul/kernel';
 import type { TokenizerFiles } from '@longhaul/inference';
 import { AddedTokenMatcher, type MatchRules } from './added-tokens.js';
 import { BpeEncoder } from './bpe-encoder.js';
@@ -6,23 +6,25 @@ import { isControlToken } from './control-tokens.js';
 import { readBpeModel } from './bpe-model.js';
 import { IdBuffer } from './id-buffer.js';
 import { parseJsonFile } from './json.js';
+import { MAX_TEXT_UNITS } from './limits.js';
 import { markPlaces, placesAfter } from './literal-places.js';
+import { normalizeNow } from './normalize/steps.js';
 import { createNormalizer, type Normalizer } from './normalizer.js';
 import { readSpecialFrame, type SpecialFrame } from './post-processor.js';
-import { createPreTokenizer, usesByteAlphabet, type PreTokenizer } from './pre-tokenizer.js';
+import { createPreTokenizer, NO_PIECE, usesByteAlphabet, type PreTokenizer } from './pre-tokenizer.js';
+import { PatternReader } from './split/pattern-reader.js';
 import { settleConfig } from './settle-config.js';
 import { readDecoder, type TokenDecoder } from './token-bytes.js';
 import { readTokenizerConfig } from './tokenizer-config.js';
 import type { DecodeOptions, EncodeAsyncOptions, EncodeOptions, Tokenizer } from './tokenizer.js';
 import { readVocabulary, type Vocabulary } from './vocabulary.js';
 
-/** Longest text that is encoded, in UTF-16 units. */
-export const MAX_TEXT_UNITS = 32 * 1024 * 1024;
 const PIECES_PER_STEP = 256;
-const DEFAULT_SLICE_MS = 5;
+/** Tokens that are put together at a time: at most some megabytes, whatever the tokens are. */
+const TOKENS_PER_SLICE = 1024;
 const NO_BYTES = new Uint8Array(0);
-const LONE_SURROGATE = /\p{Surrogate}/gu;
-const lossyUtf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const LOSSY_UTF8 = { ignoreBOM: true };
+const lossyUtf8 = new TextDecoder('utf-8', LOSSY_UTF8);
 
 interface Parts {
   vocabulary: Vocabulary;
@@ -33,6 +35,8 @@ interface Parts {
   decoder: TokenDecoder;
   bosTokenId: number | null;
   eosTokenId: number | null;
+  foreignPatterns: readonly string[];
+  runsForeignPatterns: boolean;
 }
 
 /** Text between tokens that are found before normalising. */
@@ -42,11 +46,11 @@ interface Stretch {
   start: number;
   parseSpecial: boolean;
   /** Offsets in `text` at which no added token is to be read. */
-  literals: readonly number[];
+  literals: Int32Array;
 }
 
 /** Index of the first offset that is at least `wanted`. */
-function lowerBound(offsets: readonly number[], wanted: number): number {
+function lowerBound(offsets: ArrayLike<number>, wanted: number): number {
   let low = 0;
   let high = offsets.length;
   while (low < high) {
@@ -57,17 +61,13 @@ function lowerBound(offsets: readonly number[], wanted: number): number {
   return low;
 }
 
-function contains(offsets: readonly number[], start: number, end: number): boolean {
+function contains(offsets: ArrayLike<number>, start: number, end: number): boolean {
   return (offsets[lowerBound(offsets, start)] ?? Infinity) < end;
 }
 
 /** The offsets in a range, counted from its start. */
-function within(offsets: readonly number[], start: number, end: number): number[] {
+function within(offsets: Int32Array, start: number, end: number): Int32Array {
   return offsets.slice(lowerBound(offsets, start), lowerBound(offsets, end)).map((offset) => offset - start);
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 class BpeTokenizer implements Tokenizer {
@@ -77,9 +77,10 @@ class BpeTokenizer implements Tokenizer {
   readonly leadingSpaces: 0 | 1;
   readonly controlTokens: readonly string[];
   readonly addedTokens: readonly string[];
+  readonly foreignPatterns: readonly string[];
   readonly #parts: Parts;
   readonly #rawMatcher: AddedTokenMatcher;
-  readonly #normalizedMatcher: AddedTokenMatcher;
+  #normalizedMatcher: AddedTokenMatcher | undefined;
   readonly #normalizesTokens: boolean;
   readonly #ids: Map<string, number>;
   readonly #bytes: (Uint8Array | undefined)[] = [];
@@ -96,11 +97,8 @@ class BpeTokenizer implements Tokenizer {
     this.#ids = new Map([...model, ...added.map((token) => [token.content, token.id] as const)]);
     const raw = added.filter((token) => !token.normalized);
     this.#rawMatcher = new AddedTokenMatcher(raw.map((token) => ({ spelling: token.content, token })));
-    const normalized = added.filter((token) => token.normalized);
-    this.#normalizesTokens = normalized.length > 0;
-    this.#normalizedMatcher = new AddedTokenMatcher(
-      normalized.map((token) => ({ spelling: token.normalizedSpelling ?? parts.normalize(token.content), token })),
-    );
+    this.#normalizesTokens = added.some((token) => token.normalized);
+    this.foreignPatterns = parts.foreignPatterns;
   }
 
   encode(text: string, options: EncodeOptions = {}): Int32Array {
@@ -111,37 +109,36 @@ class BpeTokenizer implements Tokenizer {
     }
   }
 
+  // Async, so that a refusal is a rejection.
   async encodeAsync(text: string, options: EncodeAsyncOptions = {}): Promise<Int32Array> {
-    const sliceMs = options.sliceMs ?? DEFAULT_SLICE_MS;
-    const steps = this.#encodeSteps(text, options);
-    for (let until = performance.now() + sliceMs; ;) {
-      if (options.signal?.aborted === true) throw cancelled();
-      const step = steps.next();
-      if (step.done === true) return step.value;
-      if (performance.now() < until) continue;
-      await nextTurn();
-      until = performance.now() + sliceMs;
-    }
+    return runInSlices(this.#encodeSteps(text, options), options);
   }
 
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    return [...this.decodeSlices(ids, options)].join('');
+  }
+
+  *decodeSlices(ids: Iterable<number>, options: DecodeOptions = {}): Generator<string, void> {
     const skip = options.skipSpecial ?? true;
-    const parts: Uint8Array[] = [];
-    let size = 0;
+    const utf8 = new TextDecoder('utf-8', LOSSY_UTF8);
+    let spaces: number = this.leadingSpaces;
+    let first = true;
+    let held: Uint8Array[] = [];
+    const flush = (more: boolean): string => {
+      const text = utf8.decode(Buffer.concat(held), { stream: more });
+      held = [];
+      if (text === '' || spaces === 0) return text;
+      spaces = 0;
+      return text.startsWith(' ') ? text.slice(1) : text;
+    };
+    let count = 0;
     for (const id of ids) {
+      if (++count % TOKENS_PER_SLICE === 0) yield flush(true);
       if (skip && this.isSpecial(id)) continue;
-      const bytes = parts.length === 0 ? this.firstTokenBytes(id) : this.tokenBytes(id);
-      parts.push(bytes);
-      size += bytes.length;
+      held.push(first ? this.firstTokenBytes(id) : this.tokenBytes(id));
+      first = false;
     }
-    const all = new Uint8Array(size);
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    const text = lossyUtf8.decode(all);
-    return this.leadingSpaces === 1 && text.startsWith(' ') ? text.slice(1) : text;
+    yield flush(false);
   }
 
   tokenBytes(id: number): Uint8Array {
@@ -181,15 +178,17 @@ class BpeTokenizer implements Tokenizer {
         `The text has ${input.length} UTF-16 units; at most ${MAX_TEXT_UNITS} are encoded.`,
       );
     }
-    const text = input.replace(LONE_SURROGATE, '\ufffd');
+    if (input !== '') this.#refuseForeign();
+    const text = input.toWellFormed();
     const out = new IdBuffer();
-    const literals = options.literalOffsets ?? [];
+    const literals = Int32Array.from(options.literalOffsets ?? []);
     const parseSpecial = options.parseSpecial ?? false;
     const framed = options.addSpecialTokens ?? true;
     if (framed) out.pushAll(this.#parts.frame.prefix);
     const rules: MatchRules = { parseSpecial, isLiteral: (at) => contains(literals, at, at + 1) };
     for (const segment of this.#rawMatcher.split(text, rules)) {
-      if (segment.kind === 'token') out.push(segment.id);
+      if (segment.kind === 'pause') yield;
+      else if (segment.kind === 'token') out.push(segment.id);
       else {
         const { text: stretchText, start } = segment;
         const inside = within(literals, start, start + stretchText.length);
@@ -202,15 +201,24 @@ class BpeTokenizer implements Tokenizer {
 
   *#encodeStretch(stretch: Stretch, out: IdBuffer): Generator<void, void> {
     const { encoder, preTokenize, normalize } = this.#parts;
-    const normalized = normalize(stretch.text);
-    const rules = this.#rulesAfter(stretch, normalized);
+    const matcher = (this.#normalizedMatcher ??= this.#createNormalizedMatcher());
+    const normalized = yield* normalize(stretch.text);
+    const rules = yield* this.#rulesAfter(stretch, normalized);
     let untilYield = PIECES_PER_STEP;
-    for (const segment of this.#normalizedMatcher.split(normalized, rules)) {
+    for (const segment of matcher.split(normalized, rules)) {
+      if (segment.kind === 'pause') {
+        yield;
+        continue;
+      }
       if (segment.kind === 'token') {
         out.push(segment.id);
         continue;
       }
       for (const piece of preTokenize(segment.text, stretch.start === 0 && segment.start === 0)) {
+        if (piece === NO_PIECE) {
+          yield;
+          continue;
+        }
         if (!encoder.encodeNow(piece, out)) yield* encoder.encode(piece, out);
         if (--untilYield > 0) continue;
         untilYield = PIECES_PER_STEP;
@@ -220,16 +228,35 @@ class BpeTokenizer implements Tokenizer {
   }
 
   /** What may be read of a stretch that has been normalised; nothing where its literals cannot be found again. */
-  #rulesAfter({ text, parseSpecial, literals }: Stretch, normalized: string): MatchRules {
+  *#rulesAfter({ text, parseSpecial, literals }: Stretch, normalized: string): Generator<void, MatchRules> {
     if (literals.length === 0) return { parseSpecial, isLiteral: () => false };
-    const marked = this.#normalizesTokens ? markPlaces(text, literals) : null;
-    const places = marked && placesAfter({ ...marked, text: this.#parts.normalize(marked.text) }, normalized);
-    return { parseSpecial, isLiteral: (at) => places === null || places.has(at) };
+    const marked = this.#normalizesTokens ? yield* markPlaces(text, literals) : null;
+    const after = marked && { ...marked, text: yield* this.#parts.normalize(marked.text) };
+    const places = after && (yield* placesAfter(after, normalized));
+    return { parseSpecial, isLiteral: (at) => places === null || contains(places, at, at + 1) };
   }
-}
 
-function cancelled(): AppError {
-  return new AppError({ code: 'CANCELLED', reason: 'CANCELLED', message: 'The request was cancelled.' });
+  /** Not before it is needed: normalising runs the checkpoint's expressions. */
+  #createNormalizedMatcher(): AddedTokenMatcher {
+    const { vocabulary, normalize } = this.#parts;
+    const normalized = vocabulary.added.filter((token) => token.normalized);
+    return new AddedTokenMatcher(
+      normalized.map((token) => ({
+        spelling: token.normalizedSpelling ?? normalizeNow(normalize, token.content),
+        token,
+      })),
+    );
+  }
+
+  /** Here everybody waits for everybody else; what may take for ever runs elsewhere. */
+  #refuseForeign(): void {
+    if (this.foreignPatterns.length === 0 || this.#parts.runsForeignPatterns) return;
+    throw new AppError({
+      code: 'FAILED_PRECONDITION',
+      reason: 'FOREIGN_PATTERN',
+      message: "The tokenizer's own expressions are run in a sandbox only.",
+    });
+  }
 }
 
 function tokenId(vocabulary: Vocabulary, token: string | null): number | null {
@@ -237,20 +264,25 @@ function tokenId(vocabulary: Vocabulary, token: string | null): number | null {
   return vocabulary.added.find((added) => added.content === token)?.id ?? vocabulary.model.get(token) ?? null;
 }
 
+type Files = Pick<TokenizerFiles, 'tokenizerJson' | 'tokenizerConfigJson'>;
+
 /** Reads a BPE tokenizer; see `createTokenizer`. */
-export function createBpeTokenizer(files: Pick<TokenizerFiles, 'tokenizerJson' | 'tokenizerConfigJson'>): Tokenizer {
+export function createBpeTokenizer(files: Files, runsForeignPatterns: boolean): Tokenizer {
   const config = readTokenizerConfig(files.tokenizerConfigJson);
   const root = settleConfig(parseJsonFile('tokenizer.json', files.tokenizerJson), config);
   const vocabulary = readVocabulary(root);
   const byteAlphabet = usesByteAlphabet(root['pre_tokenizer']);
+  const patterns = new PatternReader();
   return new BpeTokenizer({
     vocabulary,
-    normalize: createNormalizer(root['normalizer']),
-    preTokenize: createPreTokenizer(root['pre_tokenizer']),
+    normalize: createNormalizer(root['normalizer'], patterns),
+    preTokenize: createPreTokenizer(root['pre_tokenizer'], patterns),
     encoder: new BpeEncoder(readBpeModel(root, vocabulary.model, byteAlphabet)),
     frame: readSpecialFrame(root['post_processor']),
     decoder: readDecoder(root['decoder']),
     bosTokenId: tokenId(vocabulary, config.bosToken),
     eosTokenId: tokenId(vocabulary, config.eosToken),
+    foreignPatterns: patterns.foreign,
+    runsForeignPatterns,
   });
 }

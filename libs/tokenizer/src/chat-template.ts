@@ -1,9 +1,10 @@
 import type { TokenizerFiles } from '@longhaul/inference';
 import { AppError, invalidArgument } from '@longhaul/kernel';
-import { MAX_TEXT_UNITS } from './bpe-tokenizer.js';
 import { ContentMask, type RenderedPrompt } from './content-mask.js';
 import { controlTokensOf } from './control-tokens.js';
+import { TemplateBudgetExceeded } from './jinja/budgeted-interpreter.js';
 import { parseJinja, renderJinja, TemplateRefusal, type JinjaProgram } from './jinja.js';
+import { MAX_TEXT_UNITS } from './limits.js';
 import { readTokenizerConfig } from './tokenizer-config.js';
 import type { Tokenizer } from './tokenizer.js';
 
@@ -52,12 +53,14 @@ export interface ChatTemplate {
 
 function failed(cause: unknown): AppError {
   if (AppError.isInstance(cause)) return cause;
-  const said = cause instanceof TemplateRefusal ? cause.message : 'it does not fit what the template expects.';
+  const known = cause instanceof TemplateRefusal || cause instanceof TemplateBudgetExceeded;
+  const said = known ? cause.message : 'it does not fit what the template expects.';
   return new AppError({
     code: 'INVALID_ARGUMENT',
     reason: 'CHAT_TEMPLATE_FAILED',
     field: 'messages',
     message: `The model's chat template refuses the messages: ${said.slice(0, MAX_REASON_UNITS)}`,
+    ...(cause instanceof TemplateBudgetExceeded ? { details: cause.details } : {}),
     cause,
   });
 }

@@ -1,10 +1,12 @@
 import { invalidArgument } from '@longhaul/kernel';
 import type { ControlTokens } from './control-tokens.js';
+import { IdBuffer } from './id-buffer.js';
 import { unmarked, type Plain } from './jinja/python-text.js';
 
 /** Characters without a meaning of their own: Unicode's noncharacters first, then the private use area. */
 const MARKERS = [range(0xfdd0, 0xfdef), range(0xe000, 0xf8ff)].flat();
 const MARKER_LIKE = /[\uE000-\uF8FF\uFDD0-\uFDEF]/gu;
+const HAS_MARKER = /[\uE000-\uF8FF\uFDD0-\uFDEF]/u;
 const MAX_DEPTH = 64;
 
 type RunMasked = (masked: Record<string, unknown>, plain: Plain) => string;
@@ -13,7 +15,7 @@ type RunMasked = (masked: Record<string, unknown>, plain: Plain) => string;
 export interface RenderedPrompt {
   text: string;
   /** Offsets in `text`, UTF-16 units, ascending; as `EncodeOptions.literalOffsets`. */
-  literalOffsets: readonly number[];
+  literalOffsets: Int32Array;
 }
 
 function range(first: number, last: number): string[] {
@@ -62,13 +64,11 @@ class SpellingFinder {
   }
 
   /** Offsets, ascending. White space at the end is looked through: templates trim. */
-  find(text: string): number[] {
+  *find(text: string): Generator<number, void> {
     const end = text.trimEnd().length;
-    const offsets: number[] = [];
     for (let at = 0; at < end; at++) {
-      if (this.#firstUnits[text.charCodeAt(at)] === 1 && this.#spelledAt(text, at, end)) offsets.push(at);
+      if (this.#firstUnits[text.charCodeAt(at)] === 1 && this.#spelledAt(text, at, end)) yield at;
     }
-    return offsets;
   }
 
   #spelledAt(text: string, at: number, end: number): boolean {
@@ -115,11 +115,11 @@ export class ContentMask {
     const used = new Set(this.#reserved.match(MARKER_LIKE) ?? []);
     let spelled = false;
     this.#map(values, (text, finder) => {
-      for (const marker of text.match(MARKER_LIKE) ?? []) used.add(marker);
-      spelled ||= finder.find(text).length > 0;
+      if (HAS_MARKER.test(text)) addMarkers(text, used);
+      spelled ||= finder.find(text).next().done !== true;
       return text;
     });
-    if (!spelled) return { text: run(values, unmarked), literalOffsets: [] };
+    if (!spelled) return { text: run(values, unmarked), literalOffsets: new Int32Array() };
     const markers = this.#chooseMarkers(used);
     const masked = this.#map(values, (text, finder) => mask(text, markers, finder));
     return unmask(run(masked, plainView(markers)), markers);
@@ -147,13 +147,9 @@ export class ContentMask {
 }
 
 function mask(text: string, markers: ReadonlyMap<string, string>, finder: SpellingFinder): string {
-  let out = '';
-  let done = 0;
-  for (const at of finder.find(text)) {
-    out += text.slice(done, at) + (markers.get(text.charAt(at)) ?? text.charAt(at));
-    done = at + 1;
-  }
-  return out + text.slice(done);
+  const out = new UnitWriter(text);
+  for (const at of finder.find(text)) out.put(at, markers.get(text.charAt(at)) ?? text.charAt(at));
+  return out.finish();
 }
 
 /** Remembers the last text: templates look at one several times in a row, and it may be megabytes long. */
@@ -168,14 +164,60 @@ function plainView(markers: ReadonlyMap<string, string>): Plain {
   };
 }
 
+function addMarkers(text: string, used: Set<string>): void {
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (isMarkerLike(unit)) used.add(String.fromCharCode(unit));
+  }
+}
+
+function isMarkerLike(unit: number): boolean {
+  return (unit >= 0xe000 && unit <= 0xf8ff) || (unit >= 0xfdd0 && unit <= 0xfdef);
+}
+
 function unmask(masked: string, markers: ReadonlyMap<string, string>): RenderedPrompt {
-  const originals = new Map([...markers].map(([unit, marker]) => [marker, unit]));
-  const literalOffsets: number[] = [];
-  const text = masked.replace(MARKER_LIKE, (char, offset: number) => {
-    const original = originals.get(char);
-    if (original === undefined) return char;
-    literalOffsets.push(offset);
-    return original;
-  });
-  return { text, literalOffsets };
+  const originals = new Map([...markers].map(([unit, marker]) => [marker.charCodeAt(0), unit]));
+  const literalOffsets = new IdBuffer();
+  const out = new UnitWriter(masked);
+  for (let at = 0; at < masked.length; at++) {
+    const unit = masked.charCodeAt(at);
+    const original = isMarkerLike(unit) ? originals.get(unit) : undefined;
+    if (original === undefined) continue;
+    literalOffsets.push(at);
+    out.put(at, original);
+  }
+  return { text: out.finish(), literalOffsets: literalOffsets.toArray() };
+}
+
+const FLUSH_PARTS = 4096;
+
+/** A copy of a text with single units replaced, in place: millions of them take no more memory than the text. */
+class UnitWriter {
+  readonly #text: string;
+  readonly #flushed: string[] = [];
+  #parts: string[] = [];
+  #done = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** Replaces the unit at `at`; call it with ascending places. */
+  put(at: number, unit: string): void {
+    this.#parts.push(this.#text.slice(this.#done, at), unit);
+    this.#done = at + 1;
+    if (this.#parts.length >= FLUSH_PARTS) this.#flush();
+  }
+
+  finish(): string {
+    if (this.#done === 0) return this.#text;
+    this.#parts.push(this.#text.slice(this.#done));
+    this.#flush();
+    return this.#flushed.join('');
+  }
+
+  #flush(): void {
+    this.#flushed.push(this.#parts.join(''));
+    this.#parts = [];
+  }
 }

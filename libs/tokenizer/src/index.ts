@@ -4,8 +4,9 @@ export {
   type EncodeAsyncOptions,
   type EncodeOptions,
   type Tokenizer,
+  type TokenizerOptions,
 } from './tokenizer.js';
-export { MAX_TEXT_UNITS } from './bpe-tokenizer.js';
+export { MAX_TEXT_UNITS } from './limits.js';
 export { createDetokenizer, type Detokenizer, type DetokenizerOptions } from './detokenizer.js';
 export {
   createStopMatcher,

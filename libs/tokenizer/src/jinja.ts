@@ -1,8 +1,9 @@
-import { PythonInterpreter } from './jinja/interpreter.js';
+import { BudgetedInterpreter } from './jinja/budgeted-interpreter.js';
 import { Environment, parse, tokenize, type Program } from './jinja/library.js';
 import { markOutput } from './jinja/nodes.js';
 import { unmarked, type Plain } from './jinja/python-text.js';
 import { testsAsFilters } from './jinja/tests-as-filters.js';
+import { MAX_TEMPLATE_UNITS } from './limits.js';
 import { strftime } from './strftime.js';
 
 /** A parsed template. */
@@ -26,6 +27,7 @@ function range(first: number, second?: number, step = 1): number[] {
 
 /** Parses a template with the white space rules of chat templates (`trim_blocks`, `lstrip_blocks`). */
 export function parseJinja(source: string): JinjaProgram {
+  if (source.length > MAX_TEMPLATE_UNITS) throw new Error(`a template of more than ${MAX_TEMPLATE_UNITS} units`);
   const unified = source.replace(/\r\n?/g, '\n');
   const program = parse(testsAsFilters(tokenize(unified, { trim_blocks: true, lstrip_blocks: true })));
   markOutput(program);
@@ -39,7 +41,11 @@ export interface RenderSettings {
   plain?: Plain;
 }
 
-/** Runs a template. The names that every chat template may count on win over `variables` of the same name. */
+/**
+ * Runs a template within its budget of steps and sizes. The names that every chat template may count on win over `variables` of the same name.
+ *
+ * @throws TemplateBudgetExceeded; TemplateRefusal; anything else that a faulty template may run into
+ */
 export function renderJinja(
   program: JinjaProgram,
   variables: Readonly<Record<string, unknown>>,
@@ -54,5 +60,5 @@ export function renderJinja(
   };
   const environment = new Environment();
   for (const [name, value] of Object.entries(globals)) environment.set(name, value);
-  return String(new PythonInterpreter(environment, plain).run(program).value);
+  return String(new BudgetedInterpreter(environment, plain).run(program).value);
 }

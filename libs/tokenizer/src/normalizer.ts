@@ -1,72 +1,76 @@
-import { stringAt, objectAt, objectsAt, unsupported, type JsonObject } from './json.js';
-import { compilePattern, literalPattern } from './pattern.js';
+import { stringAt, unsupported, type JsonObject } from './json.js';
+import { MAX_REPLACEMENT_UNITS } from './limits.js';
+import { lowercaseStep } from './normalize/lowercase.js';
+import { replaceLiteral } from './normalize/replace-literal.js';
+import { TextParts, type Normalizer } from './normalize/steps.js';
+import { strip } from './normalize/strip.js';
+import { unicodeForm } from './normalize/unicode-form.js';
+import { pipelineSteps } from './pipeline.js';
+import type { PatternReader } from './split/pattern-reader.js';
+import { PAUSE, type Splitter } from './split/splitter.js';
 
-/** Rewrites a stretch of text between added tokens. Never called with the empty string. */
-export type Normalizer = (text: string) => string;
+export type { Normalizer } from './normalize/steps.js';
 
-type Form = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
+const SPANS_PER_PAUSE = 1024;
 
-/** The `pattern` of Replace and Split: `{String}` or `{Regex}`. */
-export function patternAt(value: unknown, where: string): RegExp {
-  const pattern = objectAt(value, where);
-  if (typeof pattern['String'] === 'string') return literalPattern(pattern['String']);
-  return compilePattern(stringAt(pattern['Regex'], `${where}.Regex`));
+function replace(spec: JsonObject, patterns: PatternReader): Normalizer {
+  const content = stringAt(spec['content'], 'normalizer.content');
+  const pattern = patterns.read(spec['pattern'], 'normalizer.pattern', true);
+  if (pattern.kind === 'literal' && pattern.literal !== '') {
+    return replaceLiteral(pattern.literal, content, 'normalizer.content');
+  }
+  if (content.length > MAX_REPLACEMENT_UNITS) {
+    throw unsupported(`normalizer.content has more than ${MAX_REPLACEMENT_UNITS} units.`);
+  }
+  return replaceMatches(pattern.split, content);
 }
 
-function replaceWith(spec: JsonObject): Normalizer {
-  const content = stringAt(spec['content'], 'normalizer.content').replaceAll('$', '$$$$');
-  const literal = objectAt(spec['pattern'], 'normalizer.pattern')['String'];
-  // A plain string is many times faster than an expression that spells it.
-  if (typeof literal === 'string' && literal !== '') return (text) => text.replaceAll(literal, content);
-  const pattern = patternAt(spec['pattern'], 'normalizer.pattern');
-  return (text) => text.replace(pattern, content);
-}
-
-/** Letter by letter: JavaScript's own would spell a final sigma differently. */
-function lowercase(text: string): string {
-  return /\p{Lu}|\p{Lt}/u.test(text) ? Array.from(text, (char) => char.toLowerCase()).join('') : text;
-}
-
-function strip(spec: JsonObject): Normalizer {
-  const left = spec['strip_left'] === false ? /(?!)/u : /^\p{White_Space}+/u;
-  const right = spec['strip_right'] === false ? null : /\p{White_Space}/u;
-  return (text) => {
-    const rest = text.replace(left, '');
-    let end = rest.length;
-    while (right !== null && end > 0 && right.test(rest.charAt(end - 1))) end--;
-    return rest.slice(0, end);
+function replaceMatches(split: Splitter, content: string): Normalizer {
+  return function* (text) {
+    const parts = new TextParts();
+    let spans = 0;
+    for (const span of split(text)) {
+      if (++spans % SPANS_PER_PAUSE === 0 || span === PAUSE) yield;
+      if (span !== PAUSE) parts.push(span.match ? content : span.text);
+    }
+    return parts.join();
   };
 }
 
-function build(spec: JsonObject): Normalizer {
+function build(spec: JsonObject, patterns: PatternReader): Normalizer {
   const type = stringAt(spec['type'], 'normalizer.type');
   switch (type) {
-    case 'Sequence': {
-      const steps = objectsAt(spec['normalizers'], 'normalizer.normalizers').map(build);
-      return (text) => steps.reduce((current, step) => (current === '' ? '' : step(current)), text);
-    }
     case 'Prepend': {
       const prefix = stringAt(spec['prepend'], 'normalizer.prepend');
-      return (text) => prefix + text;
+      if (prefix.length > MAX_REPLACEMENT_UNITS) {
+        throw unsupported(`normalizer.prepend has more than ${MAX_REPLACEMENT_UNITS} units.`);
+      }
+      return function* (text) {
+        return prefix + text;
+      };
     }
     case 'Replace':
-      return replaceWith(spec);
+      return replace(spec, patterns);
     case 'NFC':
     case 'NFD':
     case 'NFKC':
     case 'NFKD':
-      return (text) => text.normalize(type satisfies Form);
+      return unicodeForm(type);
     case 'Lowercase':
-      return lowercase;
+      return lowercaseStep;
     case 'Strip':
-      return strip(spec);
+      return strip(spec['strip_left'] !== false, spec['strip_right'] !== false);
     default:
-      throw unsupported(`normalizer ${type} is not supported.`);
+      throw unsupported(`normalizer ${type.slice(0, 80)} is not supported.`);
   }
 }
 
 /** The normalizer of a tokenizer.json; null there is the identity. */
-export function createNormalizer(spec: unknown): Normalizer {
-  if (spec === null || spec === undefined) return (text) => text;
-  return build(objectAt(spec, 'normalizer'));
+export function createNormalizer(spec: unknown, patterns: PatternReader): Normalizer {
+  const steps = pipelineSteps(spec, 'normalizers', 'normalizer').map((step) => build(step, patterns));
+  return function* (text) {
+    let current = text;
+    for (const step of steps) current = current === '' ? '' : yield* step(current);
+    return current;
+  };
 }

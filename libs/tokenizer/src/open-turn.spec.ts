@@ -6,7 +6,7 @@ const user = { role: 'user', content: 'Count.' };
 /** As a template that trims messages and ends every turn. */
 function render(messages: readonly { role: string; content?: unknown }[]) {
   const text = messages.map(({ role, content }) => `[${role}]${String(content).trim()}[end]`).join('');
-  return { text, literalOffsets: [...text.matchAll(/</gu)].map(({ index }) => index) };
+  return { text, literalOffsets: Int32Array.from(text.matchAll(/</gu), ({ index }) => index) };
 }
 
 describe('the last turn left open', () => {
@@ -21,7 +21,7 @@ describe('the last turn left open', () => {
       { role: 'assistant', content: '<\ufdd1' },
     ]);
     const text = '[user]\ufdd0<[end][assistant]<\ufdd1';
-    expect(turn.cut(render(turn.messages))).toEqual({ text, literalOffsets: [7, 24] });
+    expect(turn.cut(render(turn.messages))).toEqual({ text, literalOffsets: Int32Array.from([7, 24]) });
   });
 
   it('refuses a conversation without a text at its end', () => {

@@ -1,16 +1,20 @@
 import { unsupported } from './json.js';
+import { MAX_PATTERN_UNITS } from './limits.js';
 
 const WORD = '\\p{L}\\p{M}\\p{N}\\p{Pc}';
 const CATEGORY = /^(?:[A-Z][a-z&]?|Any|ASCII|Assigned|Alphabetic|Lowercase|Uppercase|White_Space|Emoji\w*)$/;
 /** Must be escaped in a character class of a `v` expression when meant literally. */
 const CLASS_PUNCTUATION = /[\^$\\.*+?()[\]{}|/&!#%,:;<=>@`~-]/;
 const SYNTAX = /[\^$\\.*+?()[\]{}|/]/;
+const MAX_CLASS_DEPTH = 16;
+const MAX_SHOWN_UNITS = 200;
 const GROUPS = ['(?:', '(?=', '(?!', '(?<=', '(?<!', '(?i:'];
 
 /** Turns one Oniguruma expression into an equal JavaScript one (flag `v`). Throws on what has no equal. */
 class Translator {
   readonly #source: string;
   #at = 0;
+  #classDepth = 0;
 
   constructor(source: string) {
     this.#source = source;
@@ -52,12 +56,16 @@ class Translator {
   }
 
   #class(): string {
+    if (++this.#classDepth > MAX_CLASS_DEPTH) throw this.#fault(`classes nested deeper than ${MAX_CLASS_DEPTH}`);
     let out = '[';
     if (this.#source[this.#at] === '^') out += this.#take();
     if (this.#source.startsWith('[:', this.#at)) throw this.#fault('POSIX classes');
     for (let first = true; ; first = false) {
       const char = this.#take();
-      if (char === ']' && !first) return out + ']';
+      if (char === ']' && !first) {
+        this.#classDepth--;
+        return out + ']';
+      }
       out += this.#classItem(char, first);
     }
   }
@@ -108,26 +116,40 @@ class Translator {
   }
 
   #fault(what: string): Error {
-    return unsupported(`the expression ${JSON.stringify(this.#source)} uses ${what}, which is not supported.`);
+    return unsupported(`the expression ${shown(this.#source)} uses ${what}, which is not supported.`);
   }
+}
+
+/** An expression in an error message: a file may hold one of any length. */
+function shown(source: string): string {
+  return JSON.stringify(source.slice(0, MAX_SHOWN_UNITS));
 }
 
 /**
- * Compiles an expression of a tokenizer.json (Oniguruma syntax as `tokenizers` reads it) for JavaScript, flags `gv`.
- * `\s`, `\d` and `\w` get Oniguruma's Unicode meaning, which differs from JavaScript's (U+0085, U+FEFF).
+ * An expression of a tokenizer.json (Oniguruma syntax as `tokenizers` reads it) in JavaScript's syntax, flags `gv`.
+ * `\s`, `\d` and `\w` get Oniguruma's Unicode meaning, which differs from JavaScript's (U+0085, U+FEFF). Takes time
+ * linear in its length; compiling and running the result may not.
  *
- * @throws AppError UNSUPPORTED_TOKENIZER for constructs without an equal (possessive, atomic, named groups, POSIX classes)
+ * @throws AppError UNSUPPORTED_TOKENIZER for constructs without an equal (possessive, atomic, named groups, POSIX
+ *   classes) and for over 16,384 units
+ */
+export function translatePattern(source: string): string {
+  if (source.length > MAX_PATTERN_UNITS) {
+    throw unsupported(`an expression of ${source.length} units; at most ${MAX_PATTERN_UNITS} are read.`);
+  }
+  return new Translator(source).translate();
+}
+
+/**
+ * Compiles an expression of a tokenizer.json. Never where others wait: an expression may take for ever.
+ *
+ * @throws AppError UNSUPPORTED_TOKENIZER as `translatePattern` does, and for what is no expression at all
  */
 export function compilePattern(source: string): RegExp {
-  const translated = new Translator(source).translate();
+  const translated = translatePattern(source);
   try {
     return new RegExp(translated, 'gv');
   } catch (cause) {
-    throw unsupported(`the expression ${JSON.stringify(source)} cannot be compiled.`, cause);
+    throw unsupported(`the expression ${shown(source)} cannot be compiled.`, cause);
   }
-}
-
-/** An expression for a literal string. */
-export function literalPattern(text: string): RegExp {
-  return new RegExp(text.replace(/[\^$\\.*+?()[\]{}|/]/g, '\\$&'), 'gv');
 }

@@ -1,4 +1,5 @@
 import { badFile, idAt, objectAt, objectsAt, stringAt, unsupported, type JsonObject } from './json.js';
+import { pipelineSteps } from './pipeline.js';
 
 /** Ids put around a text when special tokens are added. */
 export interface SpecialFrame {
@@ -36,10 +37,7 @@ function pairId(value: unknown, where: string): number {
   return idAt(value[1], where);
 }
 
-/** The special tokens that `post_processor` adds around a single text. */
-export function readSpecialFrame(spec: unknown): SpecialFrame {
-  if (spec === null || spec === undefined) return NONE;
-  const object = objectAt(spec, 'post_processor');
+function frameOf(object: JsonObject): SpecialFrame {
   const type = stringAt(object['type'], 'post_processor.type');
   switch (type) {
     case 'ByteLevel':
@@ -52,17 +50,20 @@ export function readSpecialFrame(spec: unknown): SpecialFrame {
         prefix: [pairId(object['cls'], 'post_processor.cls')],
         suffix: [pairId(object['sep'], 'post_processor.sep')],
       };
-    case 'Sequence':
-      return objectsAt(object['processors'], 'post_processor.processors')
-        .map(readSpecialFrame)
-        .reduce(
-          (inner, outer) => ({
-            prefix: [...outer.prefix, ...inner.prefix],
-            suffix: [...inner.suffix, ...outer.suffix],
-          }),
-          NONE,
-        );
     default:
-      throw unsupported(`post_processor ${type} is not supported.`);
+      throw unsupported(`post_processor ${type.slice(0, 80)} is not supported.`);
   }
+}
+
+/** The special tokens that `post_processor` adds around a single text. */
+export function readSpecialFrame(spec: unknown): SpecialFrame {
+  return pipelineSteps(spec, 'processors', 'post_processor')
+    .map(frameOf)
+    .reduce(
+      (inner, outer) => ({
+        prefix: [...outer.prefix, ...inner.prefix],
+        suffix: [...inner.suffix, ...outer.suffix],
+      }),
+      NONE,
+    );
 }

@@ -1,7 +1,12 @@
-import { AppError } from '@longhaul/kernel';
-import { stringAt, objectAt, objectsAt, unsupported, type JsonObject } from './json.js';
-import { patternAt } from './normalizer.js';
-import { compilePattern } from './pattern.js';
+import { stringAt, unsupported, type JsonObject } from './json.js';
+import { replaceLiteral } from './normalize/replace-literal.js';
+import { pipelineSteps } from './pipeline.js';
+import { GPT2 } from './split/known-patterns.js';
+import type { PatternReader } from './split/pattern-reader.js';
+import { PAUSE, type Splitter } from './split/splitter.js';
+
+/** In place of a piece, none of which is empty: so much was looked at that other work should have its turn. */
+export const NO_PIECE = '';
 
 /**
  * Cuts normalised text into pieces, lazily, so that a long prompt can be encoded a slice at a time.
@@ -10,58 +15,25 @@ import { compilePattern } from './pattern.js';
  */
 export type PreTokenizer = (text: string, atStart: boolean) => Iterable<string>;
 
-const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 type Behavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous';
 const BEHAVIORS: readonly string[] = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'];
 
-/** A match of millions of characters overflows the stack of the expression engine; that is the text's fault. */
-function search(pattern: RegExp, text: string): RegExpExecArray | null {
-  try {
-    return pattern.exec(text);
-  } catch (cause) {
-    throw new AppError({
-      code: 'INVALID_ARGUMENT',
-      reason: 'TEXT_RUN_TOO_LONG',
-      field: 'text',
-      message: 'The text has millions of letters without a break; at most about one million are split.',
-      cause,
-    });
+function* isolated(split: Splitter, text: string): Generator<string> {
+  for (const span of split(text)) yield span === PAUSE ? NO_PIECE : span.text;
+}
+
+function* removed(split: Splitter, text: string, invert: boolean): Generator<string> {
+  for (const span of split(text)) {
+    if (span === PAUSE) yield NO_PIECE;
+    else if (span.match === invert) yield span.text;
   }
 }
 
-/** Matches and the gaps between them, in order; none is empty. */
-function* spans(pattern: RegExp, text: string): Generator<{ text: string; match: boolean }> {
-  let end = 0;
-  for (let from = 0; ;) {
-    // Set before every search: another encode may run between two steps of this generator.
-    pattern.lastIndex = from;
-    const found = search(pattern, text);
-    if (found === null) break;
-    const { 0: match, index } = found;
-    from = pattern.lastIndex;
-    if (match === '') {
-      from += (text.codePointAt(from) ?? 0) > 0xffff ? 2 : 1;
-      continue;
-    }
-    if (index > end) yield { text: text.slice(end, index), match: false };
-    yield { text: match, match: true };
-    end = from;
-  }
-  if (end < text.length) yield { text: text.slice(end), match: false };
-}
-
-function* isolated(pattern: RegExp, text: string): Generator<string> {
-  for (const span of spans(pattern, text)) yield span.text;
-}
-
-function* removed(pattern: RegExp, text: string, invert: boolean): Generator<string> {
-  for (const span of spans(pattern, text)) if (span.match === invert) yield span.text;
-}
-
-function* mergedWithPrevious(pattern: RegExp, text: string, invert: boolean): Generator<string> {
+function* mergedWithPrevious(split: Splitter, text: string, invert: boolean): Generator<string> {
   let held: string | null = null;
-  for (const span of spans(pattern, text)) {
-    if (span.match === invert) {
+  for (const span of split(text)) {
+    if (span === PAUSE) yield NO_PIECE;
+    else if (span.match === invert) {
       if (held !== null) yield held;
       held = span.text;
     } else {
@@ -72,10 +44,11 @@ function* mergedWithPrevious(pattern: RegExp, text: string, invert: boolean): Ge
   if (held !== null) yield held;
 }
 
-function* mergedWithNext(pattern: RegExp, text: string, invert: boolean): Generator<string> {
+function* mergedWithNext(split: Splitter, text: string, invert: boolean): Generator<string> {
   let held: string | null = null;
-  for (const span of spans(pattern, text)) {
-    if (span.match === invert) {
+  for (const span of split(text)) {
+    if (span === PAUSE) yield NO_PIECE;
+    else if (span.match === invert) {
       yield (held ?? '') + span.text;
       held = null;
     } else {
@@ -86,32 +59,37 @@ function* mergedWithNext(pattern: RegExp, text: string, invert: boolean): Genera
   if (held !== null) yield held;
 }
 
-function* contiguous(pattern: RegExp, text: string): Generator<string> {
-  let parts: string[] = [];
+function* contiguous(split: Splitter, text: string): Generator<string> {
+  let held = '';
   let matching = false;
-  for (const span of spans(pattern, text)) {
-    if (parts.length > 0 && span.match !== matching) {
-      yield parts.join('');
-      parts = [];
+  let spans = 0;
+  for (const span of split(text)) {
+    if (++spans % SPANS_PER_PAUSE === 0) yield NO_PIECE;
+    if (span === PAUSE) continue;
+    if (held !== '' && span.match !== matching) {
+      yield held;
+      held = '';
     }
     matching = span.match;
-    parts.push(span.text);
+    held += span.text;
   }
-  if (parts.length > 0) yield parts.join('');
+  if (held !== '') yield held;
 }
 
-function splitter(pattern: RegExp, behavior: Behavior, invert: boolean): PreTokenizer {
+const SPANS_PER_PAUSE = 4096;
+
+function splitter(split: Splitter, behavior: Behavior, invert: boolean): PreTokenizer {
   switch (behavior) {
     case 'Isolated':
-      return (text) => isolated(pattern, text);
+      return (text) => isolated(split, text);
     case 'Removed':
-      return (text) => removed(pattern, text, invert);
+      return (text) => removed(split, text, invert);
     case 'MergedWithPrevious':
-      return (text) => mergedWithPrevious(pattern, text, invert);
+      return (text) => mergedWithPrevious(split, text, invert);
     case 'MergedWithNext':
-      return (text) => mergedWithNext(pattern, text, invert);
+      return (text) => mergedWithNext(split, text, invert);
     case 'Contiguous':
-      return (text) => contiguous(pattern, text);
+      return (text) => contiguous(split, text);
   }
 }
 
@@ -119,15 +97,16 @@ function isBehavior(value: string): value is Behavior {
   return BEHAVIORS.includes(value);
 }
 
-function split(spec: JsonObject): PreTokenizer {
+function split(spec: JsonObject, patterns: PatternReader): PreTokenizer {
   const behavior = stringAt(spec['behavior'], 'pre_tokenizer.behavior');
-  if (!isBehavior(behavior)) throw unsupported(`split behavior ${behavior} is not supported.`);
-  return splitter(patternAt(spec['pattern'], 'pre_tokenizer.pattern'), behavior, spec['invert'] === true);
+  if (!isBehavior(behavior)) throw unsupported(`split behavior ${behavior.slice(0, 80)} is not supported.`);
+  const pattern = patterns.read(spec['pattern'], 'pre_tokenizer.pattern');
+  return splitter(pattern.split, behavior, spec['invert'] === true);
 }
 
-function byteLevel(spec: JsonObject): PreTokenizer {
+function byteLevel(spec: JsonObject, patterns: PatternReader): PreTokenizer {
   const prefix = spec['add_prefix_space'] === true;
-  const pattern = spec['use_regex'] === false ? null : compilePattern(GPT2);
+  const pattern = spec['use_regex'] === false ? null : patterns.expression(GPT2);
   return (text) => {
     const full = prefix && !text.startsWith(' ') ? ' ' + text : text;
     return pattern === null ? [full] : isolated(pattern, full);
@@ -138,18 +117,23 @@ function prependScheme(spec: JsonObject): string {
   const scheme = spec['prepend_scheme'];
   if (scheme === undefined) return spec['add_prefix_space'] === false ? 'never' : 'always';
   if (scheme === 'first' || scheme === 'always' || scheme === 'never') return scheme;
-  throw unsupported(`Metaspace prepend_scheme ${String(scheme)} is not supported.`);
+  throw unsupported(`Metaspace prepend_scheme ${String(scheme).slice(0, 80)} is not supported.`);
 }
 
-function metaspace(spec: JsonObject): PreTokenizer {
+function metaspace(spec: JsonObject, patterns: PatternReader): PreTokenizer {
   const mark = stringAt(spec['replacement'], 'pre_tokenizer.replacement');
   const scheme = prependScheme(spec);
-  const pattern = spec['split'] === false ? null : patternAt({ String: mark }, 'pre_tokenizer.replacement');
-  return (text, atStart) => {
-    const marked = text.replaceAll(' ', mark.replaceAll('$', '$$$$'));
+  const replace = replaceLiteral(' ', mark, 'pre_tokenizer.replacement');
+  const pattern = spec['split'] === false ? null : patterns.read({ String: mark }, 'pre_tokenizer.replacement').split;
+  return function* (text, atStart) {
+    const steps = replace(text);
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) yield NO_PIECE;
+    const marked = step.value;
     const wanted = scheme === 'always' || (scheme === 'first' && atStart);
     const full = wanted && !marked.startsWith(mark) ? mark + marked : marked;
-    return pattern === null ? [full] : mergedWithNext(pattern, full, false);
+    if (pattern === null) yield full;
+    else yield* mergedWithNext(pattern, full, false);
   };
 }
 
@@ -159,6 +143,10 @@ function sequence(steps: readonly PreTokenizer[]): PreTokenizer {
       function* (text, atStart) {
         let first = atStart;
         for (const piece of step(text, atStart)) {
+          if (piece === NO_PIECE) {
+            yield NO_PIECE;
+            continue;
+          }
           yield* next(piece, first);
           first = false;
         }
@@ -167,36 +155,40 @@ function sequence(steps: readonly PreTokenizer[]): PreTokenizer {
   );
 }
 
-function build(spec: JsonObject): PreTokenizer {
+function build(spec: JsonObject, patterns: PatternReader): PreTokenizer {
   const type = stringAt(spec['type'], 'pre_tokenizer.type');
   switch (type) {
-    case 'Sequence':
-      return sequence(objectsAt(spec['pretokenizers'], 'pre_tokenizer.pretokenizers').map(build));
     case 'Split':
-      return split(spec);
+      return split(spec, patterns);
     case 'Digits':
-      return splitter(compilePattern('\\p{N}'), spec['individual_digits'] === true ? 'Isolated' : 'Contiguous', false);
+      return splitter(
+        patterns.expression('\\p{N}'),
+        spec['individual_digits'] === true ? 'Isolated' : 'Contiguous',
+        false,
+      );
     case 'ByteLevel':
-      return byteLevel(spec);
+      return byteLevel(spec, patterns);
     case 'Metaspace':
-      return metaspace(spec);
+      return metaspace(spec, patterns);
     case 'WhitespaceSplit':
-      return splitter(compilePattern('\\s'), 'Removed', false);
+      return splitter(patterns.expression('\\s'), 'Removed', false);
     default:
-      throw unsupported(`pre_tokenizer ${type} is not supported.`);
+      throw unsupported(`pre_tokenizer ${type.slice(0, 80)} is not supported.`);
   }
 }
 
 /** The pre-tokeniser of a tokenizer.json; null there leaves the text whole. */
-export function createPreTokenizer(spec: unknown): PreTokenizer {
-  if (spec === null || spec === undefined) return (text) => [text];
-  return build(objectAt(spec, 'pre_tokenizer'));
+export function createPreTokenizer(spec: unknown, patterns: PatternReader): PreTokenizer {
+  const [first, ...others] = stepsOf(spec).map((step) => build(step, patterns));
+  if (first === undefined) return (text) => [text];
+  return others.length === 0 ? first : sequence([first, ...others]);
+}
+
+function stepsOf(spec: unknown): readonly JsonObject[] {
+  return pipelineSteps(spec, 'pretokenizers', 'pre_tokenizer');
 }
 
 /** Whether a ByteLevel step turns pieces into GPT-2's byte alphabet. */
 export function usesByteAlphabet(spec: unknown): boolean {
-  if (spec === null || spec === undefined) return false;
-  const { type, pretokenizers } = objectAt(spec, 'pre_tokenizer');
-  if (type === 'Sequence') return objectsAt(pretokenizers, 'pre_tokenizer.pretokenizers').some(usesByteAlphabet);
-  return type === 'ByteLevel';
+  return stepsOf(spec).some(({ type }) => type === 'ByteLevel');
 }

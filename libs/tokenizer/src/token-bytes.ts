@@ -1,6 +1,7 @@
 import { fromByteAlphabet } from './byte-level.js';
-import { objectAt, objectsAt, stringAt, unsupported, type JsonObject } from './json.js';
-import { patternAt } from './normalizer.js';
+import { objectAt, stringAt, unsupported, type JsonObject } from './json.js';
+import { MAX_REPLACEMENT_UNITS } from './limits.js';
+import { pipelineSteps } from './pipeline.js';
 
 /** How tokens turn back into text. */
 export interface TokenDecoder {
@@ -16,7 +17,7 @@ const utf8 = new TextEncoder();
 const BYTE_TOKEN = /^<0x([0-9A-Fa-f]{2})>$/;
 
 interface Steps {
-  replacements: { pattern: RegExp; content: string }[];
+  replacements: { literal: string; content: string }[];
   byteAlphabet: boolean;
   byteFallback: boolean;
   stripStart: 0 | 1;
@@ -32,17 +33,24 @@ function readStrip(spec: JsonObject): 0 | 1 {
   return start;
 }
 
+/** Tokens are decoded one by one, wherever they turn up, so nothing here may take long: no expressions. */
+function readReplacement(spec: JsonObject): { literal: string; content: string } {
+  const literal = objectAt(spec['pattern'], 'decoder.pattern')['String'];
+  const content = stringAt(spec['content'], 'decoder.content');
+  if (typeof literal !== 'string' || literal === '') {
+    throw unsupported('decoder Replace is supported only for a plain string.');
+  }
+  if (content.length > MAX_REPLACEMENT_UNITS) {
+    throw unsupported(`decoder.content has more than ${MAX_REPLACEMENT_UNITS} units.`);
+  }
+  return { literal, content };
+}
+
 function readStep(spec: JsonObject, steps: Steps): void {
   const type = stringAt(spec['type'], 'decoder.type');
   switch (type) {
-    case 'Sequence':
-      for (const inner of objectsAt(spec['decoders'], 'decoder.decoders')) readStep(inner, steps);
-      break;
     case 'Replace':
-      steps.replacements.push({
-        pattern: patternAt(spec['pattern'], 'decoder.pattern'),
-        content: stringAt(spec['content'], 'decoder.content'),
-      });
+      steps.replacements.push(readReplacement(spec));
       break;
     case 'ByteLevel':
       steps.byteAlphabet = true;
@@ -62,13 +70,13 @@ function readStep(spec: JsonObject, steps: Steps): void {
       };
       break;
     default:
-      throw unsupported(`decoder ${type} is not supported.`);
+      throw unsupported(`decoder ${type.slice(0, 80)} is not supported.`);
   }
 }
 
 function pieceBytes(token: string, steps: Steps, first: boolean): Uint8Array {
   let text = token;
-  for (const { pattern, content } of steps.replacements) text = text.replace(pattern, () => content);
+  for (const { literal, content } of steps.replacements) text = text.replaceAll(literal, () => content);
   if (steps.mark !== null) text = text.replaceAll(steps.mark.text, first && steps.mark.dropFirst ? '' : ' ');
   const byte = steps.byteFallback ? BYTE_TOKEN.exec(text)?.[1] : undefined;
   if (byte !== undefined) return Uint8Array.of(parseInt(byte, 16));
@@ -79,7 +87,7 @@ function pieceBytes(token: string, steps: Steps, first: boolean): Uint8Array {
 export function readDecoder(spec: unknown): TokenDecoder {
   const steps: Steps = { replacements: [], byteAlphabet: false, byteFallback: false, stripStart: 0, mark: null };
   if (spec === null || spec === undefined) throw unsupported('a missing decoder is not supported.');
-  readStep(objectAt(spec, 'decoder'), steps);
+  for (const step of pipelineSteps(spec, 'decoders', 'decoder')) readStep(step, steps);
   return {
     bytes: (token) => pieceBytes(token, steps, false),
     firstBytes: (token) => pieceBytes(token, steps, true),

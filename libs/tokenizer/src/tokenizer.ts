@@ -13,7 +13,7 @@ export interface EncodeOptions {
    * Offsets in the text (UTF-16 units, ascending) where a special token is spelled but is to be read as plain text.
    * Comes with `RenderedPrompt`; only of use with `parseSpecial`.
    */
-  literalOffsets?: readonly number[];
+  literalOffsets?: ArrayLike<number>;
 }
 
 export interface EncodeAsyncOptions extends EncodeOptions {
@@ -43,7 +43,8 @@ export interface Tokenizer {
   /**
    * Near linear in the length of the text, whatever the text is.
    *
-   * @throws AppError INVALID_ARGUMENT for more than 33,554,432 UTF-16 units
+   * @throws AppError INVALID_ARGUMENT for more than 33,554,432 UTF-16 units, TEXT_RUN_TOO_LONG, FOREIGN_PATTERN where
+   *   there are `foreignPatterns` and the tokenizer was not made to run them
    */
   encode(text: string, options?: EncodeOptions): Int32Array;
   /** The same ids without holding the event loop for long. Rejects with CANCELLED when the signal is aborted. */
@@ -54,6 +55,9 @@ export interface Tokenizer {
    * @throws AppError INVALID_ARGUMENT for a number that is not a token id (negative, not an integer)
    */
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
+
+  /** The same text in pieces, each from at most 1,024 tokens; no piece ends inside a character. */
+  decodeSlices(ids: Iterable<number>, options?: DecodeOptions): Generator<string, void>;
 
   /** Raw bytes of a token; may be part of a character. Empty for an id without a token. Do not write to it. */
   tokenBytes(id: number): Uint8Array;
@@ -73,6 +77,16 @@ export interface Tokenizer {
   readonly controlTokens: readonly string[];
   /** Spellings of all added tokens, special or not. */
   readonly addedTokens: readonly string[];
+  /**
+   * Expressions of the checkpoint, as it spells them, that are none of the known ones and may take any time to match.
+   * Where there are any, texts are encoded in a sandbox.
+   */
+  readonly foreignPatterns: readonly string[];
+}
+
+export interface TokenizerOptions {
+  /** Encode although the checkpoint's expressions may take any time. Only for a process that can be ended. */
+  runForeignPatterns?: boolean;
 }
 
 type Files = Pick<TokenizerFiles, 'tokenizerJson' | 'tokenizerConfigJson'>;
@@ -86,10 +100,11 @@ const built = new WeakMap<Files, Tokenizer>();
  *
  * @throws AppError BAD_TOKENIZER_FILE (INVALID_ARGUMENT) or UNSUPPORTED_TOKENIZER (UNIMPLEMENTED)
  */
-export function createTokenizer(files: Files): Tokenizer {
+export function createTokenizer(files: Files, options: TokenizerOptions = {}): Tokenizer {
+  if (options.runForeignPatterns === true) return createBpeTokenizer(files, true);
   const known = built.get(files);
   if (known !== undefined) return known;
-  const tokenizer = createBpeTokenizer(files);
+  const tokenizer = createBpeTokenizer(files, false);
   built.set(files, tokenizer);
   return tokenizer;
 }

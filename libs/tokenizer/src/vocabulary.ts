@@ -1,4 +1,5 @@
-import { idAt, objectAt, objectsAt, stringAt, unsupported, type JsonObject } from './json.js';
+import { badFile, idAt, objectAt, objectsAt, stringAt, unsupported, type JsonObject } from './json.js';
+import { MAX_ADDED_TOKENS, MAX_TOKEN_UNITS, MAX_TOKENS } from './limits.js';
 
 /** One entry of `added_tokens`: found in the text before anything else happens to it. */
 export interface AddedToken {
@@ -33,8 +34,21 @@ export interface Vocabulary {
   readonly specialIds: ReadonlySet<number>;
 }
 
+function refuseMany(count: number, most: number, where: string): void {
+  if (count > most) throw badFile('tokenizer.json', `${where} has ${count} entries; at most ${most} are read.`);
+}
+
+/** A long token costs wherever it is looked for, and wherever it is written out. */
+function refuseLong(token: string, where: string): void {
+  if (token.length <= MAX_TOKEN_UNITS) return;
+  const said = `${where} has a token of ${token.length} UTF-16 units; at most ${MAX_TOKEN_UNITS} are read.`;
+  throw badFile('tokenizer.json', said);
+}
+
 function modelVocabulary(model: JsonObject): Map<string, number> {
   const entries = Object.entries(objectAt(model['vocab'], 'model.vocab'));
+  refuseMany(entries.length, MAX_TOKENS, 'model.vocab');
+  for (const [token] of entries) refuseLong(token, 'model.vocab');
   return new Map(entries.map(([token, id]) => [token, idAt(id, `model.vocab[${JSON.stringify(token)}]`)]));
 }
 
@@ -57,9 +71,12 @@ export function readVocabulary(root: JsonObject): Vocabulary {
   const modelSpec = objectAt(root['model'], 'model');
   if (Array.isArray(modelSpec['vocab'])) throw unsupported('model Unigram is not supported.');
   const model = modelVocabulary(modelSpec);
-  const added = objectsAt(root['added_tokens'], 'added_tokens')
+  const specs = objectsAt(root['added_tokens'], 'added_tokens');
+  refuseMany(specs.length, MAX_ADDED_TOKENS, 'added_tokens');
+  const added = specs
     .map((spec, index) => addedToken(spec, model, `added_tokens[${index}]`))
     .filter((token) => token.content !== '');
+  for (const { content } of added) refuseLong(content, 'added_tokens');
   const tokens: (string | undefined)[] = [];
   for (const [token, id] of model) tokens[id] = token;
   for (const token of added) tokens[token.id] = token.content;

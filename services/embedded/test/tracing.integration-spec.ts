@@ -24,8 +24,10 @@ const codec: TextCodec = {
   encodeChat: (messages) =>
     Promise.resolve(Int32Array.from(Buffer.from(messages.map(({ content }) => content).join()))),
   decode: (tokenIds) => Buffer.from(tokenIds).toString(),
+  decodeSlices: (tokenIds) => [Buffer.from(tokenIds).toString()],
   token: (tokenId) => ({ text: String.fromCharCode(tokenId), bytes: Uint8Array.of(tokenId), isSpecial: false }),
   places: () => ({ push: () => 0 }),
+  close: () => undefined,
 };
 
 describe('tracing', () => {

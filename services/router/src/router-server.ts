@@ -4,7 +4,8 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { listenFailed } from '@longhaul/kernel';
 import { GrpcHost, shuttingDown } from '@longhaul/platform-grpc';
-import { declareSeries, observe } from '@longhaul/platform-otel';
+import { declareSeries, observe, observeEventLoop } from '@longhaul/platform-otel';
+import { sandboxLoad } from '@longhaul/text-sandbox';
 import { createGate } from './adapters/grpc/gate.js';
 import { addInferenceService } from './adapters/grpc/inference.service.js';
 import { createHttpAdapter } from './adapters/http/edge.js';
@@ -88,6 +89,7 @@ export async function createRouterServer(
       await idleBy(performance.now() + LAST_WORD_MS);
       app.getHttpServer().closeAllConnections();
       await Promise.all([app.close(), grpcClosed]);
+      parts.models.close();
       for (const stop of unobserve) stop();
     },
   };
@@ -141,5 +143,8 @@ function observeGauges({ admission, arrivals, models }: RouterParts): (() => voi
     observe('arrivingRequests', () => arrivals.snapshot().requests),
     observe('arrivingBytes', () => arrivals.snapshot().bytes),
     observe('workerReady', () => (models.ready() ? 1 : 0)),
+    observe('templateJobsRunning', () => sandboxLoad().running),
+    observe('templateJobsQueued', () => sandboxLoad().queued),
+    observeEventLoop(),
   ];
 }

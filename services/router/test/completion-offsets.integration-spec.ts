@@ -4,7 +4,6 @@ import type { GenerationEvent, GenerationRequest, TokenLogprob } from '@longhaul
 import { SCRIPTED_MODEL } from '@longhaul/testing';
 import { collect, emptyCollected } from '../src/adapters/http/collected.js';
 import { completionFormat } from '../src/adapters/http/completion-format.js';
-import type { CompletionLogprobs } from '../src/adapters/http/logprobs.js';
 import type { StartedGeneration } from '../src/core/generation.js';
 import type { TextCodec } from '../src/core/ports.js';
 import { createTokenizerCodec } from '../src/index.js';
@@ -19,9 +18,16 @@ function codecOf(kind: string): TextCodec {
   return createTokenizerCodec(files);
 }
 
+interface SentLogprobs {
+  tokens: string[];
+  token_logprobs: (number | null)[];
+  top_logprobs: (Record<string, number> | null)[];
+  text_offset: number[];
+}
+
 interface Choice {
   text: string;
-  logprobs: CompletionLogprobs | null;
+  logprobs: SentLogprobs | null;
 }
 
 interface Run {
@@ -33,6 +39,11 @@ interface Run {
 }
 
 const score = (tokenId: number): TokenLogprob => ({ tokenId, logprob: -1, top: [{ tokenId, logprob: -1 }] });
+
+/** As clients get it: lists that are made while they are written are lists then. */
+function sent<T>(answer: unknown): T {
+  return JSON.parse(JSON.stringify(answer)) as T;
+}
 
 /** The same generation as a whole answer and as a stream put together. */
 async function bothWays({ codec = smollm, prompt = '', echo = false, steps }: Run): Promise<[Choice, Choice]> {
@@ -54,9 +65,9 @@ async function bothWays({ codec = smollm, prompt = '', echo = false, steps }: Ru
 
   const collected = emptyCollected(1);
   for (const event of events) collect(collected, event);
-  const whole = (openFormat().whole([collected]) as { choices: Choice[] }).choices[0];
+  const whole = sent<{ choices: Choice[] }>(openFormat().whole([collected])).choices[0];
   const format = openFormat();
-  const chunks = events.flatMap((event) => format.chunks({ prompt: 0, event })) as { choices: Choice[] }[];
+  const chunks = sent<{ choices: Choice[] }[]>(events.flatMap((event) => format.chunks({ prompt: 0, event })));
   return [whole ?? { text: '', logprobs: null }, joined(chunks.flatMap((chunk) => chunk.choices))];
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 import { encodeModel } from '@longhaul/onnx';
+import { probeTokenizer } from '@longhaul/text-sandbox';
 import type { Checkpoint, TokenizerFiles } from '../checkpoint/checkpoint.js';
 import { diskError } from '../checkpoint/disk-error.js';
 import { assertRoom } from '../checkpoint/disk-room.js';
@@ -72,6 +73,7 @@ async function planImport(checkpoint: Checkpoint, weights: WeightScheme): Promis
   const sha256 = createHash('sha256').update(checked.files.tokenizerJson).digest('hex');
   const tokenizer = { sha256, ...tokenizerFacts(checkpoint, checked, vocabSize) };
   const generation = generationDefaults(checkpoint.generationConfig, vocabSize);
+  await probeTokenizer(checked.files);
   return { spec, plans, decoder: buildGraph(spec, plans), tokenizerFiles: checked.files, tokenizer, generation };
 }
 
@@ -136,8 +138,8 @@ const translated = (error: unknown): unknown => diskError(error, 'The model pack
  * far under the checkpoint's size.
  *
  * @param identity of the source as the caller found it; taken now by default.
- * @throws AppError of the checkpoint reader, of {@link parseConfig} and {@link planWeights}, `PACKAGE_EXISTS`,
- * `PACKAGE_NOT_WRITABLE`, `DISK_FULL`, `TENSOR_NOT_FINITE`, `SOURCE_CHANGED` when a file of the source changed meanwhile, or
+ * @throws AppError of the checkpoint reader, of {@link parseConfig}, {@link planWeights} and {@link probeTokenizer},
+ * `PACKAGE_EXISTS`, `PACKAGE_NOT_WRITABLE`, `DISK_FULL`, `TENSOR_NOT_FINITE`, `SOURCE_CHANGED` when a file of the source changed meanwhile, or
  * `CANCELLED` when `signal` aborts.
  */
 export async function importModel(options: ImportOptions, identity?: SourceIdentity): Promise<ModelManifest> {

@@ -38,10 +38,14 @@ export interface TextCodec {
    */
   encodeChat(messages: readonly ChatMessage[], options: ChatOptions, signal?: AbortSignal): Promise<Int32Array>;
   decode(tokenIds: readonly number[], skipSpecialTokens: boolean): string;
+  /** The same text in pieces that each cost little to make; no piece ends inside a character. */
+  decodeSlices(tokenIds: readonly number[], skipSpecialTokens: boolean): Iterable<string>;
   /** One token alone; bytes that are no whole character show as U+FFFD in `text`. */
   token(tokenId: number): { text: string; bytes: Uint8Array; isSpecial: boolean };
   /** Where tokens stand in the text that they make together. */
   places(options: PlacesOptions): TokenPlaces;
+  /** Frees what it holds; calls under way are refused. */
+  close(): void;
 }
 
 export interface PlacesOptions {

@@ -42,6 +42,7 @@ export class ModelDirectory {
       const same = this.served?.info.fingerprint === info.fingerprint;
       const codec =
         same && this.served ? this.served.codec : this.createCodec(await this.backend.tokenizerFiles(signal));
+      if (!same) this.served?.codec.close();
       this.served = { info, codec };
       this.confirmed = true;
     }
@@ -61,6 +62,11 @@ export class ModelDirectory {
   /** From now on requests are refused as `DRAINING`. */
   drain(): void {
     this.draining = true;
+  }
+
+  /** Frees the tokenizer; call it when no request is under way any more. */
+  close(): void {
+    this.served?.codec.close();
   }
 
   /**

@@ -21,11 +21,13 @@ export function createByteCodec(): ByteCodec {
       return encode(renderChat(messages));
     },
     decode: (tokenIds) => Buffer.from(tokenIds.filter((id) => id < 256)).toString('utf8'),
+    decodeSlices: (tokenIds, skipSpecial) => [codec.decode(tokenIds, skipSpecial)],
     token: (tokenId) => {
       const bytes = tokenId < 256 ? Uint8Array.of(tokenId) : new Uint8Array();
       return { text: Buffer.from(bytes).toString('utf8'), bytes, isSpecial: tokenId > 256 };
     },
     places: () => new BytePlaces(),
+    close: () => undefined,
   };
   return codec;
 }

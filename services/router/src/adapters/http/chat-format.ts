@@ -1,5 +1,6 @@
 import type { GenerationEvent } from '@longhaul/inference';
 import { addUsage, usageBody, type CollectedChoice } from './collected.js';
+import { LazyList } from './lazy-list.js';
 import { chatLogprob, promptLogprobs } from './logprobs.js';
 import { chunkOf, responseHead, usageChunkOf, type FormatOptions, type ResponseFormat } from './response-format.js';
 
@@ -10,7 +11,7 @@ export function chatFormat({ started, logprobs, includeUsage }: FormatOptions): 
   const chunkHead = { ...head, object: 'chat.completion.chunk' };
   const greeted = new Set<number>();
   const logprobsOf = (entries: CollectedChoice['logprobs']) =>
-    logprobs && codec ? { content: entries.map((entry) => chatLogprob(codec, entry)), refusal: null } : null;
+    logprobs && codec ? { content: LazyList.map(entries, (entry) => chatLogprob(codec, entry)), refusal: null } : null;
 
   const wholeChoice = (choice: CollectedChoice, index: number) => ({
     index,

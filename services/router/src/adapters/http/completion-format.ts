@@ -2,6 +2,7 @@ import type { GenerationEvent, TokenLogprob } from '@longhaul/inference';
 import type { StartedGeneration } from '../../core/generation.js';
 import { stopReason } from './chat-format.js';
 import { addUsage, usageBody, type Collected, type CollectedChoice } from './collected.js';
+import { LazyList } from './lazy-list.js';
 import { completionLogprobs, promptLogprobs, type CompletionLogprobs } from './logprobs.js';
 import { TextOffsets } from './text-offsets.js';
 import { chunkOf, responseHead, usageChunkOf, type FormatOptions, type ResponseFormat } from './response-format.js';
@@ -123,9 +124,9 @@ class ChoiceShaper {
 
 function joined(first: CompletionLogprobs, second: CompletionLogprobs): CompletionLogprobs {
   return {
-    tokens: [...first.tokens, ...second.tokens],
-    token_logprobs: [...first.token_logprobs, ...second.token_logprobs],
-    top_logprobs: [...first.top_logprobs, ...second.top_logprobs],
+    tokens: LazyList.concat(first.tokens, second.tokens),
+    token_logprobs: LazyList.concat(first.token_logprobs, second.token_logprobs),
+    top_logprobs: LazyList.concat(first.top_logprobs, second.top_logprobs),
     text_offset: [...first.text_offset, ...second.text_offset],
   };
 }

@@ -14,6 +14,7 @@ import { recordOf } from './request-ledger.js';
 import type { ResponseFormat } from './response-format.js';
 import { SseStream } from './sse-stream.js';
 import { eachUntilAborted, untilAborted } from './until-aborted.js';
+import { writeJson } from './write-json.js';
 
 export interface ResponderOptions extends ExchangeOptions {
   pingMs: number;
@@ -83,7 +84,7 @@ export class GenerationResponder {
       if (part) collect(part, event);
     }
     exchange.signal.throwIfAborted();
-    await exchange.reply.status(200).send(run.format.whole(collected));
+    await writeJson(exchange.reply.status(200), run.format.whole(collected), exchange.signal);
     return addUsage(collected.map((part) => part.usage));
   }
 

@@ -1,5 +1,6 @@
 import type { TokenLogprob } from '@longhaul/inference';
 import type { TextCodec } from '../../core/ports.js';
+import { LazyList } from './lazy-list.js';
 
 /** JSON has no infinities; this is what other servers send for "never". */
 const LOWEST = -9999;
@@ -16,9 +17,9 @@ export function chatLogprob(codec: TextCodec, entry: TokenLogprob): ChatLogprob 
 }
 
 export interface CompletionLogprobs {
-  tokens: string[];
-  token_logprobs: (number | null)[];
-  top_logprobs: (Record<string, number> | null)[];
+  tokens: LazyList<string>;
+  token_logprobs: LazyList<number | null>;
+  top_logprobs: LazyList<Record<string, number> | null>;
   text_offset: number[];
 }
 
@@ -29,9 +30,9 @@ export function completionLogprobs(
   textOffsets: readonly number[],
 ): CompletionLogprobs {
   return {
-    tokens: entries.map(({ tokenId }) => tokenName(codec, tokenId)),
-    token_logprobs: entries.map(({ logprob }) => (Number.isNaN(logprob) ? null : finite(logprob))),
-    top_logprobs: entries.map(({ top }) => (top.length > 0 ? byName(codec, top) : null)),
+    tokens: LazyList.map(entries, ({ tokenId }) => tokenName(codec, tokenId)),
+    token_logprobs: LazyList.map(entries, ({ logprob }) => (Number.isNaN(logprob) ? null : finite(logprob))),
+    top_logprobs: LazyList.map(entries, ({ top }) => (top.length > 0 ? byName(codec, top) : null)),
     text_offset: [...textOffsets],
   };
 }
@@ -50,8 +51,8 @@ function tokenName(codec: TextCodec, tokenId: number): string {
 }
 
 /** The extension field `prompt_logprobs`: per prompt token null or a map from token id to its log-probability. */
-export function promptLogprobs(codec: TextCodec, entries: readonly (TokenLogprob | null)[]): unknown[] {
-  return entries.map((entry) => {
+export function promptLogprobs(codec: TextCodec, entries: readonly (TokenLogprob | null)[]): LazyList<unknown> {
+  return LazyList.map(entries, (entry) => {
     if (entry === null) return null;
     const all = [{ tokenId: entry.tokenId, logprob: entry.logprob }, ...entry.top];
     return Object.fromEntries(

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import { Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import { invalidArgument } from '@longhaul/kernel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PromptInput } from '../../core/command.js';
@@ -6,11 +6,13 @@ import { GenerationService } from '../../core/generation.js';
 import { checkTokenIds } from '../../core/limits.js';
 import { ModelDirectory } from '../../core/served-model.js';
 import { GenerationResponder } from './generation-responder.js';
+import { LazyList, LazyText } from './lazy-list.js';
 import { chatInput, textOptions } from './openai-command.js';
 import { detokenizeRequestSchema, tokenizeRequestSchema, type TokenizeRequest } from './openai-schema.js';
 import { isGiven, parseBody } from './parse-body.js';
+import { writeJson } from './write-json.js';
 
-/** Decoding runs in one go. */
+/** The list itself is parsed in one go. */
 const MAX_DECODED_TOKENS = 2 ** 20;
 
 /** Text to tokens and back, as the model sees it. */
@@ -24,32 +26,34 @@ export class TokenizeController {
 
   @Post('tokenize')
   @HttpCode(200)
-  async tokenize(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+  async tokenize(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     // A client that goes away, or a deadline, ends the work, too: a text may be megabytes long.
     const { signal } = this.responder.open(request, reply);
     const body = parseBody(tokenizeRequestSchema, request.body);
     const options = { model: body.model ?? undefined, signal };
     const { served, tokenIds } = await this.generation.tokenize(inputOf(body), options);
-    const tokens = [...tokenIds];
-    return {
-      tokens,
-      count: tokens.length,
-      max_model_len: served.info.contextLength,
-      ...(body.return_token_strs ? { token_strs: tokens.map((id) => served.codec.token(id).text) } : {}),
+    const { codec, info } = served;
+    const answer = {
+      tokens: LazyList.map(tokenIds, (id) => id),
+      count: tokenIds.length,
+      max_model_len: info.contextLength,
+      ...(body.return_token_strs ? { token_strs: LazyList.map(tokenIds, (id) => codec.token(id).text) } : {}),
     };
+    await writeJson(reply, answer, signal);
   }
 
   @Post('detokenize')
   @HttpCode(200)
-  detokenize(@Body() raw: unknown) {
-    const body = parseBody(detokenizeRequestSchema, raw);
+  async detokenize(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { signal } = this.responder.open(request, reply);
+    const body = parseBody(detokenizeRequestSchema, request.body);
     const { codec, info } = this.models.require(body.model ?? undefined);
     if (body.tokens.length > MAX_DECODED_TOKENS) {
       const message = `tokens has more than ${MAX_DECODED_TOKENS} entries.`;
       throw invalidArgument('tokens', message, { max: MAX_DECODED_TOKENS });
     }
     checkTokenIds('tokens', body.tokens, info.vocabSize);
-    return { prompt: codec.decode(body.tokens, false) };
+    await writeJson(reply, { prompt: new LazyText(codec.decodeSlices(body.tokens, false)) }, signal);
   }
 }
 

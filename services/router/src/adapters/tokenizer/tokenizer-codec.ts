@@ -1,12 +1,6 @@
 import type { TokenizerFiles } from '@longhaul/inference';
-import {
-  createChatTemplate,
-  createTokenizer,
-  encodePrompt,
-  openLastTurn,
-  TokenPlaces,
-  type Tokenizer,
-} from '@longhaul/tokenizer';
+import { createTextSandbox, type TextSandbox } from '@longhaul/text-sandbox';
+import { createTokenizer, TokenPlaces, type EncodeOptions, type Tokenizer } from '@longhaul/tokenizer';
 import type { CodecFactory, TextCodec, TextOptions } from '../../core/ports.js';
 import { loadChatTemplate } from './load-chat-template.js';
 
@@ -22,24 +16,24 @@ export function tokenizerCodecs({ chatTemplate }: { chatTemplate?: string | unde
 
 /**
  * The codec of a model's own tokenizer and chat template. Control tokens that users spell in their messages stay plain
- * text; only the template itself can write them.
+ * text; only the template itself can write them. The template, and a tokenizer with expressions of its own, run in a
+ * sandbox; known tokenizers encode here, in slices.
  */
 export function createTokenizerCodec(files: TokenizerFiles, chatTemplate: string | null = null): TextCodec {
   const tokenizer = createTokenizer(files);
-  const template = createChatTemplate(chatTemplate === null ? files : { ...files, chatTemplate }, tokenizer);
+  const sandbox = createTextSandbox(chatTemplate === null ? files : { ...files, chatTemplate }, tokenizer);
+  const encode = textEncoder(tokenizer, sandbox);
   const framesWithBos = addsBos(tokenizer);
   return {
     encode: async (text, options, signal) => {
-      const tokenIds = await tokenizer.encodeAsync(text, encodeOptions(options, signal));
+      const tokenIds = await encode(text, encodeOptions(options), signal);
       const twice = framesWithBos && options.addSpecialTokens && beginsTwiceWith(tokenizer.bosTokenId, tokenIds);
       return twice ? tokenIds.subarray(1) : tokenIds;
     },
-    // Async, so that a template's refusal is a rejection like every other failure.
-    encodeChat: async (messages, { addGenerationPrompt, continueFinalMessage, variables }, signal) => {
+    encodeChat: async (messages, options, signal) => {
       const own = messages.map((message) => ({ ...message }));
-      const turn = continueFinalMessage ? openLastTurn(own) : { messages: own, cut: undefined };
-      const rendered = template.prompt(turn.messages, { addGenerationPrompt, variables });
-      return encodePrompt(tokenizer, turn.cut ? turn.cut(rendered) : rendered, signal);
+      const { text, literalOffsets } = await sandbox.prompt(own, options, signal);
+      return encode(text, { addSpecialTokens: false, parseSpecial: true, literalOffsets }, signal);
     },
     decode: (tokenIds, skipSpecial) => tokenizer.decode(tokenIds, { skipSpecial }),
     token: (tokenId) => ({
@@ -48,11 +42,23 @@ export function createTokenizerCodec(files: TokenizerFiles, chatTemplate: string
       isSpecial: tokenizer.isSpecial(tokenId),
     }),
     places: (options) => new TokenPlaces(tokenizer, options),
+    decodeSlices: (tokenIds, skipSpecial) => tokenizer.decodeSlices(tokenIds, { skipSpecial }),
+    close: () => sandbox.close(),
   };
 }
 
-function encodeOptions({ addSpecialTokens, parseSpecialTokens }: TextOptions, signal: AbortSignal | undefined) {
-  return { addSpecialTokens, parseSpecial: parseSpecialTokens, ...(signal ? { signal } : {}) };
+type FullEncodeOptions = Required<Pick<EncodeOptions, 'addSpecialTokens' | 'parseSpecial'>> & {
+  literalOffsets?: Int32Array;
+};
+type Encode = (text: string, options: FullEncodeOptions, signal: AbortSignal | undefined) => Promise<Int32Array>;
+
+function textEncoder(tokenizer: Tokenizer, sandbox: TextSandbox): Encode {
+  if (tokenizer.foreignPatterns.length > 0) return (text, options, signal) => sandbox.encode(text, options, signal);
+  return (text, options, signal) => tokenizer.encodeAsync(text, { ...options, ...(signal ? { signal } : {}) });
+}
+
+function encodeOptions({ addSpecialTokens, parseSpecialTokens }: TextOptions): FullEncodeOptions {
+  return { addSpecialTokens, parseSpecial: parseSpecialTokens };
 }
 
 /** Whether the tokenizer puts a BOS in front of a text. */
