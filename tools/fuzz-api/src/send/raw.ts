@@ -35,14 +35,14 @@ function outcomeOf(text: string, trouble: string | null): Outcome {
   const [head = '', ...rest] = last.split('\r\n\r\n');
   const contentType = /^content-type: *(.*)$/im.exec(head)?.[1] ?? '';
   const sent = rest.join('\r\n\r\n');
-  const text = /^transfer-encoding: *chunked/im.test(head) ? withoutChunks(sent) : sent;
-  return { kind: 'http', status: Number(STATUS_LINE.exec(last)?.[1]), contentType, text };
+  const body = /^transfer-encoding: *chunked/im.test(head) ? withoutChunks(sent) : sent;
+  return { kind: 'http', status: Number(STATUS_LINE.exec(last)?.[1]), contentType, text: body };
 }
 
 /** The body behind its lengths; these count bytes, which our ASCII answers to broken requests have one of per character. */
 function withoutChunks(sent: string): string {
   let text = '';
-  for (let left = sent; ; ) {
+  for (let left = sent; ;) {
     const [line = '', size = ''] = /^([0-9a-f]+)\r\n/i.exec(left) ?? [];
     const length = Number.parseInt(size, 16);
     if (!(length > 0)) return text;
