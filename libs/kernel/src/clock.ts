@@ -11,5 +11,13 @@ export function monotonicMs(): number {
   return performance.now();
 }
 
+/**
+ * Unix milliseconds by the clock as it was when this process began, counted on without jumps: for times that are
+ * compared within the process and look like times of day. May differ from the wall clock once that has been set.
+ */
+export function steadyUnixMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /** The clocks of this machine. */
 export const systemClock: Clock = { wallMs: () => Date.now(), monotonicMs };

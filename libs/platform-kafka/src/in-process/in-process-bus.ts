@@ -1,3 +1,4 @@
+import { steadyUnixMs } from '@longhaul/kernel';
 import { busErrors } from '../bus-errors.js';
 import { ConnectionTracker } from '../connection-tracker.js';
 import type {
@@ -45,7 +46,7 @@ export class InProcessBus implements EventBus {
   private closed = false;
 
   constructor(private readonly options: InProcessBusOptions) {
-    this.now = options.now ?? Date.now;
+    this.now = options.now ?? steadyUnixMs;
     const { maxBufferedRecords = 65_536, maxBufferedBytes = 64 << 20, maxRecordBytes = 900 << 10 } = options;
     this.outbox = new SendBuffer(
       { maxRecords: maxBufferedRecords, maxBytes: maxBufferedBytes, maxRecordBytes },

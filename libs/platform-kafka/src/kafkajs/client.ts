@@ -1,6 +1,7 @@
-import { invalidArgument } from '@longhaul/kernel';
+import { invalidArgument, monotonicMs } from '@longhaul/kernel';
 import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { BusLog } from '../event-bus.js';
+import { mendRequestTimer } from './request-timer.js';
 import type { KafkaLimits, KafkaSasl, KafkaSettings, KafkaTls } from './settings.js';
 
 /** Attempts inside the client are short; the bus has its own loops with their own bounds around them. */
@@ -8,6 +9,8 @@ export const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 };
 /** The same line of the client is logged once in this time. */
 const REPEAT_MS = 10_000;
 const REMEMBERED = 64;
+
+mendRequestTimer();
 
 /** The client for one process. Connects nowhere by itself. */
 export function makeClient(settings: KafkaSettings, limits: KafkaLimits, log: BusLog): Kafka {
@@ -34,7 +37,7 @@ export function makeClient(settings: KafkaSettings, limits: KafkaLimits, log: Bu
 function forwarder(log: BusLog): (entry: LogEntry) => void {
   const said = new Map<string, { atMs: number; repeats: number }>();
   return ({ namespace, label, log: { message, timestamp: _, ...rest } }) => {
-    const now = Date.now();
+    const now = monotonicMs();
     const before = said.get(message);
     if (before && now - before.atMs < REPEAT_MS) {
       before.repeats += 1;

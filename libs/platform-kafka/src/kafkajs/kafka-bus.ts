@@ -1,3 +1,4 @@
+import { steadyUnixMs } from '@longhaul/kernel';
 import type { Admin, Kafka } from 'kafkajs';
 import { busErrors } from '../bus-errors.js';
 import { ConnectionTracker } from '../connection-tracker.js';
@@ -53,9 +54,9 @@ export class KafkaBus implements EventBus {
   ) {
     this.limits = { ...KAFKA_DEFAULTS, ...settings };
     this.kafka = makeClient(settings, this.limits, log);
-    this.link = new ConnectionTracker(log, Date.now);
+    this.link = new ConnectionTracker(log, steadyUnixMs);
     const { maxBufferedRecords: maxRecords, maxBufferedBytes: maxBytes, maxRecordBytes } = this.limits;
-    this.outbox = new SendBuffer({ maxRecords, maxBytes, maxRecordBytes }, Date.now);
+    this.outbox = new SendBuffer({ maxRecords, maxBytes, maxRecordBytes }, steadyUnixMs);
     const { kafka, outbox: buffer, link, limits, openTopics } = this;
     this.sender = new Sender({ kafka, buffer, link, limits, log, openTopics });
     this.probing = this.probe();

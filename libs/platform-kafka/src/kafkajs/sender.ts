@@ -1,3 +1,4 @@
+import { steadyUnixMs } from '@longhaul/kernel';
 import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
 import { busErrors } from '../bus-errors.js';
 import type { ConnectionTracker } from '../connection-tracker.js';
@@ -140,7 +141,7 @@ export class Sender {
     }
     if (answer === undefined) link.down(error);
     log.warning('send-failed', { topic, records: batch.length, reason: (error as Error).message });
-    const late = buffer.countOlder(topic, Date.now() - limits.deliveryTimeoutMs);
+    const late = buffer.countOlder(topic, steadyUnixMs() - limits.deliveryTimeoutMs);
     if (late > 0) {
       log.failure('records-given-up', error, { topic, records: late });
       buffer.settle(topic, late, busErrors.deliveryTimeout(limits.deliveryTimeoutMs, error));
