@@ -1,3 +1,4 @@
+import { steadyUnixMs } from '@longhaul/kernel';
 import type { CallOptions } from '@longhaul/kv-core';
 import { clientErrors } from './client-errors.js';
 
@@ -5,8 +6,8 @@ import { clientErrors } from './client-errors.js';
 export interface CallScope {
   /** Aborted with an AppError, by the caller or at the deadline. */
   readonly signal: AbortSignal;
-  /** Unix milliseconds. */
-  readonly deadlineMs: number;
+  /** Milliseconds left until the deadline; 0 once it has passed. */
+  leftMs(): number;
   /** The call is over: no timer stays behind. */
   close(): void;
 }
@@ -14,14 +15,15 @@ export interface CallScope {
 /** The caller's deadline, or `defaultMs` from now. */
 export function openScope(call: CallOptions | undefined, defaultMs: number): CallScope {
   const controller = new AbortController();
-  const deadlineMs = call?.deadlineUnixMs ?? Date.now() + defaultMs;
+  const deadlineMs = call?.deadlineUnixMs ?? steadyUnixMs() + defaultMs;
   const cancel = () => controller.abort(clientErrors.cancelled());
-  const timer = setTimeout(() => controller.abort(clientErrors.deadline()), Math.max(0, deadlineMs - Date.now()));
+  const leftMs = () => Math.max(0, deadlineMs - steadyUnixMs());
+  const timer = setTimeout(() => controller.abort(clientErrors.deadline()), leftMs());
   if (call?.signal?.aborted) cancel();
   else call?.signal?.addEventListener('abort', cancel, { once: true });
   return {
     signal: controller.signal,
-    deadlineMs,
+    leftMs,
     close() {
       clearTimeout(timer);
       call?.signal?.removeEventListener('abort', cancel);

@@ -1,4 +1,4 @@
-import { AppError } from '@longhaul/kernel';
+import { AppError, monotonicMs } from '@longhaul/kernel';
 import { equalBytes } from '@longhaul/kv-core';
 import { callUnary } from '@longhaul/platform-grpc';
 import type { BulkTransport } from './bulk-transport.js';
@@ -34,15 +34,15 @@ export function createChannelTransport(stub: Stub, options: CompleteOptions): Bu
   const take = async (scope: CallScope): Promise<ClientChannel | null> => {
     const capability = options.capability?.() ?? NO_CAPABILITY;
     for (let kept = idle.pop(); kept; kept = idle.pop()) {
-      const fresh = Date.now() - kept.sinceMs < MAX_IDLE_MS && equalBytes(kept.capability, capability);
+      const fresh = monotonicMs() - kept.sinceMs < MAX_IDLE_MS && equalBytes(kept.capability, capability);
       if (fresh && kept.channel.usable) return kept.channel;
       kept.channel.destroy();
       open.delete(kept.channel);
     }
-    if (Date.now() < grpcUntilMs) return null;
+    if (monotonicMs() < grpcUntilMs) return null;
     try {
       const give = (channel: ClientChannel) => {
-        if (channel.usable && open.has(channel)) idle.push({ channel, capability, sinceMs: Date.now() });
+        if (channel.usable && open.has(channel)) idle.push({ channel, capability, sinceMs: monotonicMs() });
         else open.delete(channel);
       };
       const channel = await dial(stub, options, { scope, onIdle: give });
@@ -51,7 +51,7 @@ export function createChannelTransport(stub: Stub, options: CompleteOptions): Bu
     } catch (error) {
       const known = AppError.from(error);
       if (known.code === 'UNIMPLEMENTED') grpcUntilMs = Number.POSITIVE_INFINITY;
-      else if (meansGone(known)) grpcUntilMs = Date.now() + FALLBACK_MS;
+      else if (meansGone(known)) grpcUntilMs = monotonicMs() + FALLBACK_MS;
       else throw known;
       return null;
     }

@@ -1,5 +1,5 @@
 import type { kvstoreV1 } from '@longhaul/contracts';
-import { type AppError } from '@longhaul/kernel';
+import { steadyUnixMs, type AppError } from '@longhaul/kernel';
 import type {
   BlockEventBatch,
   BlockStore,
@@ -184,10 +184,11 @@ function eventStreams({ stub, breaker, options }: ClientParts): Pick<BlockStore,
     defaultMs: number | null,
   ): AsyncGenerator<BlockEventBatch, void> {
     breaker.pass();
-    const deadlineMs = call?.deadlineUnixMs ?? (defaultMs === null ? null : Date.now() + defaultMs);
+    const given = call?.deadlineUnixMs;
+    const timeoutMs = given === undefined ? defaultMs : given - steadyUnixMs();
     const headers = stub.headers();
     try {
-      const batches = callServerStream(open, { signal: call?.signal, deadlineMs, headers });
+      const batches = callServerStream(open, { signal: call?.signal, timeoutMs, headers });
       for await (const batch of batches) yield fromEventBatch(batch);
     } catch (error) {
       const known = asClientError(error);

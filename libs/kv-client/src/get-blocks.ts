@@ -19,7 +19,7 @@ export interface GetParts {
 export async function* getBlocks(parts: GetParts, request: GetRequest): AsyncGenerator<GetFrame, void> {
   const { link } = parts.call;
   const { creditFrames } = parts;
-  const value = toGetOpen(request, { credit: creditFrames, deadlineUnixMs: parts.scope.deadlineMs });
+  const value = toGetOpen(request, { credit: creditFrames, timeoutMs: parts.scope.leftMs() });
   await link.send({ control: { $case: 'open', value } });
   let consumed = 0;
   for (;;) {

@@ -36,7 +36,7 @@ class RemotePut implements PutSession {
 
   begin(request: PutRequest): Promise<void> {
     return this.step(async () => {
-      const value = toPutBegin(request, this.parts.scope.deadlineMs);
+      const value = toPutBegin(request, this.parts.scope.leftMs());
       await this.parts.call.link.send({ frame: { $case: 'begin', value } });
       const event = await this.next();
       if (event.$case !== 'opened') throw clientErrors.protocol('A put was not answered with its opening.');

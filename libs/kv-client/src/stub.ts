@@ -41,7 +41,7 @@ export function createStub(options: CompleteOptions): Stub {
   return {
     client,
     headers,
-    callOptions: ({ signal, deadlineMs }) => ({ signal, deadlineMs, headers: headers() }),
+    callOptions: ({ signal, leftMs }) => ({ signal, timeoutMs: leftMs(), headers: headers() }),
     probe: () =>
       new Promise((resolve) => {
         const same = (bytes: Buffer) => bytes;

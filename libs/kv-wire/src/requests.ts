@@ -69,7 +69,7 @@ export function fromLookup(message: kvstoreV1.LookupPrefixRequest): PrefixLookup
   return { namespace, keys: fromKeys(message.keys), minQuality: fromQuality(message.minQuality), leaseMs };
 }
 
-export function toPutBegin(request: PutRequest, deadlineUnixMs: number): kvstoreV1.PutBegin {
+export function toPutBegin(request: PutRequest, timeoutMs: number): kvstoreV1.PutBegin {
   return {
     namespace: toNamespace(request.namespace),
     key: asBuffer(request.key),
@@ -77,7 +77,7 @@ export function toPutBegin(request: PutRequest, deadlineUnixMs: number): kvstore
     objectBytes: asCount(request.objectBytes),
     recomputeMicros: asCount(request.recomputeMicros),
     ttlSeconds: request.ttlSeconds,
-    deadlineUnixMs: asCount(deadlineUnixMs),
+    timeoutMs: asCount(Math.max(1, timeoutMs)),
   };
 }
 
@@ -92,10 +92,10 @@ export function fromPutBegin(message: kvstoreV1.PutBegin): PutRequest {
   };
 }
 
-/** How a get flows: frames that may come unasked, and when it must be over (0: no deadline). */
+/** How a get flows: frames that may come unasked, and how long it may take, in milliseconds. */
 export interface GetFlow {
   readonly credit: number;
-  readonly deadlineUnixMs: number;
+  readonly timeoutMs: number;
 }
 
 export function toGetOpen(request: GetRequest, flow: GetFlow): kvstoreV1.GetOpen {
@@ -107,7 +107,7 @@ export function toGetOpen(request: GetRequest, flow: GetFlow): kvstoreV1.GetOpen
     layerBegin,
     layerEnd,
     credit: flow.credit,
-    deadlineUnixMs: asCount(flow.deadlineUnixMs),
+    timeoutMs: asCount(Math.max(1, flow.timeoutMs)),
   };
 }
 

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { listenFailed } from '@longhaul/kernel';
+import { listenFailed, steadyUnixMs } from '@longhaul/kernel';
 import type { BlockStore, Checksum } from '@longhaul/kv-core';
 import { FRAME_SLACK_BYTES } from '@longhaul/kv-wire';
 import { GrpcHost, serverCredentials } from '@longhaul/platform-grpc';
@@ -107,7 +107,7 @@ function openChannels(config: KvListenConfig, parts: KvServerParts, access: Acce
     port: config.dataPort,
     maxChannels: config.dataChannels,
     idleTimeoutMs: config.stallTimeoutMs,
-    now: Date.now,
+    now: steadyUnixMs,
     ...(access.tls ? { tls: access.tls } : {}),
   });
 }

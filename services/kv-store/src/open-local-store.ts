@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { steadyUnixMs } from '@longhaul/kernel';
 import { crc32cTable, type Checksum } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
 import type { HealthModel } from '@longhaul/platform-health';
@@ -80,7 +81,7 @@ export async function openLocalStore(config: StoreConfig, parts: LocalStoreParts
 }
 
 const SYSTEM_CLOCK: StoreClock = {
-  nowMs: () => Date.now(),
+  nowMs: steadyUnixMs,
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     timer.unref();

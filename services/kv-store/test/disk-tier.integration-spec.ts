@@ -344,7 +344,7 @@ describe('the index', () => {
     for (let i = 0; i < 8000; i++) {
       const n = Math.floor(random() * 1000);
       if (random() < 0.6) {
-        index.set(keyOf(n), { segment: n, block: i, payloadBytes: n, lsn: i + 1 });
+        index.set(keyOf(n), { segment: n, block: i, payloadBytes: n, lsn: i + 1, expiresS: 0 });
         model.set(n, i);
       } else {
         if (index.delete(keyOf(n))?.block !== model.get(n)) throw new Error(`key ${String(n)} differs`);
@@ -353,7 +353,8 @@ describe('the index', () => {
     }
     for (let n = 0; n < 1000; n++) expect(index.get(keyOf(n))?.block).toBe(model.get(n));
     const dense = new RecordIndex();
-    for (let n = 0; n < 4096; n++) dense.set(keyOf(n), { segment: 0, block: n, payloadBytes: 1, lsn: n + 1 });
+    for (let n = 0; n < 4096; n++)
+      dense.set(keyOf(n), { segment: 0, block: n, payloadBytes: 1, lsn: n + 1, expiresS: 0 });
     expect(dense.bytesOfMemory / 4096 - 32).toBeLessThanOrEqual(48);
   });
 });

@@ -33,7 +33,7 @@ export interface BlockStore {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  /** Unix milliseconds. */
+  /** Unix milliseconds as `steadyUnixMs` counts them: within this process, and without jumps. */
   readonly deadlineUnixMs?: number;
 }
 

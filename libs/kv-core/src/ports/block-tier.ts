@@ -5,6 +5,8 @@ export interface TierObject {
   /** 32 bytes. */
   readonly key: Uint8Array;
   readonly bytes: number;
+  /** Unix seconds from which on it is not to be served; 0 or unset: none. */
+  readonly expiresS?: number;
 }
 
 /**
@@ -20,8 +22,13 @@ export interface BlockTier {
   readonly objects: number;
   /** False while the tier refuses writes (disk full, read-only, endpoint down); `reason` says why. Reads may still work. */
   readonly health: { readonly writable: boolean; readonly readable: boolean; readonly reason: string };
-  /** Resolves once the object survives what the tier promises to survive. `object` is not kept. A second put of a key is a no-op. */
-  put(key: Uint8Array, object: Uint8Array): Promise<void>;
+  /** True where an expiry outlives the process with its object; others are given no objects that expire. */
+  readonly keepsExpiry?: boolean;
+  /**
+   * Resolves once the object survives what the tier promises to survive. `object` is not kept. A second put of a key is a
+   * no-op. `expiresS` is kept where `keepsExpiry` says so; acting on it is the caller's.
+   */
+  put(key: Uint8Array, object: Uint8Array, expiresS?: number): Promise<void>;
   /** Part of an object. Rejects with `KV_NOT_FOUND`, or `KV_CORRUPT` when the tier itself sees damage. */
   read(key: Uint8Array, offset: number, length: number): Promise<Uint8Array>;
   has(key: Uint8Array): boolean;

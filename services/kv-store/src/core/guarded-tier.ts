@@ -16,6 +16,13 @@ const FIRST_SPEED: Readonly<Record<Tier, number>> = { ram: 8000, disk: 1000, obj
 
 type Side = 'read' | 'write';
 
+/** What is written to a tier; `expiresS` 0: for ever. */
+export interface StoredObject {
+  readonly key: Uint8Array;
+  readonly object: Uint8Array;
+  readonly expiresS: number;
+}
+
 /** What a tier can do now, and why not more. */
 export interface TierState {
   readonly name: Tier;
@@ -80,8 +87,8 @@ export class GuardedTier implements TierState {
   }
 
   /** @param late what to do when the write succeeds after its deadline: nobody waits for it any more. */
-  write(key: Uint8Array, object: Uint8Array, late: () => void): Promise<void> {
-    return this.run('write', () => this.tier.put(key, object), late);
+  write({ key, object, expiresS }: StoredObject, late: () => void): Promise<void> {
+    return this.run('write', () => this.tier.put(key, object, expiresS), late);
   }
 
   remove(keys: readonly Uint8Array[]): Promise<void> {

@@ -2,7 +2,10 @@ import type { BlockEventBatch, Tier } from '@longhaul/kv-core';
 
 /** Time, as the core sees it. Injected, so that tests decide what the hour is. */
 export interface StoreClock {
-  /** Unix milliseconds. Must not go back. */
+  /**
+   * Unix milliseconds that count on evenly, whatever is done to the clock of the machine: leases, idle times and
+   * expiries are reckoned by it.
+   */
   nowMs(): number;
   /** Calls back once after a delay; the returned function cancels. */
   after(delayMs: number, callback: () => void): () => void;

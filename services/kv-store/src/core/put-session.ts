@@ -27,6 +27,9 @@ export interface PutPlace {
   readonly ended: () => void;
 }
 
+/** Expiries have 32 bits. */
+const LAST_SECOND = 2 ** 32 - 1;
+
 /** A block that is being written: bytes in any order into memory of its own, visible only by `commit`. */
 export class WritingSession implements PutSession {
   readonly alreadyPresent = false;
@@ -136,7 +139,7 @@ export class WritingSession implements PutSession {
       namespace: record.ordinal,
       deployEpoch: namespace.deployEpoch,
       recomputeMicros: Math.min(2 ** 32 - 1, Math.round(micros)),
-      expiresS: ttlSeconds > 0 ? Math.ceil(clock.nowMs() / 1000) + ttlSeconds : 0,
+      expiresS: ttlSeconds > 0 ? Math.min(LAST_SECOND, Math.ceil(clock.nowMs() / 1000) + ttlSeconds) : 0,
     });
     this.parts.evictor.releaseMemory(object.length, record);
     ram.adopt(key, object);

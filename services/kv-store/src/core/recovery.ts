@@ -11,7 +11,7 @@ const CONCURRENCY = 16;
 /** The head of a block of 60 layers; a longer one takes a second read. */
 const HEAD_GUESS_BYTES = 8192;
 
-type Entry = Required<TierObject>;
+type Entry = TierObject;
 
 /**
  * Makes what a tier found at start visible again: each object's head says whose it is and where in its chain. Damaged
@@ -37,9 +37,15 @@ async function recoverEntry(
   const { blocks, observer, residence } = parts;
   const labels = { tier: tierName(tier) };
   if (blocks.inTier(blocks.find(entry.key), tier)) return;
+  if (hasExpired(parts, entry)) {
+    observer.counted('recovery_skipped', 1, { ...labels, reason: 'expired' });
+    await residence.discard(tier, entry.key);
+    return;
+  }
   try {
     const { head, bytes } = await readStoredHead(guard, entry);
-    const kept = adopt(parts, tier, { head, headCrc32c: parts.checksum(bytes.subarray(0, head.headBytes)) });
+    const headCrc32c = parts.checksum(bytes.subarray(0, head.headBytes));
+    const kept = adopt(parts, tier, { head, headCrc32c, expiresS: entry.expiresS ?? 0 });
     if (kept === 'other') await residence.discard(tier, entry.key);
     observer.counted(kept === 'kept' ? 'recovered_blocks' : 'recovery_skipped', 1, { ...labels, reason: kept });
   } catch (cause) {
@@ -49,6 +55,11 @@ async function recoverEntry(
     observer.counted('corrupt_blocks', 1, labels);
     await residence.discard(tier, entry.key);
   }
+}
+
+/** By the clock as it is at this start: what was put while it was wrong ends early or late by as much. */
+function hasExpired({ clock }: StoreParts, { expiresS = 0 }: Entry): boolean {
+  return expiresS !== 0 && clock.nowMs() >= expiresS * 1000;
 }
 
 async function readStoredHead(guard: GuardedTier, entry: Entry): Promise<{ head: BlockHead; bytes: Uint8Array }> {
@@ -72,7 +83,7 @@ function headLength(view: DataView, objectBytes: number): number {
 function adopt(
   parts: StoreParts,
   tier: number,
-  { head, headCrc32c }: { head: BlockHead; headCrc32c: number },
+  { head, headCrc32c, expiresS }: { head: BlockHead; headCrc32c: number; expiresS: number },
 ): 'kept' | 'other' | 'index_full' {
   const { blocks, namespaces, residence } = parts;
   const { header } = head;
@@ -88,7 +99,7 @@ function adopt(
       blocks.collect(slot);
       return 'index_full';
     }
-    blocks.describe(slot, { ...factsOf(head, headCrc32c), namespace: record.ordinal });
+    blocks.describe(slot, { ...factsOf(head, headCrc32c), namespace: record.ordinal, expiresS });
   }
   residence.publish(slot, tier);
   return 'kept';

@@ -64,6 +64,8 @@ export class WriteThrough {
     const { blocks, writeModes } = this.parts;
     const mode = writeModes[tier];
     if (!mode || blocks.inTier(slot, tier) || !blocks.inTier(slot, RAM)) return false;
+    // It would come back without its expiry.
+    if (blocks.expiresSOf(slot) !== 0 && this.parts.guarded[tier]?.tier.keepsExpiry !== true) return false;
     return mode.kind === 'write_through' || blocks.hitsOf(slot) >= mode.afterHits;
   }
 
@@ -186,16 +188,17 @@ export class WriteThrough {
   private async store(guard: GuardedTier, job: Job): Promise<void> {
     const { blocks, evictor, namespaces, residence } = this.parts;
     const { slot, tier, key, object } = job;
+    const stored = { key, object, expiresS: blocks.expiresSOf(slot) };
     const late = () => {
       if (!blocks.inTier(blocks.find(key), tier)) void residence.discard(tier, key);
     };
     await evictor.makeRoom(tier, object.length, namespaces.record(blocks.namespaceOf(slot)));
     try {
-      await guard.write(key, object, late);
+      await guard.write(stored, late);
     } catch (error) {
       if (AppError.from(error).reason !== 'KV_TIER_FULL') throw error;
       await evictor.freeShare(tier, object.length);
-      await guard.write(key, object, late);
+      await guard.write(stored, late);
     }
   }
 

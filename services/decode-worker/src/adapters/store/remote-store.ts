@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { AppError } from '@longhaul/kernel';
+import { AppError, monotonicMs } from '@longhaul/kernel';
 import { connectKvStore } from '@longhaul/kv-client';
 import { crc32cTable, parseTenantSecret, type Checksum } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
@@ -57,10 +57,10 @@ function tlsIdentity({ kvTlsCa: ca, kvTlsCert: cert, kvTlsKey: key }: RemoteStor
 
 function renewedFile(path: string): () => Uint8Array {
   let token: Uint8Array = readCapability(path);
-  let readMs = Date.now();
+  let readMs = monotonicMs();
   return () => {
-    if (Date.now() - readMs > CAPABILITY_AGE_MS) {
-      readMs = Date.now();
+    if (monotonicMs() - readMs > CAPABILITY_AGE_MS) {
+      readMs = monotonicMs();
       token = readCapability(path);
     }
     return token;

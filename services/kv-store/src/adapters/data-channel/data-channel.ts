@@ -110,7 +110,7 @@ export class DataChannel {
     this.current = operation;
     const { signal } = operation;
     const right = frame.kind === FrameKind.put ? 'write' : 'read';
-    const call = { signal, deadlineMs: null, authorize: grant.require.bind(grant, right) };
+    const call = { signal, timeoutMs: null, authorize: grant.require.bind(grant, right) };
     const serve = () =>
       frame.kind === FrameKind.put
         ? servePut(this.parts, operation.link(putCodec), call)

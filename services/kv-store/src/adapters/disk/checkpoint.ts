@@ -20,11 +20,14 @@ export interface Checkpoint {
   readonly leaving: readonly { readonly key: Uint8Array; readonly place: Place }[];
 }
 
-const MAGIC = 0x5043564b4c4c484cn;
+const MAGIC = 0x3243564b4c4c484cn;
+/** Of checkpoints from before objects could expire: their entries have no such field. */
+const OLD_MAGIC = 0x5043564b4c4c484cn;
 const HEADER_BYTES = 80;
 const HEADER_CRC_AT = 72;
 const SEGMENT_BYTES = 16;
-const ENTRY_BYTES = KEY_BYTES + 20;
+const OLD_ENTRY_BYTES = KEY_BYTES + 20;
+const ENTRY_BYTES = OLD_ENTRY_BYTES + 4;
 /** The newest and, should it be damaged, the one before. */
 const KEPT = 2;
 
@@ -36,7 +39,7 @@ export function isCheckpointName(name: string): boolean {
   return /^checkpoint-[0-9a-f]{14}\.idx$/.test(name);
 }
 
-/** Header 80 B (magic, log id, lsn, segment, offset, counts, CRCs), segments 16 B each, entries 52 B each; padded to 4096. */
+/** Header 80 B (magic, log id, lsn, segment, offset, counts, CRCs), segments 16 B each, entries 56 B each; padded to 4096. */
 export function encodeCheckpoint(checkpoint: Checkpoint, checksum: Checksum): Uint8Array {
   const { index, tombstones } = checkpoint;
   const leaving = checkpoint.leaving.filter(({ key }) => !index.has(key));
@@ -55,6 +58,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint, checksum: Checksum): Ui
     view.setUint32(at + 36, place.block, true);
     view.setUint32(at + 40, place.payloadBytes, true);
     view.setFloat64(at + 44, place.lsn, true);
+    view.setUint32(at + 52, place.expiresS, true);
     at += ENTRY_BYTES;
   }
   view.setBigUint64(0, MAGIC, true);
@@ -77,10 +81,12 @@ function* concatenated<T>(...parts: Iterable<T>[]): Generator<T> {
 export function decodeCheckpoint(bytes: Uint8Array, checksum: Checksum): Checkpoint | null {
   if (bytes.length < HEADER_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (view.getBigUint64(0, true) !== MAGIC) return null;
+  const magic = view.getBigUint64(0, true);
+  if (magic !== MAGIC && magic !== OLD_MAGIC) return null;
+  const entryBytes = magic === MAGIC ? ENTRY_BYTES : OLD_ENTRY_BYTES;
   if (view.getUint32(HEADER_CRC_AT, true) !== checksum(bytes.subarray(0, HEADER_CRC_AT))) return null;
   const [segments, entries] = [view.getFloat64(48, true), view.getFloat64(56, true)];
-  const end = HEADER_BYTES + segments * SEGMENT_BYTES + entries * ENTRY_BYTES;
+  const end = HEADER_BYTES + segments * SEGMENT_BYTES + entries * entryBytes;
   if (!(end <= bytes.length) || view.getUint32(64, true) !== checksum(bytes.subarray(HEADER_BYTES, end))) return null;
   const tombstones = new Map<number, number>();
   let at = HEADER_BYTES;
@@ -88,13 +94,16 @@ export function decodeCheckpoint(bytes: Uint8Array, checksum: Checksum): Checkpo
     tombstones.set(view.getFloat64(at, true), view.getFloat64(at + 8, true));
   }
   const index = new RecordIndex();
-  for (; at < end; at += ENTRY_BYTES) index.set(bytes.subarray(at, at + KEY_BYTES), placeAt(view, at));
+  for (; at < end; at += entryBytes) {
+    const expiresS = magic === MAGIC ? view.getUint32(at + 52, true) : 0;
+    index.set(bytes.subarray(at, at + KEY_BYTES), { ...placeAt(view, at), expiresS });
+  }
   const position = { segment: view.getFloat64(32, true), offset: view.getFloat64(40, true) };
   const logId = bytes.slice(8, 8 + LOG_ID_BYTES);
   return { logId, lsn: view.getFloat64(24, true), ...position, tombstones, index, leaving: [] };
 }
 
-function placeAt(view: DataView, at: number): Place {
+function placeAt(view: DataView, at: number): Omit<Place, 'expiresS'> {
   return {
     segment: view.getUint32(at + 32, true),
     block: view.getUint32(at + 36, true),

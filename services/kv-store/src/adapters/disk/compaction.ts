@@ -82,7 +82,8 @@ async function moveObject(
     tools.quarantine(key, error.message);
     return;
   }
-  const record = { type: RecordType.put, key, payload, payloadCrc: log.check.checksum(payload) };
+  const payloadCrc = log.check.checksum(payload);
+  const record = { type: RecordType.put, key, payload, payloadCrc, expiresS: from.expiresS };
   await appended(tools, {
     ...record,
     wanted: isThere,
@@ -134,10 +135,7 @@ export function countTombstones(log: DiskLog, place: Place, keys: number): void 
   if (segment) segment.tombstones += keys;
 }
 
-function appended(
-  tools: CompactionTools,
-  write: Pick<RecordWrite, 'type' | 'key' | 'payload' | 'payloadCrc' | 'wanted' | 'committed'>,
-): Promise<void> {
+function appended(tools: CompactionTools, write: Omit<RecordWrite, 'skipped' | 'failed'>): Promise<void> {
   return new Promise((resolve, reject) => {
     tools.append({
       ...write,

@@ -27,6 +27,8 @@ export interface RecordWrite {
   readonly key: Uint8Array;
   readonly payload: Uint8Array;
   readonly payloadCrc: number;
+  /** Unix seconds, of an object that is not to be served for ever. */
+  readonly expiresS?: number;
   /** Asked last thing before it is written. */
   wanted(): boolean;
   /** It is on the medium. */
@@ -347,7 +349,9 @@ export class DiskLog {
     await this.#ledger.acknowledge(end);
     for (const write of run) {
       const lsn = this.#nextLsn++;
-      const place = { segment: active.id, block: active.end / BLOCK_BYTES, payloadBytes: write.payload.length, lsn };
+      const payloadBytes = write.payload.length;
+      const block = active.end / BLOCK_BYTES;
+      const place = { segment: active.id, block, payloadBytes, lsn, expiresS: write.expiresS ?? 0 };
       active.end += recordBytes(write.payload.length);
       active.physicalBytes = active.end;
       write.committed(place);
@@ -355,8 +359,9 @@ export class DiskLog {
   }
 
   #encode(write: RecordWrite, lsn: number): Uint8Array[] {
-    const { type, key, payload, payloadCrc } = write;
-    const header = encodeRecordHeader({ type, lsn, key, payloadCrc, payloadBytes: payload.length }, this.check);
+    const { type, key, payload, payloadCrc, expiresS = 0 } = write;
+    const fields = { type, lsn, key, payloadCrc, payloadBytes: payload.length, expiresS };
+    const header = encodeRecordHeader(fields, this.check);
     const padding = recordBytes(payload.length) - HEADER_BYTES - payload.length;
     return [header, payload, PADDING.subarray(0, padding)];
   }

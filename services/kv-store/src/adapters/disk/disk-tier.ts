@@ -82,6 +82,7 @@ export async function openDiskTier(options: DiskTierOptions): Promise<DiskTier> 
 
 class LogTier implements DiskTier {
   readonly name = 'disk';
+  readonly keepsExpiry = true;
   readonly limitBytes: number;
   readonly #log: DiskLog;
   readonly #settings: DiskSettings;
@@ -144,7 +145,7 @@ class LogTier implements DiskTier {
     this.#scheduleScrub();
   }
 
-  async put(key: Uint8Array, object: Uint8Array): Promise<void> {
+  async put(key: Uint8Array, object: Uint8Array, expiresS = 0): Promise<void> {
     this.#checkPut(key, object);
     const name = keyName(key);
     const pending = this.#pending.get(name);
@@ -152,7 +153,7 @@ class LogTier implements DiskTier {
     if (this.#log.index.has(key)) return;
     this.#admit(recordBytes(object.length));
     const put: PendingPut = { done: Promise.resolve(), dropped: false, place: null };
-    const done = this.#append(key.slice(), object, put);
+    const done = this.#append({ key: key.slice(), payload: object, expiresS }, put);
     Object.assign(put, { done });
     this.#pending.set(name, put);
     try {
@@ -225,7 +226,7 @@ class LogTier implements DiskTier {
   /** Oldest first. */
   *entries(): Generator<TierObject> {
     const all = [...this.#log.index.entries()].sort((a, b) => a.place.lsn - b.place.lsn);
-    for (const { key, place } of all) yield { key, bytes: place.payloadBytes };
+    for (const { key, place } of all) yield { key, bytes: place.payloadBytes, expiresS: place.expiresS };
   }
 
   compact(): Promise<void> {
@@ -296,14 +297,15 @@ class LogTier implements DiskTier {
     if (used + bytes > limitBytes) throw tierFull(bytes, used, limitBytes);
   }
 
-  async #append(key: Uint8Array, payload: Uint8Array, put: PendingPut): Promise<void> {
+  async #append(object: { key: Uint8Array; payload: Uint8Array; expiresS: number }, put: PendingPut): Promise<void> {
+    const { key, payload } = object;
     const bytes = recordBytes(payload.length);
     this.#queuedBytes += bytes;
     try {
       const payloadCrc = await this.#tools.checksumAsync(payload);
       await new Promise<void>((resolve, reject: (error: AppError) => void) => {
         this.#queue.push({
-          ...{ type: RecordType.put, key, payload, payloadCrc, skipped: resolve, failed: reject },
+          ...{ ...object, type: RecordType.put, payloadCrc, skipped: resolve, failed: reject },
           wanted: () => !put.dropped,
           committed: (place) => {
             if (put.dropped) {

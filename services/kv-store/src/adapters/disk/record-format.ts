@@ -2,15 +2,14 @@ import { KEY_BYTES, type Checksum } from '@longhaul/kv-core';
 
 /** Records begin and end at multiples of this: the unit of direct I/O. */
 export const BLOCK_BYTES = 4096;
-/** Header of 64 bytes and the payload's length. */
+/** Header of 64 bytes, the payload's length and its expiry. */
 export const HEADER_BYTES = 72;
 
 const MAGIC = 0x524b484c;
 const VERSION = 1;
 const CRC_AT = 60;
 const LENGTH_AT = 64;
-/** Payload lengths are kept in 32 bits by the index. */
-export const MAX_PAYLOAD_BYTES = 0xffff_ffff;
+const EXPIRES_AT = 68;
 
 export const RecordType = {
   /** Payload: an object. */
@@ -35,6 +34,8 @@ export interface RecordHeader {
   readonly key: Uint8Array;
   readonly payloadCrc: number;
   readonly payloadBytes: number;
+  /** Unix seconds from which on an object is not to be served; 0: none. */
+  readonly expiresS: number;
 }
 
 /** Bytes a record takes in the log, padding included. */
@@ -62,7 +63,8 @@ export function encodeRecordHeader(header: RecordHeader, check: HeaderCheck): Ui
   view.setBigUint64(16, BigInt(recordBytes(header.payloadBytes)), true);
   bytes.set(header.key, 24);
   view.setUint32(56, header.payloadCrc, true);
-  view.setBigUint64(LENGTH_AT, BigInt(header.payloadBytes), true);
+  view.setUint32(LENGTH_AT, header.payloadBytes, true);
+  view.setUint32(EXPIRES_AT, header.expiresS, true);
   view.setUint32(CRC_AT, headerCrc(bytes, check), true);
   return bytes;
 }
@@ -74,11 +76,12 @@ export function decodeRecordHeader(bytes: Uint8Array, check: HeaderCheck): Recor
   if (view.getUint32(0, true) !== MAGIC || view.getUint16(4, true) !== VERSION) return null;
   if (view.getUint32(CRC_AT, true) !== headerCrc(bytes, check)) return null;
   const type = view.getUint16(6, true);
-  const payloadBytes = Number(view.getBigUint64(LENGTH_AT, true));
-  if (!isRecordType(type) || payloadBytes > MAX_PAYLOAD_BYTES) return null;
+  const payloadBytes = view.getUint32(LENGTH_AT, true);
+  if (!isRecordType(type)) return null;
   if (Number(view.getBigUint64(16, true)) !== recordBytes(payloadBytes)) return null;
   const key = bytes.slice(24, 24 + KEY_BYTES);
-  return { type, lsn: Number(view.getBigUint64(8, true)), key, payloadCrc: view.getUint32(56, true), payloadBytes };
+  const [lsn, expiresS] = [Number(view.getBigUint64(8, true)), view.getUint32(EXPIRES_AT, true)];
+  return { type, lsn, key, payloadCrc: view.getUint32(56, true), payloadBytes, expiresS };
 }
 
 function isRecordType(value: number): value is RecordType {

@@ -7,6 +7,8 @@ export interface Place {
   readonly block: number;
   readonly payloadBytes: number;
   readonly lsn: number;
+  /** Unix seconds; 0: none. */
+  readonly expiresS: number;
 }
 
 const FIRST_SLOTS = 1024;
@@ -17,7 +19,7 @@ function grown<T extends Uint8Array | Uint32Array | Float64Array>(from: T, to: T
 }
 
 /**
- * Keys to places, in typed arrays: 28 bytes an object besides its key (20 for the place, 8 for the table at half load),
+ * Keys to places, in typed arrays: 32 bytes an object besides its key (24 for the place, 8 for the table at half load),
  * twice that at worst right after it has grown. Not for use across an `await` by slot: slots move hands.
  */
 export class RecordIndex {
@@ -27,6 +29,7 @@ export class RecordIndex {
   #segments = new Uint32Array(FIRST_SLOTS);
   #blocks = new Uint32Array(FIRST_SLOTS);
   #lengths = new Uint32Array(FIRST_SLOTS);
+  #expiries = new Uint32Array(FIRST_SLOTS);
   /** 0: the slot is free. */
   #lsns = new Float64Array(FIRST_SLOTS);
   readonly #free: number[] = [];
@@ -43,8 +46,8 @@ export class RecordIndex {
   }
 
   get bytesOfMemory(): number {
-    const arrays = [this.#table, this.#keys, this.#segments, this.#blocks, this.#lengths, this.#lsns];
-    return arrays.reduce((sum, array) => sum + array.byteLength, 0);
+    const arrays = [this.#table, this.#keys, this.#segments, this.#blocks, this.#lengths, this.#expiries];
+    return arrays.reduce((sum, array) => sum + array.byteLength, this.#lsns.byteLength);
   }
 
   get(key: Uint8Array): Place | undefined {
@@ -75,6 +78,7 @@ export class RecordIndex {
     this.#segments[slot] = place.segment;
     this.#blocks[slot] = place.block;
     this.#lengths[slot] = place.payloadBytes;
+    this.#expiries[slot] = place.expiresS;
     this.#lsns[slot] = place.lsn;
   }
 
@@ -105,6 +109,7 @@ export class RecordIndex {
       block: this.#blocks[slot] ?? 0,
       payloadBytes: this.#lengths[slot] ?? 0,
       lsn: this.#lsns[slot] ?? 0,
+      expiresS: this.#expiries[slot] ?? 0,
     };
   }
 
@@ -121,6 +126,7 @@ export class RecordIndex {
     this.#segments = grown(this.#segments, new Uint32Array(slots));
     this.#blocks = grown(this.#blocks, new Uint32Array(slots));
     this.#lengths = grown(this.#lengths, new Uint32Array(slots));
+    this.#expiries = grown(this.#expiries, new Uint32Array(slots));
     this.#lsns = grown(this.#lsns, new Float64Array(slots));
     this.#table = new Int32Array(slots * 2);
     for (let slot = 0; slot < this.#used; slot++) {

@@ -284,7 +284,8 @@ class Recoverer {
     const name = keyName(header.key);
     if (!payloadValid) this.#suspects.set(name, { segment: segment.id, offset, bytes: payloadBytes, lsn });
     else if (header.type === RecordType.put) {
-      this.#index.set(header.key, { segment: segment.id, block: offset / BLOCK_BYTES, payloadBytes, lsn });
+      const { expiresS } = header;
+      this.#index.set(header.key, { segment: segment.id, block: offset / BLOCK_BYTES, payloadBytes, lsn, expiresS });
       this.#suspects.delete(name);
     }
     segment.tombstones += item.removed.length;

@@ -125,6 +125,7 @@ function tracking(write: RecordWrite, unsettled: Set<RecordWrite>): RecordWrite 
     key: write.key,
     payload: write.payload,
     payloadCrc: write.payloadCrc,
+    expiresS: write.expiresS ?? 0,
     wanted: () => write.wanted(),
     committed(place) {
       unsettled.delete(write);

@@ -1,13 +1,14 @@
+import { steadyUnixMs } from '@longhaul/kernel';
 import type { CallOptions } from '@longhaul/kv-core';
 
 export interface KnownCall {
   readonly signal: AbortSignal;
-  /** Unix milliseconds, or null without a deadline. */
-  readonly deadlineMs: number | null;
+  /** What was left until the deadline when the call began; null without one. */
+  readonly timeoutMs: number | null;
 }
 
-/** The options of a store call: the deadline is the earlier of the call's and that in the message (0: none). */
-export function callOptions({ signal, deadlineMs }: KnownCall, messageDeadline = 0n): CallOptions {
-  const deadlines = [deadlineMs, messageDeadline === 0n ? null : Number(messageDeadline)].filter((ms) => ms !== null);
-  return deadlines.length === 0 ? { signal } : { signal, deadlineUnixMs: Math.min(...deadlines) };
+/** The options of a store call: what is left is the smaller of the call's and that in the message (0: no limit). */
+export function callOptions({ signal, timeoutMs }: KnownCall, messageTimeout = 0n): CallOptions {
+  const timeouts = [timeoutMs, messageTimeout === 0n ? null : Number(messageTimeout)].filter((ms) => ms !== null);
+  return timeouts.length === 0 ? { signal } : { signal, deadlineUnixMs: steadyUnixMs() + Math.min(...timeouts) };
 }

@@ -33,7 +33,7 @@ export async function serveGet(parts: TransferParts, link: GetLink, call: Transf
   const credit = new Credit(Math.min(first.value.credit, parts.credit));
   const listening = listen(link, credit, parts.credit).catch((error: unknown) => over.abort(error));
   try {
-    const options = callOptions({ ...call, signal }, first.value.deadlineUnixMs);
+    const options = callOptions({ ...call, signal }, first.value.timeoutMs);
     for await (const frame of parts.store.get(request, options)) {
       if (frame.kind === 'head' || frame.kind === 'data') await sendPayload(parts, { link, credit, signal }, frame);
       else await link.send(plainFrame(frame));

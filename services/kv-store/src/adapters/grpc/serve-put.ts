@@ -23,8 +23,8 @@ export interface TransferParts {
 
 export interface TransferCall {
   readonly signal: AbortSignal;
-  /** Unix milliseconds, or null without a deadline. */
-  readonly deadlineMs: number | null;
+  /** What was left until the deadline when the call began; null without one. */
+  readonly timeoutMs: number | null;
   /** Throws where the caller may not do this in that namespace. */
   authorize(namespace: Namespace): void;
 }
@@ -38,7 +38,7 @@ export async function servePut(parts: TransferParts, link: PutLink, call: Transf
   if (first?.$case !== 'begin') throw frameErrors.protocol('A put must start with its begin.');
   const request = fromPutBegin(first.value);
   call.authorize(request.namespace);
-  const session = await parts.store.beginPut(request, callOptions(call, first.value.deadlineUnixMs));
+  const session = await parts.store.beginPut(request, callOptions(call, first.value.timeoutMs));
   let open = !session.alreadyPresent;
   try {
     const { alreadyPresent } = session;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError } from '@longhaul/kernel';
+import { AppError, monotonicMs } from '@longhaul/kernel';
 import { withDeadline } from './deadline.js';
 import { tierErrors, type Outage } from './tier-errors.js';
 
@@ -30,15 +30,15 @@ const PASSING: readonly Outage[] = ['network', 'timeout', 'server', 'throttled']
  */
 export async function withRetries<T>(policy: RetryPolicy, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const random = policy.random ?? Math.random;
-  const deadline = Date.now() + policy.deadlineMs;
+  const deadline = monotonicMs() + policy.deadlineMs;
   const share = policy.attempts > 1 ? policy.deadlineMs / 2 : policy.deadlineMs;
   for (let tries = 1; ; tries++) {
     try {
-      return await withDeadline(Math.min(share, deadline - Date.now()), attempt);
+      return await withDeadline(Math.min(share, deadline - monotonicMs()), attempt);
     } catch (thrown) {
       const error = AppError.isInstance(thrown) ? thrown : unknownFailure(thrown);
       const pause = random() * Math.min(policy.maxMs, policy.baseMs * 2 ** (tries - 1));
-      if (!isPassing(error) || tries >= policy.attempts || Date.now() + pause >= deadline) throw error;
+      if (!isPassing(error) || tries >= policy.attempts || monotonicMs() + pause >= deadline) throw error;
       policy.onRetry?.(error);
       await sleep(pause);
     }

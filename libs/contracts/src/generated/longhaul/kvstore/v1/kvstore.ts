@@ -109,10 +109,13 @@ export interface PutBegin {
   parentKey: Buffer;
   objectBytes: bigint;
   recomputeMicros: bigint;
-  /** 0: no limit. */
+  /** 0: no limit. Outlives a restart with the block. */
   ttlSeconds: number;
-  /** 0: none. For data channels, which have no deadline of their own. */
-  deadlineUnixMs: bigint;
+  /**
+   * What is left until the deadline, as the clocks of two machines differ; 0: no limit. For data channels, which
+   * have no deadline of their own.
+   */
+  timeoutMs: bigint;
 }
 
 /** The payload is the last field: a sender writes it behind the others without copying it. */
@@ -169,8 +172,11 @@ export interface GetOpen {
   layerEnd: number;
   /** Frames with payload (head, chunk) that may be sent at once. */
   credit: number;
-  /** 0: none. For data channels, which have no deadline of their own. */
-  deadlineUnixMs: bigint;
+  /**
+   * What is left until the deadline, as the clocks of two machines differ; 0: no limit. For data channels, which
+   * have no deadline of their own.
+   */
+  timeoutMs: bigint;
 }
 
 export interface GetResponse {
@@ -237,6 +243,7 @@ export interface ReleaseLeaseResponse {
 export interface PinRequest {
   namespace: Namespace | undefined;
   keys: Buffer[];
+  /** The pin ends then, or with the process of the store. */
   ttlSeconds: number;
   /** Hard pins are never evicted and count against the quota. */
   hard: boolean;
@@ -1122,7 +1129,7 @@ function createBasePutBegin(): PutBegin {
     objectBytes: 0n,
     recomputeMicros: 0n,
     ttlSeconds: 0,
-    deadlineUnixMs: 0n,
+    timeoutMs: 0n,
   };
 }
 
@@ -1152,11 +1159,11 @@ export const PutBegin: MessageFns<PutBegin> = {
     if (message.ttlSeconds !== 0) {
       writer.uint32(48).uint32(message.ttlSeconds);
     }
-    if (message.deadlineUnixMs !== 0n) {
-      if (BigInt.asUintN(64, message.deadlineUnixMs) !== message.deadlineUnixMs) {
-        throw new globalThis.Error("value provided for field message.deadlineUnixMs of type uint64 too large");
+    if (message.timeoutMs !== 0n) {
+      if (BigInt.asUintN(64, message.timeoutMs) !== message.timeoutMs) {
+        throw new globalThis.Error("value provided for field message.timeoutMs of type uint64 too large");
       }
-      writer.uint32(56).uint64(message.deadlineUnixMs);
+      writer.uint32(64).uint64(message.timeoutMs);
     }
     return writer;
   },
@@ -1222,12 +1229,12 @@ export const PutBegin: MessageFns<PutBegin> = {
             message.ttlSeconds = reader.uint32();
             continue;
           }
-          case 7: {
-            if (tag !== 56) {
+          case 8: {
+            if (tag !== 64) {
               break;
             }
 
-            message.deadlineUnixMs = reader.uint64() as bigint;
+            message.timeoutMs = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1259,9 +1266,7 @@ export const PutBegin: MessageFns<PutBegin> = {
       ? BigInt(object.recomputeMicros)
       : 0n;
     message.ttlSeconds = object.ttlSeconds ?? 0;
-    message.deadlineUnixMs = (object.deadlineUnixMs !== undefined && object.deadlineUnixMs !== null)
-      ? BigInt(object.deadlineUnixMs)
-      : 0n;
+    message.timeoutMs = (object.timeoutMs !== undefined && object.timeoutMs !== null) ? BigInt(object.timeoutMs) : 0n;
     return message;
   },
 };
@@ -1839,7 +1844,7 @@ function createBaseGetOpen(): GetOpen {
     layerBegin: 0,
     layerEnd: 0,
     credit: 0,
-    deadlineUnixMs: 0n,
+    timeoutMs: 0n,
   };
 }
 
@@ -1863,11 +1868,11 @@ export const GetOpen: MessageFns<GetOpen> = {
     if (message.credit !== 0) {
       writer.uint32(48).uint32(message.credit);
     }
-    if (message.deadlineUnixMs !== 0n) {
-      if (BigInt.asUintN(64, message.deadlineUnixMs) !== message.deadlineUnixMs) {
-        throw new globalThis.Error("value provided for field message.deadlineUnixMs of type uint64 too large");
+    if (message.timeoutMs !== 0n) {
+      if (BigInt.asUintN(64, message.timeoutMs) !== message.timeoutMs) {
+        throw new globalThis.Error("value provided for field message.timeoutMs of type uint64 too large");
       }
-      writer.uint32(56).uint64(message.deadlineUnixMs);
+      writer.uint32(64).uint64(message.timeoutMs);
     }
     return writer;
   },
@@ -1933,12 +1938,12 @@ export const GetOpen: MessageFns<GetOpen> = {
             message.credit = reader.uint32();
             continue;
           }
-          case 7: {
-            if (tag !== 56) {
+          case 8: {
+            if (tag !== 64) {
               break;
             }
 
-            message.deadlineUnixMs = reader.uint64() as bigint;
+            message.timeoutMs = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1966,9 +1971,7 @@ export const GetOpen: MessageFns<GetOpen> = {
     message.layerBegin = object.layerBegin ?? 0;
     message.layerEnd = object.layerEnd ?? 0;
     message.credit = object.credit ?? 0;
-    message.deadlineUnixMs = (object.deadlineUnixMs !== undefined && object.deadlineUnixMs !== null)
-      ? BigInt(object.deadlineUnixMs)
-      : 0n;
+    message.timeoutMs = (object.timeoutMs !== undefined && object.timeoutMs !== null) ? BigInt(object.timeoutMs) : 0n;
     return message;
   },
 };
