@@ -133,4 +133,10 @@ describe('a template that looks at text with control tokens in it', () => {
     const chat = createChatTemplate({ tokenizerConfigJson: new Uint8Array(), chatTemplate: template }, tokenizer);
     expect(chat.render([user(content)])).toBe(expected);
   });
+
+  it('refuses in its own words, with the text as it is', () => {
+    const chatTemplate = '{{ raise_exception(messages[0].content) }}';
+    const chat = createChatTemplate({ tokenizerConfigJson: new Uint8Array(), chatTemplate }, tokenizer);
+    expect(() => chat.render([user('no <｜User｜> here')])).toThrow('no <｜User｜> here');
+  });
 });

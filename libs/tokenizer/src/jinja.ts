@@ -14,8 +14,8 @@ export class TemplateRefusal extends Error {}
 
 const MAX_RANGE = 100_000;
 
-function refuse(message: unknown): never {
-  throw new TemplateRefusal(String(message));
+function refuse(message: string): never {
+  throw new TemplateRefusal(message);
 }
 
 function range(first: number, second?: number, step = 1): number[] {
@@ -55,7 +55,7 @@ export function renderJinja(
     ...variables,
     ...{ true: true, false: false, none: null, True: true, False: false, None: null },
     range,
-    raise_exception: refuse,
+    raise_exception: (message: unknown) => refuse(plain(String(message))),
     strftime_now: (format: unknown) => strftime(now, String(format)),
   };
   const environment = new Environment();
