@@ -27,4 +27,11 @@ describe('the structure of a JSON body', () => {
     expect(() => requireFewStructures(Buffer.from(`[${'1,'.repeat(2_000_000)}1]`))).not.toThrow();
     expect(() => requireFewStructures(Buffer.from(`{"prompt":"${'{[('.repeat(1_000_000)}"}`))).not.toThrow();
   });
+
+  it('refuses millions of token ids that no context holds, but not commas in a text', () => {
+    expect(() => requireFewStructures(Buffer.from(`{"prompt":[${'1,'.repeat(4 * 2 ** 20)}1,1]}`))).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', details: { max: 4 * 2 ** 20 } }),
+    );
+    expect(() => requireFewStructures(Buffer.from(`{"prompt":"${','.repeat(5_000_000)}"}`))).not.toThrow();
+  });
 });
