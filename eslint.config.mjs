@@ -140,6 +140,13 @@ export default tseslint.config(
           ],
         },
       ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "CallExpression[callee.name='mkdir'] Property[key.name='recursive']",
+          message: 'Node never returns where a name is refused with ENOENT: use makeDirectory.',
+        },
+      ],
     },
   },
   {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AppError } from '@longhaul/kernel';
+import { makeDirectory } from '../src/checkpoint/make-directory.js';
 import { importCheckpoint, type ImportOptions } from '../src/import/import-model.js';
 import { importModel, openPackage, prepareModel, type Checkpoint } from '../src/index.js';
 import { plainModelName } from '../src/package/model-name.js';
@@ -73,6 +74,16 @@ describe('a disk that takes no package', () => {
     expect(error.message).toContain(home);
   });
 
+  it('for it refuses every name ends, and says so', async () => {
+    if (process.platform !== 'linux') return;
+    const source = await copyCheckpoint(join(work, 'm'));
+    for (const home of ['/proc', '/proc/self/none/deeper']) {
+      const error = await failure(prepareModel(source, { home, weights: 'int8' }));
+      expect(error.reason).toBe('PACKAGE_NOT_WRITABLE');
+      expect(error.message).toContain('/proc');
+    }
+  });
+
   it('for nobody may write there is named', async () => {
     if (process.getuid?.() === 0) return;
     await chmod(work, 0o500);
@@ -88,6 +99,17 @@ describe('a disk that takes no package', () => {
     await chmod(join(home, 'models'), 0o500);
     expect((await prepareModel(source, { home, weights: 'int8' })).dir).toBe(dir);
     await chmod(join(home, 'models'), 0o700);
+  });
+});
+
+describe('a directory', () => {
+  it('is made with those above it, also by several at once, and may be there', async () => {
+    const path = join(work, 'a', 'b', 'c');
+    await Promise.all([0, 1, 2, 3].map(() => makeDirectory(path)));
+    await makeDirectory(path);
+    await writeFile(join(path, 'f'), 'x');
+    await expect(makeDirectory(join(path, 'f'))).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(makeDirectory(join(path, 'f', 'x'))).rejects.toMatchObject({ code: 'ENOTDIR' });
   });
 });
 

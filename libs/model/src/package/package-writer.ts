@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
+import { makeDirectory } from '../checkpoint/make-directory.js';
 import { ownerText } from '../leftovers/process-owner.js';
 import { OWNER_FILE, sweepImports } from '../leftovers/sweep.js';
 import type { ModelManifest } from '../manifest.js';
@@ -28,7 +29,7 @@ export class PackageWriter {
     await refuseExisting(target);
     const parent = dirname(target);
     const partial = join(parent, `.${basename(target)}.partial-${randomBytes(6).toString('hex')}`);
-    await mkdir(parent, { recursive: true });
+    await makeDirectory(parent);
     await sweepImports(parent);
     await mkdir(partial);
     const writer = new PackageWriter(target, partial);

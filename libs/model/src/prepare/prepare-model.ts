@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm, stat } from 'node:fs/promises';
+import { lstat, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 import { diskError } from '../checkpoint/disk-error.js';
@@ -72,6 +72,7 @@ async function openExisting(path: string): Promise<ModelPackage | null> {
   } catch (error) {
     const { reason } = AppError.from(error);
     if (!REPLACEABLE.has(reason)) throw error;
+    if ((await lstat(path).catch(() => null)) === null) return null;
     await rm(path, { recursive: true, force: true }).catch((cause: unknown) => {
       throw diskError(cause, 'The damaged model package', 'PACKAGE_NOT_WRITABLE');
     });

@@ -1,9 +1,10 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import { makeDirectory } from '../checkpoint/make-directory.js';
 import { downloadFile, listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
 import { AppError } from '@longhaul/kernel';
 import { assertRoom } from '../checkpoint/disk-room.js';
@@ -71,7 +72,7 @@ async function fetchRepo(
   const staging = cache.staging(key);
   await dropOtherCommits(staging, info.sha);
   const commitDir = join(staging, info.sha);
-  await mkdir(commitDir, { recursive: true });
+  await makeDirectory(commitDir);
   const sizes = picked.paths.map((path) => files.get(path)?.size ?? 0);
   const wanted = sizes.reduce((sum, size) => sum + size, 0);
   await assertRoom(options.cacheDir, wanted - (await bytesIn(commitDir)), `The model hf:${repo.repo}`);

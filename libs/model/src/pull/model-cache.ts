@@ -1,7 +1,8 @@
-import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { AppError } from '@longhaul/kernel';
+import { makeDirectory } from '../checkpoint/make-directory.js';
 import { ownerPid, ownerText } from '../leftovers/process-owner.js';
 import { lockState, readLock, sweepPulls } from '../leftovers/sweep.js';
 import { fileDigest } from './file-digest.js';
@@ -87,7 +88,7 @@ export class ModelCache {
       // Another process may have finished it before the lock was free.
       const finished = await this.find(key);
       if (finished !== null) return finished;
-      await mkdir(this.staging(key), { recursive: true });
+      await makeDirectory(this.staging(key));
       return await fetch();
     } catch (error) {
       await this.cleanUp(key, resumable && canResume(error));

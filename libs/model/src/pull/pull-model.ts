@@ -1,5 +1,6 @@
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { AppError } from '@longhaul/kernel';
+import { makeDirectory } from '../checkpoint/make-directory.js';
 import { diskError } from '../checkpoint/disk-error.js';
 import { pullFromHub, repoKey } from './hub-source.js';
 import { KNOWN_MODELS, type KnownModel } from './known-models.js';
@@ -22,7 +23,7 @@ export async function pullModel(name: string, options: PullOptions): Promise<str
   const source = parseSource(name);
   if (source.kind === 'path') return existingPath(source.path);
   try {
-    await mkdir(options.cacheDir, { recursive: true });
+    await makeDirectory(options.cacheDir);
     const cache = new ModelCache(options);
     if (source.kind === 'known')
       return await pullKnown(name, source.model, { cache, options, pins: source.model.pins });
