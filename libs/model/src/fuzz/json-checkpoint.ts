@@ -73,8 +73,8 @@ const BYTE_LEVEL = {
   pre_tokenizer: {
     type: 'Sequence',
     pretokenizers: [
-      { type: 'Split', pattern: { Regex: '\\s+|\\p{L}+' }, behavior: 'Isolated', invert: false },
-      { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
+      { type: 'Split', pattern: { String: 'c' }, behavior: 'Isolated', invert: false },
+      { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
     ],
   },
   post_processor: {
@@ -137,6 +137,8 @@ export function readJsonFiles(files: JsonFiles): void {
   const checkpoint: Pick<Checkpoint, 'config' | 'generationConfig'> = { config, generationConfig };
   const tokenizer = tokenizerFacts(checkpoint, checked, vocabSize);
   assertServable(spec, { tokenizer, generation: generationDefaults(generationConfig, vocabSize) });
+  // Expressions of a checkpoint are run in the sandbox only, which has tests of its own.
+  if (checked.built.foreignPatterns.length > 0) return;
   for (const text of TEXTS) {
     const ids = checked.built.encode(text, { parseSpecial: true });
     const outside = ids.find((id) => id < 0 || id >= vocabSize);
