@@ -19,6 +19,9 @@ export interface CallEnd {
 /** What a handler may add to its call's log line. */
 export type CallNotes = Partial<Pick<CallEnd, 'requestId' | 'inTrace'>>;
 
+/** Both ends reckon a deadline by clocks of their own: a client may be so much earlier. */
+const HANG_UP_MS = 20;
+
 /** What a host keeps of one call. */
 export class CallInfo {
   readonly #method: string;
@@ -36,9 +39,10 @@ export class CallInfo {
     this.#method = method;
   }
 
-  /** Whether the call was ended because its deadline passed. */
+  /** Whether the call was ended because its deadline passed, here or at the client, which hangs up then. */
   get late(): boolean {
-    return this.#code === status.DEADLINE_EXCEEDED;
+    if (this.#code !== null) return this.#code === status.DEADLINE_EXCEEDED;
+    return this.deadlineMs !== null && monotonicMs() >= this.deadlineMs - HANG_UP_MS;
   }
 
   /** Notes the status that the call ends with; the first one stays, since only that is sent. */
@@ -56,11 +60,12 @@ export class CallInfo {
   end(): CallEnd | null {
     if (this.#ended) return null;
     this.#ended = true;
-    const code = this.#code ?? status.CANCELLED;
+    const gone = this.late ? status.DEADLINE_EXCEEDED : status.CANCELLED;
+    const code = this.#code ?? gone;
     return {
       method: this.#method,
       status: status[code] ?? String(code),
-      reason: this.#code === null ? 'CANCELLED' : this.#reason,
+      reason: this.#code === null ? (status[gone] ?? 'CANCELLED') : this.#reason,
       durationMs: Math.round(monotonicMs() - this.#startMs),
       requestId: this.#notes.requestId,
       inTrace: this.#notes.inTrace ?? ((action) => action()),

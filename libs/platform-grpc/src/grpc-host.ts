@@ -1,13 +1,11 @@
 import { ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { fileDescriptorSet } from '@longhaul/contracts';
 import { listenFailed } from '@longhaul/kernel';
 import type { HealthModel } from '@longhaul/platform-health';
-import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
+import { HealthImplementation } from 'grpc-health-check';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gateInterceptor, type CallGate } from './call-gate.js';
 import { CallTracker } from './call-tracker.js';
+import { addReflection } from './reflection.js';
 import { WholeServer } from './whole-server.js';
 
 export interface GrpcHostOptions {
@@ -51,11 +49,7 @@ export class GrpcHost {
       ...(options.flowControlWindowBytes ? { 'grpc-node.flow_control_window': options.flowControlWindowBytes } : {}),
     });
     this.health.addToServer(this.server);
-    const known = {
-      ...loadFileDescriptorSetFromBuffer(Buffer.from(fileDescriptorSet())),
-      ...loadSync(healthProtoPath),
-    };
-    new ReflectionService(known).addToServer(this.server);
+    addReflection(this.server, () => this.services);
     this.unfollow =
       options.health?.follow(({ live, ready }) => {
         this.health.setStatus('liveness', live ? 'SERVING' : 'NOT_SERVING');

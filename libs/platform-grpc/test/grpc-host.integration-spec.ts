@@ -1,13 +1,10 @@
-import { Client, credentials, loadPackageDefinition, type ClientDuplexStream } from '@grpc/grpc-js';
+import { Client, credentials, loadPackageDefinition } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { workerV1 } from '@longhaul/contracts';
 import { AppError } from '@longhaul/kernel';
 import { HealthModel } from '@longhaul/platform-health';
 import { service as healthService } from 'grpc-health-check';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadSync } from '@grpc/proto-loader';
 import { callServerStream, callUnary, GrpcHost, serverStream, unary, type CallContext } from '../src/index.js';
 
 const NAME = 'longhaul.worker.v1.WorkerService';
@@ -135,19 +132,6 @@ describe('gRPC health', () => {
   });
 });
 
-describe('gRPC reflection', () => {
-  it('lists the services and gives the file that describes one', async () => {
-    const { address } = await startHost();
-    const reflection = reflectionClient(address);
-    const services = await reflection({ list_services: '' });
-    const names = services.list_services_response?.service.map(({ name }) => name);
-    expect(names).toEqual(expect.arrayContaining([NAME, 'grpc.health.v1.Health']));
-    const described = await reflection({ file_containing_symbol: NAME });
-    const files = described.file_descriptor_response?.file_descriptor_proto ?? [];
-    expect(files.some((file) => file.includes('longhaul/worker/v1/worker.proto'))).toBe(true);
-  });
-});
-
 describe('deadlines and cancellation', () => {
   it('reach the handler, and come back under their own names', async () => {
     const seen = { entered: 0, aborted: [] as string[] };
@@ -202,35 +186,3 @@ describe('draining', () => {
     await closed;
   });
 });
-
-interface ReflectionReply {
-  list_services_response?: { service: { name: string }[] };
-  file_descriptor_response?: { file_descriptor_proto: Buffer[] };
-}
-
-/** Asks over the bidirectional stream that reflection tools use. */
-function reflectionClient(address: string): (request: object) => Promise<ReflectionReply> {
-  const root = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'));
-  const definition = loadSync('grpc/reflection/v1/reflection.proto', {
-    includeDirs: [join(root, 'build', 'proto')],
-    keepCase: true,
-  });
-  const loaded = loadPackageDefinition(definition) as never as {
-    grpc: { reflection: { v1: { ServerReflection: new (address: string, credentials: unknown) => Client } } };
-  };
-  const client = new loaded.grpc.reflection.v1.ServerReflection(address, credentials.createInsecure());
-  closers.push(() => client.close());
-  return (request) =>
-    new Promise((resolve, reject) => {
-      const { serverReflectionInfo } = client as unknown as {
-        serverReflectionInfo(): ClientDuplexStream<object, ReflectionReply>;
-      };
-      const stream = serverReflectionInfo.call(client);
-      stream.on('data', (reply: ReflectionReply) => {
-        stream.end();
-        resolve(reply);
-      });
-      stream.on('error', reject);
-      stream.write(request);
-    });
-}
