@@ -20,6 +20,7 @@ const SOURCES = [
   'libs/inference/src',
   'libs/engine/src/errors.ts',
   'libs/tokenizer/src/chat-template.ts',
+  'libs/text-sandbox/src',
 ];
 /** Made while a server starts or talks with its worker; a caller sees `internal` or `not_ready` instead. */
 const NOT_FOR_CALLERS = new Set([
