@@ -19,8 +19,11 @@ export interface CallEnd {
 /** What a handler may add to its call's log line. */
 export type CallNotes = Partial<Pick<CallEnd, 'requestId' | 'inTrace'>>;
 
-/** Both ends reckon a deadline by clocks of their own: a client may be so much earlier. */
-const HANG_UP_MS = 20;
+/**
+ * A client's time runs out before ours, since it began earlier, and all that comes here is that it cancels. Whoever does
+ * so this shortly before the deadline was at its own.
+ */
+const CLIENT_LEAD_MS = 100;
 
 /** What a host keeps of one call. */
 export class CallInfo {
@@ -39,10 +42,10 @@ export class CallInfo {
     this.#method = method;
   }
 
-  /** Whether the call was ended because its deadline passed, here or at the client, which hangs up then. */
+  /** Whether the call was ended because its deadline passed, here or at the client. */
   get late(): boolean {
     if (this.#code !== null) return this.#code === status.DEADLINE_EXCEEDED;
-    return this.deadlineMs !== null && monotonicMs() >= this.deadlineMs - HANG_UP_MS;
+    return this.deadlineMs !== null && monotonicMs() >= this.deadlineMs - CLIENT_LEAD_MS;
   }
 
   /** Notes the status that the call ends with; the first one stays, since only that is sent. */
@@ -60,12 +63,11 @@ export class CallInfo {
   end(): CallEnd | null {
     if (this.#ended) return null;
     this.#ended = true;
-    const gone = this.late ? status.DEADLINE_EXCEEDED : status.CANCELLED;
-    const code = this.#code ?? gone;
+    const code = this.#code ?? (this.late ? status.DEADLINE_EXCEEDED : status.CANCELLED);
     return {
       method: this.#method,
       status: status[code] ?? String(code),
-      reason: this.#code === null ? (status[gone] ?? 'CANCELLED') : this.#reason,
+      reason: this.#code === null ? (status[code] ?? 'CANCELLED') : this.#reason,
       durationMs: Math.round(monotonicMs() - this.#startMs),
       requestId: this.#notes.requestId,
       inTrace: this.#notes.inTrace ?? ((action) => action()),

@@ -9,6 +9,7 @@ import { sandboxLoad } from '@longhaul/text-sandbox';
 import { createGate } from './adapters/grpc/gate.js';
 import { addInferenceService } from './adapters/grpc/inference.service.js';
 import { createHttpAdapter } from './adapters/http/edge.js';
+import { addressesOf, alsoListen } from './adapters/http/also-listen.js';
 import { corsOptions } from './adapters/http/cors.js';
 import { ErrorFilter } from './adapters/http/error.filter.js';
 import { ModelWatcher } from './adapters/worker/model-watcher.js';
@@ -53,12 +54,10 @@ export async function createRouterServer(
   const app = await createApp(config, dependencies, parts);
   const grpc = config.grpcPort === undefined ? null : createGrpc(config, dependencies, parts);
   const grpcPort = grpc ? await grpc.listen(config.host, config.grpcPort ?? 0) : null;
-  try {
-    await listen(app, config);
-  } catch (error) {
+  const stopListening = await listen(app, config).catch(async (error: unknown) => {
     await grpc?.close(0);
     throw error;
-  }
+  });
   declareSeries('router');
   const unobserve = observeGauges(parts);
   const watcher = new ModelWatcher(parts.models, dependencies.log, (ready) => {
@@ -87,6 +86,7 @@ export async function createRouterServer(
       await idleBy(graceEnd);
       parts.shutdown.abort(shuttingDown());
       await idleBy(performance.now() + LAST_WORD_MS);
+      stopListening();
       app.getHttpServer().closeAllConnections();
       await Promise.all([app.close(), grpcClosed]);
       parts.models.close();
@@ -121,9 +121,12 @@ function createGrpc(config: RouterConfig, dependencies: RouterDependencies, part
   return host;
 }
 
-async function listen(app: NestFastifyApplication, { host, port }: RouterConfig): Promise<void> {
+async function listen(app: NestFastifyApplication, { host, port }: RouterConfig): Promise<() => void> {
+  const [first, ...more] = await addressesOf(host);
   try {
-    await app.listen(port, host);
+    await app.listen(port, first);
+    const http = app.getHttpServer();
+    return await alsoListen(http, more, (http.address() as { port: number }).port);
   } catch (cause) {
     await app.close();
     throw listenFailed({ host, port, what: 'HTTP', flag: '--port' }, cause);

@@ -3,6 +3,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { inferenceV1 } from '@longhaul/contracts';
 import { AppError } from '@longhaul/kernel';
 import { callServerStream, callUnary } from '@longhaul/platform-grpc';
+import { lookup } from 'node:dns/promises';
+import { connect } from 'node:net';
 import { countedRequests, watchedLog, type FinishedLine } from './support/ended.js';
 import { eventually, exchangeRaw, head, openRaw, post, statuses } from './support/raw-http.js';
 import { startRouter, type RunningRouter } from './support/start-router.js';
@@ -166,6 +168,19 @@ describe('every HTTP request', () => {
     expect(metrics).toMatch(
       /longhaul_request_errors_total\{model_name="acme\/scripted",reason="DEADLINE_EXCEEDED"\} 2/,
     );
+  });
+
+  it('is one at every address that localhost stands for', async () => {
+    await start({ host: 'localhost' });
+    const addresses = new Set((await lookup('localhost', { all: true })).map(({ address }) => address));
+    for (const host of addresses) {
+      const socket = connect(running.server.httpPort, host);
+      socket.on('error', () => undefined);
+      socket.end('EHLO x\r\n\r\n');
+      await new Promise((resolve) => socket.resume().on('close', resolve));
+    }
+    await eventually(() => finished().length === addresses.size);
+    expect(finished().map(({ outcome }) => outcome)).toEqual([...addresses].map(() => 'INVALID_HTTP'));
   });
 
   it('that is refused because the house is full is one', async () => {
