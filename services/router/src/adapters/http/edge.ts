@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { invalidArgument } from '@longhaul/kernel';
-import { requireBearerKey } from '@longhaul/platform-grpc';
+import { requireBearerKey, toHttpError } from '@longhaul/platform-grpc';
 import { inSpan, openServerSpan } from '@longhaul/platform-otel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admission } from '../../core/admission.js';
@@ -10,7 +10,7 @@ import type { RequestObserver } from '../../core/ports.js';
 import { tenantOf } from '../../core/tenant.js';
 import { readBody, requireSize, type BodyLimits } from './body-reader.js';
 import { answerClientError } from './client-error.js';
-import { edgeError, routeNotFound } from './edge-errors.js';
+import { edgeError, routeNotFound, toAppError } from './edge-errors.js';
 import { setContext } from './request-context.js';
 import { chooseRequestId } from './request-id.js';
 import { recordOf, type RequestLedger } from './request-ledger.js';
@@ -49,6 +49,7 @@ export function createHttpAdapter(options: EdgeOptions, parts: EdgeParts): Fasti
     trustProxy: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
+    frameworkErrors: answerFrameworkError,
   });
   const fastify = adapter.getInstance();
   watchServer(fastify.server, ledger);
@@ -64,6 +65,12 @@ export function createHttpAdapter(options: EdgeOptions, parts: EdgeParts): Fasti
     guard(request, ledger.open(request.raw, reply.raw), { ...options, ...parts });
   });
   return adapter;
+}
+
+/** A path that no route can be looked up for: it passes no filter, and is answered as all errors are. */
+function answerFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const { status, headers, body } = toHttpError(toAppError(error, request));
+  void reply.status(status).headers(headers).header('content-type', 'application/json; charset=utf-8').send(body);
 }
 
 /** Node takes the two timeouts for each other where that of the headers is the longer one. */
