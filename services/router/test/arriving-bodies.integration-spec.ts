@@ -211,6 +211,12 @@ describe('a coded body', () => {
     expect(running.server.arriving()).toMatchObject({ requests: 0, bytes: 0 });
   });
 
+  it('that has come as a whole is not given up while it is decoded', async () => {
+    running = await startRouter({ bodyIdleTimeoutMs: 10 });
+    const spaced = Buffer.concat([Buffer.from(body), Buffer.alloc(24 * MIB, ' ')]);
+    expect(await answered(coded('gzip', gzipSync(spaced)))).toEqual([200]);
+  });
+
   it('is admitted by its size when decoded', async () => {
     running = await startRouter({ maxQueuedPromptBytes: 5000 });
     expect(await answered(coded('gzip', gzipSync(completion('x'.repeat(6000)))))).toEqual([429]);

@@ -94,9 +94,16 @@ def _():
     eventually_idle()
 
 
+class WithKey(grpc.StreamStreamClientInterceptor):
+    """Adds the key to calls of a library that takes no metadata."""
+
+    def intercept_stream_stream(self, continuation, details, requests):
+        return continuation(details._replace(metadata=META), requests)
+
+
 @call("reflection")
 def _():
-    database = ProtoReflectionDescriptorDatabase(channel)
+    database = ProtoReflectionDescriptorDatabase(grpc.intercept_channel(channel, WithKey()))
     pool = descriptor_pool.DescriptorPool(database)
     services = sorted(database.get_services())
     for name in services:

@@ -24,7 +24,7 @@ function calls(question: string, answer: string): readonly GrpcurlCall[] {
       words: ['describe', 'longhaul.inference.v1.Sampling'],
       says: /map<uint32, float> logit_bias/,
     },
-    { call: 'Health/Check', words: ['grpc.health.v1.Health/Check'], says: /SERVING/, withoutKey: true },
+    { call: 'Health/Check', words: ['grpc.health.v1.Health/Check'], says: /SERVING/ },
     { call: 'ModelInfo', words: [`${SERVICE}/ModelInfo`], says: /needle-3m/ },
     {
       call: 'ModelInfo without a key',

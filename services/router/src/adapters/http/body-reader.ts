@@ -71,6 +71,8 @@ class BodyReader {
 
   #listen(source: Readable): void {
     this.#request.on('data', this.#onSent);
+    // What has come as a whole waits for nobody but us: decoding it is no idleness of the client.
+    this.#request.once('end', () => clearTimeout(this.#idle));
     this.#request.on('close', this.#onClose);
     this.#request.on('error', this.#onClose);
     source.on('data', this.#onDecoded);
