@@ -77,7 +77,9 @@ async function checkRanking(served: Served, { promptTokens, positions, first }: 
 
   // The API shows the generated token as text; as a part of the prompt it shows as an id.
   const { body: text } = await post<{ prompt: string }>(`${served.url}/detokenize`, { tokens: [last] });
-  expect(choice.logprobs.tokens).toEqual([text.prompt]);
+  // A token that is a part of a character is named by its bytes.
+  const part = /^bytes:(\\x[0-9a-f]{2})+$/.test(choice.logprobs.tokens[0] ?? '') && text.prompt.includes('\ufffd');
+  if (!part) expect(choice.logprobs.tokens).toEqual([text.prompt]);
   const continued = await complete(served, [...promptTokens, last]);
   expect(likeliest(continued.body.choices[0].prompt_logprobs.at(-1))).toBe(last);
 }

@@ -176,7 +176,9 @@ async function startStore(...flags: string[]): Promise<{ readonly grpcPort: numb
 describe('a kv-store service', () => {
   it('gives what one server has computed to another; without it they serve on', async () => {
     const store = await startStore();
-    const flags = ['--kv-store', `127.0.0.1:${store.grpcPort}`, '--kv-tenant-secret', 'a secret of two servers'];
+    const patient = ['--kv-lookup-timeout-ms', '30000'];
+    const shared = ['--kv-store', `127.0.0.1:${store.grpcPort}`, '--kv-tenant-secret', 'a secret of two servers'];
+    const flags = [...shared, ...patient];
     const first = await once(start(...flags));
     expect(first.cachedTokens).toBe(0);
     const second = await start(...flags);

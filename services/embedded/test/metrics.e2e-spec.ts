@@ -10,7 +10,7 @@ import { serve, type Served } from './support/serve.js';
 
 /** Gauges of the store that come with what they measure. */
 const WITH_FIRST_BLOCK: ReadonlySet<MetricKey> = new Set<MetricKey>([
-  ...(['kvTierBytes', 'kvTierLimitBytes', 'kvTierBlocks', 'kvLeases'] as const),
+  ...(['kvTierBytes', 'kvTierLimitBytes', 'kvTierBlocks', 'kvLeases', 'kvBoundUsed', 'kvBoundLimit'] as const),
 ]);
 
 let packages: PackageFolder;

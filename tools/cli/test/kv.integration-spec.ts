@@ -274,7 +274,7 @@ describe('longhaul kv on a directory', () => {
     await expect(kv('stats', '--kv-dir', folder.path, '--address', '127.0.0.1:1')).rejects.toMatchObject({
       field: '--kv-dir',
     });
-    await expect(kv('shrink')).rejects.toThrow(/longhaul kv ls/);
+    await expect(kv('shrink')).rejects.toThrow(/no command 'longhaul kv shrink'.*\bls, inspect, verify\b/);
     await expect(kv('ls', '--kv-dir', folder.path, '--frobnicate')).rejects.toThrow(/frobnicate/);
     await expect(kv('ls', '--address', '127.0.0.1:1', '--namespace', 'abc')).rejects.toMatchObject({
       field: '--namespace',
