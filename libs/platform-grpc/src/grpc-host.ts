@@ -3,6 +3,7 @@ import { listenFailed } from '@longhaul/kernel';
 import type { HealthModel } from '@longhaul/platform-health';
 import { HealthImplementation } from 'grpc-health-check';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bounded } from './bounded-reader.js';
 import { gateInterceptor, type CallGate } from './call-gate.js';
 import { CallTracker } from './call-tracker.js';
 import { addReflection } from './reflection.js';
@@ -69,7 +70,7 @@ export class GrpcHost {
 
   /** Adds a service under its full name, as health and reflection spell it. */
   addService(name: string, definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
-    this.server.addService(definition, this.calls.track(implementation));
+    this.server.addService(withBoundedRequests(definition), this.calls.track(implementation));
     this.services.push(name);
     const ready = this.options.health?.report().ready === true;
     this.health.setStatus(name, ready ? 'SERVING' : 'NOT_SERVING');
@@ -117,4 +118,12 @@ export class GrpcHost {
     this.server.forceShutdown();
     await closed;
   }
+}
+
+function withBoundedRequests(definition: ServiceDefinition): ServiceDefinition {
+  const methods = Object.entries(definition).map(([name, method]) => [
+    name,
+    { ...method, requestDeserialize: bounded(method.requestDeserialize) },
+  ]);
+  return Object.fromEntries(methods) as ServiceDefinition;
 }

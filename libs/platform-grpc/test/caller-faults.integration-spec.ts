@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { workerV1 } from '@longhaul/contracts';
 import { invalidArgument } from '@longhaul/kernel';
 import { connect, constants } from 'node:http2';
+import { MAX_MESSAGE_VALUES } from '../src/bounded-reader.js';
 import { duplex, fromStatus, GrpcHost, serverStream, unary } from '../src/index.js';
 
 const SERVICE = '/longhaul.worker.v1.WorkerService';
@@ -13,7 +14,7 @@ const refuse = () => {
 };
 
 describe('a request that no handler can read', () => {
-  const host = new GrpcHost({ maxMessageBytes: 2 ** 20 });
+  const host = new GrpcHost({ maxMessageBytes: 2 ** 24 });
   let address: string;
   let client: Client;
 
@@ -47,6 +48,15 @@ describe('a request that no handler can read', () => {
       call.on('data', () => reject(new Error('the call brought something')));
       if ('write' in call) (call as { write(bytes: Buffer): void }).write(message);
     });
+
+  it('is refused with the limit where it would become too many values', async () => {
+    const ids = Buffer.alloc(MAX_MESSAGE_VALUES + 1, 1);
+    const request = workerV1.GenerateRequest.encode(
+      workerV1.GenerateRequest.fromPartial({ promptTokenIds: [...ids] }),
+    ).finish();
+    const error = await outcome(`${SERVICE}/Generate`, Buffer.from(request));
+    expect([error.code, error.details]).toEqual([status.INVALID_ARGUMENT, expect.stringContaining('2097152 values')]);
+  });
 
   it.each([
     [`${SERVICE}/GetModel`, false],
