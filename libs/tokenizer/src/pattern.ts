@@ -1,3 +1,4 @@
+import { casesBeyond, casesOf } from './case-folding.js';
 import { unsupported } from './json.js';
 import { MAX_PATTERN_UNITS } from './limits.js';
 
@@ -8,13 +9,33 @@ const CLASS_PUNCTUATION = /[\^$\\.*+?()[\]{}|/&!#%,:;<=>@`~-]/;
 const SYNTAX = /[\^$\\.*+?()[\]{}|/]/;
 const MAX_CLASS_DEPTH = 16;
 const MAX_SHOWN_UNITS = 200;
-const GROUPS = ['(?:', '(?=', '(?!', '(?<=', '(?<!', '(?i:'];
+const MAX_CASES = 65_536;
+const ANY_CASE = '(?i:';
+const GROUPS = ['(?:', '(?=', '(?!', '(?<=', '(?<!', ANY_CASE];
+const CASED = /^(?:Lu|Ll|Lt|Lowercase|Uppercase)$/;
+
+/** The character that a piece of a JavaScript expression stands for, where it is one character. */
+function codePointOf(item: string): number | undefined {
+  const hex = /^\\u\{([0-9a-fA-F]+)\}$/.exec(item)?.[1];
+  if (hex !== undefined) return parseInt(hex, 16);
+  const char = item.startsWith('\\') ? item.slice(1) : item;
+  const codePoint = char.codePointAt(0);
+  if (codePoint === undefined || char !== String.fromCodePoint(codePoint)) return undefined;
+  return item !== char && /[A-Za-z]/.test(char) ? undefined : codePoint;
+}
+
+function escaped(codePoint: number): string {
+  return `\\u{${codePoint.toString(16)}}`;
+}
 
 /** Turns one Oniguruma expression into an equal JavaScript one (flag `v`). Throws on what has no equal. */
 class Translator {
   readonly #source: string;
   #at = 0;
   #classDepth = 0;
+  /** Of every open group: whether upper and lower case are the same in it. */
+  readonly #groups: boolean[] = [];
+  #cases = 0;
 
   constructor(source: string) {
     this.#source = source;
@@ -31,12 +52,31 @@ class Translator {
     if (char === '\\') return this.#escape(false);
     if (char === '[') return this.#class();
     if (char === '(') return this.#group();
+    if (char === ')') this.#groups.pop();
     if (char === '.') return '[^\\n]';
     if (char === '^') return '(?<=^|\\n)';
     if (char === '$') return '(?=\\n|$)';
     if ('?*+}'.includes(char) && this.#source[this.#at] === '+') throw this.#fault('possessive quantifiers');
     if (char === '/') return '\\/';
-    return char;
+    return this.#literal(char);
+  }
+
+  /** A character outside a class. JavaScript's own group for any case is not used: V8 loses matches in it at times. */
+  #literal(item: string): string {
+    const codePoint = this.#anyCase ? codePointOf(item) : undefined;
+    if (codePoint === undefined) return item;
+    const cases = casesOf(codePoint);
+    return cases.length === 1 ? item : `[${this.#all(cases)}]`;
+  }
+
+  get #anyCase(): boolean {
+    return this.#groups.at(-1) === true;
+  }
+
+  #all(codePoints: readonly number[]): string {
+    this.#cases += codePoints.length;
+    if (this.#cases > MAX_CASES) throw this.#fault(`over ${MAX_CASES} characters in any case`);
+    return codePoints.map(escaped).join('');
   }
 
   #take(): string {
@@ -48,11 +88,16 @@ class Translator {
   }
 
   #group(): string {
-    if (this.#source[this.#at] !== '?') return '(?:';
+    if (this.#source[this.#at] !== '?') return this.#open('(?:');
     const open = GROUPS.find((group) => this.#source.startsWith(group, this.#at - 1));
     if (open === undefined) throw this.#fault(`the group ${this.#source.slice(this.#at - 1, this.#at + 3)}`);
     this.#at += open.length - 1;
-    return open;
+    return this.#open(open);
+  }
+
+  #open(group: string): string {
+    this.#groups.push(group === ANY_CASE || this.#anyCase);
+    return group === ANY_CASE ? '(?:' : group;
   }
 
   #class(): string {
@@ -66,8 +111,21 @@ class Translator {
         this.#classDepth--;
         return out + ']';
       }
-      out += this.#classItem(char, first);
+      const item = this.#classItem(char, first);
+      out += this.#anyCase ? this.#classItemInAnyCase(item) : item;
     }
+  }
+
+  #classItemInAnyCase(item: string): string {
+    const from = codePointOf(item);
+    if (from === undefined) return item;
+    const next = this.#source[this.#at + 1];
+    if (this.#source[this.#at] !== '-' || next === undefined || next === ']') return this.#all(casesOf(from));
+    this.#take();
+    const end = this.#classItem(this.#take(), true);
+    const to = codePointOf(end);
+    if (to === undefined) throw this.#fault('a range without an end');
+    return `${item}-${end}${this.#all(casesBeyond(from, to))}`;
   }
 
   #classItem(char: string, first: boolean): string {
@@ -89,7 +147,7 @@ class Translator {
     if (char === 'W') return `[^${WORD}]`;
     if (char === 'h') return wrap('0-9a-fA-F');
     if (char === 'p' || char === 'P') return this.#property(char);
-    if (char === 'x' || char === 'u') return this.#codePoint();
+    if (char === 'x' || char === 'u') return this.#codePointEscape(inClass);
     if ('rntfv'.includes(char)) return '\\' + char;
     if (!inClass && char === 'A') return '^';
     if (!inClass && char === 'z') return '$';
@@ -97,11 +155,17 @@ class Translator {
     return (inClass ? CLASS_PUNCTUATION : SYNTAX).test(char) ? '\\' + char : char;
   }
 
+  #codePointEscape(inClass: boolean): string {
+    const item = this.#codePoint();
+    return inClass ? item : this.#literal(item);
+  }
+
   #property(kind: 'p' | 'P'): string {
     const match = /^\{(\^?)(\w+)\}/.exec(this.#source.slice(this.#at, this.#at + 64));
     if (match === null) throw this.#fault('a property without braces');
     const [whole, not = '', name = ''] = match;
     this.#at += whole.length;
+    if (this.#anyCase && CASED.test(name)) throw this.#fault(`\\${kind}${whole} where case does not count`);
     const negated = (kind === 'P') !== (not === '^');
     return `\\${negated ? 'P' : 'p'}{${CATEGORY.test(name) ? name : `Script=${name}`}}`;
   }
