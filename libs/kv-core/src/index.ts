@@ -49,10 +49,13 @@ export type { VerifyOptions } from './format/verify-block.js';
 export { canonicalJson } from './fingerprint/canonical-json.js';
 export type { JsonValue } from './fingerprint/canonical-json.js';
 export { modelFingerprint } from './fingerprint/model-fingerprint.js';
-export { blockKey, rootKey, routerHash } from './keys/block-keys.js';
+export { blockKey, linkKey, routerHash } from './keys/block-keys.js';
 export type { TokenIds } from './keys/block-keys.js';
+export { CHAIN_VERSION, LINK_TOKENS } from './keys/chain-version.js';
 export { KEY_BYTES } from './keys/key-bytes.js';
 export { keyName } from './keys/key-name.js';
+export { rootKey } from './keys/root-key.js';
+export type { KvVariant } from './keys/root-key.js';
 export { parseTenantSecret } from './keys/tenant-secret.js';
 export {
   deriveNamespaceKey,

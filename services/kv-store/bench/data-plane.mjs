@@ -5,7 +5,7 @@ import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { allocateBlock, BlockDtype, QualityClass } from '@longhaul/kv-core';
+import { allocateBlock, BlockDtype, QualityClass, FORMAT_MAJOR } from '@longhaul/kv-core';
 import { connectKvStore } from '@longhaul/kv-client';
 import { crc32c } from '@longhaul/kv-native';
 
@@ -128,7 +128,7 @@ const note = (name, value) => (speeds[name] ??= []).push(value);
 
 for (let round = 0; round < ROUNDS; round++) {
   for (const [transport, client] of Object.entries(clients)) {
-    await client.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'bench' });
+    await client.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'bench' });
     const chain = freshChain(BLOCKS);
     const total = chain.reduce((sum, { object }) => sum + object.length, 0);
     note(`put plain ${transport}`, await timed(total, () => copyTo(tcpPort, chain)));

@@ -2,6 +2,7 @@
 // `npm run bench:index -w @longhaul/kv-store -- [--blocks 1000000] [--json FILE]`. Needs `npm run build`; takes minutes.
 // The tier below is made up: it says that it has the blocks and makes their heads up when they are read, so that what is
 // measured is the core's own memory. Index and eviction policy by themselves: `npm run bench -w @longhaul/kv-core`.
+import { FORMAT_MAJOR } from '@longhaul/kv-core';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -138,7 +139,7 @@ const begun = performance.now();
 const core = await started(blocks);
 const seconds = (performance.now() - begun) / 1000;
 const full = await memory();
-await core.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'bench' });
+await core.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'bench' });
 // The handshake names the owner of what was recovered; its events fill the ring.
 while (told < blocks) await new Promise((resolve) => setTimeout(resolve, 100));
 const withEvents = await memory();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { crc32cTable, QualityClass, type BlockStore } from '@longhaul/kv-core';
+import { crc32cTable, QualityClass, type BlockStore, FORMAT_MAJOR } from '@longhaul/kv-core';
 import { connectKvStore } from '@longhaul/kv-client';
 import { capabilityKeyId, mintCapability, type CapabilityClaims } from '@longhaul/kv-wire';
 import { createTestAuthority, type TestIdentity } from '@longhaul/testing';
@@ -50,7 +50,7 @@ describe.each([
     core = await openCore();
     service = await serve(core, { gate, dataChannels });
     for (const { namespace } of [a, b]) {
-      await core.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'w' });
+      await core.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'w' });
     }
     await put(core, sample);
   });
@@ -162,7 +162,7 @@ describe.each([
 
   it('serves a party with a certificate of its authority, bytes included', async () => {
     const client = asParty(authority.issue('worker'));
-    await client.handshake({ namespace: a.namespace, formatVersions: [1], codecs: [0], workerId: 'w' });
+    await client.handshake({ namespace: a.namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'w' });
     await put(client, sample);
     const { leaseId } = await lookup(client, [sample]);
     const request = { namespace: a.namespace, leaseId, keys: [sample.key], layerBegin: 0, layerEnd: 2 };

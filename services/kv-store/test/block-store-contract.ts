@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { crc32cTable, QualityClass, type BlockStore, type PutOutcome } from '@longhaul/kv-core';
+import { crc32cTable, QualityClass, type BlockStore, type PutOutcome, FORMAT_MAJOR } from '@longhaul/kv-core';
 import { randomBytes } from 'node:crypto';
 import { createStoreCore, type StoreCore } from '../src/index.js';
 import { BLOCK_BYTES, chain, reasonOf, receive, space, type Sample, type Space } from './core/store-fixture.js';
@@ -45,7 +45,7 @@ export function describeBlockStore(name: string, open: () => Promise<OpenedStore
 
     it('agrees on a version and tells its epoch', async () => {
       const reply = await greet(store, space());
-      expect(reply.formatVersion).toBe(1);
+      expect(reply.formatVersion).toBe(FORMAT_MAJOR);
       expect(reply.storeEpoch).toBeGreaterThan(0n);
       expect(await reasonOf(store.handshake({ ...greeting(space()), formatVersions: [99] }))).toBe('KV_UNSUPPORTED');
     });
@@ -190,7 +190,7 @@ export function describeBlockStore(name: string, open: () => Promise<OpenedStore
 }
 
 function greeting({ namespace }: Space) {
-  return { namespace, formatVersions: [1], codecs: [0], workerId: 'w' };
+  return { namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'w' };
 }
 
 function greet(store: BlockStore, of: Space) {

@@ -1,3 +1,4 @@
+import { FORMAT_MAJOR } from '@longhaul/kv-core';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { kvstoreV1 } from '@longhaul/contracts';
@@ -32,7 +33,12 @@ const KEY = Buffer.alloc(32, 7);
 /** A legal first message of every method, and which right it needs; `given`: of no namespace that the caller could name. */
 const LEGAL: Readonly<Record<Method, { message: Uint8Array; right: CapabilityRight | null; given?: true }>> = {
   handshake: {
-    message: encode(kvstoreV1.HandshakeRequest, { namespace, formatVersions: [1], codecs: [0], workerId: 'w' }),
+    message: encode(kvstoreV1.HandshakeRequest, {
+      namespace,
+      formatVersions: [FORMAT_MAJOR],
+      codecs: [0],
+      workerId: 'w',
+    }),
     right: 'read',
   },
   lookupPrefix: {
@@ -100,7 +106,7 @@ describe('every method of the store', () => {
 
   beforeAll(async () => {
     core = await openCore();
-    await core.handshake({ namespace: mine, formatVersions: [1], codecs: [0], workerId: 'w' });
+    await core.handshake({ namespace: mine, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'w' });
     service = await serve(core, { gate });
     client = new Client(service.address, credentials.createInsecure());
   });

@@ -1,3 +1,4 @@
+import { FORMAT_MAJOR } from '@longhaul/kv-core';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { loadConfig } from '@longhaul/platform-config';
 import { EventLog } from '@longhaul/platform-otel';
@@ -35,7 +36,7 @@ describe.each([
       const request = { namespace, key, parentKey, objectBytes: object.length, recomputeMicros: 1, ttlSeconds };
       return { session: await store.beginPut(request), object };
     };
-    await store.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'w' });
+    await store.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'w' });
     for (const [sample, ttlSeconds] of [
       [first, 3600],
       [second, 0],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectKvStore } from '@longhaul/kv-client';
-import { deriveNamespaceKey, modelFingerprint, namespaceId, rootKey } from '@longhaul/kv-core';
+import { deriveNamespaceKey, modelFingerprint, namespaceId, rootKey, FORMAT_MAJOR } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
 import { chain, kv, kvFolder, kvJson, type ChainBlock } from './kv-folder.js';
 import { startKvService, type KvService } from './kv-service.js';
@@ -30,7 +30,7 @@ describe('longhaul kv on a running service', () => {
 
   async function putAll(): Promise<void> {
     const client = connectKvStore({ address: service.address, checksum: crc32c });
-    await client.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'test' });
+    await client.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'test' });
     let parentKey = rootKey(namespace.modelFingerprint, namespaceKey);
     for (const { key, object } of blocks) {
       const request = { namespace, key, parentKey, objectBytes: object.length, recomputeMicros: 900, ttlSeconds: 0 };

@@ -5,6 +5,7 @@ import {
   rootKey,
   type HandshakeReply,
   type Namespace,
+  FORMAT_MAJOR,
 } from '@longhaul/kv-core';
 import type { Clock } from '../ports.js';
 import { StoreHealth } from './store-health.js';
@@ -12,9 +13,8 @@ import type { PrefixStoreOptions } from './store-options.js';
 
 /** The spaces remembered; the one used longest ago is forgotten first. */
 const MAX_SPACES = 1024;
-const FORMAT_VERSIONS = [1];
+const FORMAT_VERSIONS = [FORMAT_MAJOR];
 const RAW_CODECS = [0];
-const utf8 = new TextEncoder();
 
 /** One tenant's salted space: its name for the store, and the keys that never leave the worker. */
 export interface StoreSpace {
@@ -52,7 +52,7 @@ export class StoreNamespaces {
 
   /** What the first block is chained to. Other rotations of the same tokens are other KV. */
   root(space: StoreSpace, ropeKey: string): Uint8Array {
-    return rootKey(this.#options.modelFingerprint, space.namespaceKey, utf8.encode(`rope/1\0${ropeKey}`));
+    return rootKey(this.#options.modelFingerprint, space.namespaceKey, { ropeKey });
   }
 
   /** Once per space; again after it has failed. */

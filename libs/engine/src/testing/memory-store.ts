@@ -9,6 +9,7 @@ import {
   type PrefixMatch,
   type PutRequest,
   type PutSession,
+  FORMAT_MAJOR,
 } from '@longhaul/kv-core';
 
 const keyOf = (key: Uint8Array): string => Buffer.from(key).toString('hex');
@@ -30,7 +31,7 @@ export class MemoryStore implements BlockStore {
 
   async handshake() {
     await this.before('handshake');
-    return { formatVersion: 1, storeEpoch: 1n, maxFrameBytes: 8192, credit: 4 };
+    return { formatVersion: FORMAT_MAJOR, storeEpoch: 1n, maxFrameBytes: 8192, credit: 4 };
   }
 
   async lookupPrefix({ keys, namespace }: PrefixLookup): Promise<PrefixMatch> {

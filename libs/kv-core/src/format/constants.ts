@@ -1,8 +1,11 @@
 /** `KVBK`, then a line end of each kind and a zero: a copy in text mode damages it. */
 export const MAGIC = Uint8Array.of(0x4b, 0x56, 0x42, 0x4b, 0x0d, 0x0a, 0x1a, 0x00);
 
-/** A reader refuses another major version and ignores what a later minor one adds. */
-export const FORMAT_MAJOR = 1;
+/**
+ * A reader refuses another major version and ignores what a later minor one adds. Version 2 has the keys of chain
+ * version 2; its bytes are laid out as those of version 1.
+ */
+export const FORMAT_MAJOR = 2;
 
 /** Minor version 0: digests are the first 16 bytes of SHA-256. */
 export const FORMAT_MINOR = 0;

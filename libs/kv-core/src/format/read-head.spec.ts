@@ -26,7 +26,8 @@ describe('the reader', () => {
   const cases: readonly [string, string, Edit, boolean?][] = [
     ['damage by a copy in text mode', 'magic', (b) => (b[4] = 0x0a)],
     ['a damaged header', 'header_crc', (b) => flip(b, 145), false],
-    ['another major version', 'major_version', (_, v) => v.setUint16(8, 2, true)],
+    ['an earlier major version', 'major_version', (_, v) => v.setUint16(8, 1, true)],
+    ['a later major version', 'major_version', (_, v) => v.setUint16(8, 3, true)],
     ['a block of the other byte order', 'major_version', (_, v) => swapWords(v)],
     ['a block of the other byte order, its checksum too', 'header_crc', (_, v) => swapWords(v, { crc: true }), false],
     ['a longer header of minor version 0', 'header_size', (_, v) => v.setUint32(12, 264, true)],

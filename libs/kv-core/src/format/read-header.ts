@@ -28,7 +28,8 @@ export function readHeader(bytes: Uint8Array): BlockHeader {
   }
   const major = view.getUint16(8, true);
   if (major !== FORMAT_MAJOR) {
-    throw kvErrors.unsupported('major_version', `The block has format version ${major}; ${FORMAT_MAJOR} is read.`);
+    const message = `The block has format version ${major}; ${FORMAT_MAJOR} is read.`;
+    throw kvErrors.unsupported('major_version', message, { version: major });
   }
   const header = decodeHeader(bytes);
   checkSizes(header);

@@ -3,8 +3,9 @@ import { modelFingerprint } from '../fingerprint/model-fingerprint.js';
 import { allocateBlock, type BlockSpec } from '../format/allocate-block.js';
 import { BlockDtype, SectionKind } from '../format/constants.js';
 import type { RawGeometry } from '../format/raw-geometry.js';
-import { blockKey, rootKey } from '../keys/block-keys.js';
+import { blockKey } from '../keys/block-keys.js';
 import { deriveNamespaceKey, macKey, namespaceId } from '../keys/namespace-keys.js';
+import { rootKey } from '../keys/root-key.js';
 import { QualityClass } from '../quality.js';
 import { Random } from './random.js';
 

@@ -41,8 +41,8 @@ describe('a namespace', () => {
     const store = await StoreFixture.ready({}, []);
     const shake = (formatVersions: number[], codecs: number[]) =>
       reasonOf(store.core.handshake({ namespace: a.namespace, formatVersions, codecs, workerId: 'w' }));
-    expect(await shake([2], [0])).toBe('KV_UNSUPPORTED');
-    expect(await shake([1], [1])).toBe('KV_UNSUPPORTED');
+    expect(await shake([1], [0])).toBe('KV_UNSUPPORTED');
+    expect(await shake([2], [1])).toBe('KV_UNSUPPORTED');
     expect(await shake([1, 2], [0, 6])).toBe('resolved');
   });
 

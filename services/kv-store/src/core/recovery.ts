@@ -3,7 +3,7 @@ import { AppError } from '@longhaul/kernel';
 import { factsOf } from './block-facts.js';
 import type { GuardedTier } from './guarded-tier.js';
 import { tierName } from './residence.js';
-import { isDamage } from './store-errors.js';
+import { isDamage, isSuperseded } from './store-errors.js';
 import type { StoreParts } from './store-parts.js';
 
 /** Heads that are read at the same time. */
@@ -15,7 +15,8 @@ type Entry = TierObject;
 
 /**
  * Makes what a tier found at start visible again: each object's head says whose it is and where in its chain. Damaged
- * objects are deleted and counted; those that cannot be read now are left alone and counted.
+ * objects, and those of an earlier format, are deleted and counted; those that cannot be read now are left alone and
+ * counted.
  */
 export async function recoverTier(parts: StoreParts, tier: number, stopped: () => boolean): Promise<void> {
   const guard = parts.guarded[tier];
@@ -50,7 +51,9 @@ async function recoverEntry(
     observer.counted(kept === 'kept' ? 'recovered_blocks' : 'recovery_skipped', 1, { ...labels, reason: kept });
   } catch (cause) {
     const error = AppError.from(cause);
-    observer.counted('recovery_skipped', 1, { ...labels, reason: error.reason });
+    const superseded = isSuperseded(error);
+    observer.counted('recovery_skipped', 1, { ...labels, reason: superseded ? 'superseded' : error.reason });
+    if (superseded) await residence.discard(tier, entry.key);
     if (!isDamage(error)) return;
     observer.counted('corrupt_blocks', 1, labels);
     await residence.discard(tier, entry.key);

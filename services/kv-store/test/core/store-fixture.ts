@@ -13,6 +13,7 @@ import {
   QualityClass,
   rootKey,
   SectionKind,
+  FORMAT_MAJOR,
 } from '@longhaul/kv-core';
 import { AppError } from '@longhaul/kernel';
 import {
@@ -133,7 +134,7 @@ export class StoreFixture {
   }
 
   handshake(namespace: Namespace) {
-    return this.core.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'w' });
+    return this.core.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'w' });
   }
 
   count(counter: StoreCounter, ...labels: string[]): number {

@@ -1,5 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { allocateBlock, BlockDtype, blockKey, QualityClass, rootKey, SectionKind } from '@longhaul/kv-core';
+import {
+  allocateBlock,
+  BlockDtype,
+  blockKey,
+  QualityClass,
+  rootKey,
+  SectionKind,
+  FORMAT_MAJOR,
+} from '@longhaul/kv-core';
 import { deriveNamespaceKey, modelFingerprint, namespaceId } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
 
@@ -46,7 +54,7 @@ export function chain(seed, length) {
 }
 
 export function handshake(client) {
-  return client.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'faults' });
+  return client.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'faults' });
 }
 
 export async function put(client, { key, parentKey, object }) {

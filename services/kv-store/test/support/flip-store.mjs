@@ -1,5 +1,6 @@
 // The store of bit-flips.mjs: the real core behind the real service in this process, clients through loopback, and what
 // the core's metrics counted. The core can be replaced under a running service.
+import { FORMAT_MAJOR } from '@longhaul/kv-core';
 import { randomBytes } from 'node:crypto';
 import { connectKvStore } from '@longhaul/kv-client';
 import { crc32c } from '@longhaul/kv-native';
@@ -63,7 +64,7 @@ export class FlipStore {
       waitForDurable: true,
     });
     await this.core.start();
-    await this.core.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'bit-flips' });
+    await this.core.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'bit-flips' });
   }
 
   #openDisk(directory) {

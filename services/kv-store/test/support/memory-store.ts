@@ -1,3 +1,4 @@
+import { FORMAT_MAJOR } from '@longhaul/kv-core';
 import { randomBytes } from 'node:crypto';
 import { AppError } from '@longhaul/kernel';
 import type { BlockStore, GetFrame, GetRequest, PutRequest, PutSession } from '@longhaul/kv-core';
@@ -25,7 +26,8 @@ export function createMemoryStore(): { store: BlockStore; objects: Map<string, U
   const trace: MemoryStoreTrace = { aborted: [], yielded: 0, gets: 0, deadlines: [] };
   const unsupported = () => Promise.reject(new Error('not part of this store'));
   const store: BlockStore = {
-    handshake: () => Promise.resolve({ formatVersion: 1, storeEpoch: 7n, maxFrameBytes: FRAME_BYTES, credit: 8 }),
+    handshake: () =>
+      Promise.resolve({ formatVersion: FORMAT_MAJOR, storeEpoch: 7n, maxFrameBytes: FRAME_BYTES, credit: 8 }),
     lookupPrefix: ({ keys }) => {
       const missing = keys.findIndex((key) => !objects.has(nameOf(key)));
       const matchedBlocks = missing < 0 ? keys.length : missing;

@@ -1,5 +1,5 @@
 import { connectKvStore, type KvStoreClient } from '@longhaul/kv-client';
-import { BlockView, type EvictOutcome, type Namespace, QualityClass } from '@longhaul/kv-core';
+import { BlockView, type EvictOutcome, type Namespace, QualityClass, FORMAT_MAJOR } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
 import { loadConfig } from '@longhaul/platform-config';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
@@ -33,7 +33,7 @@ export class StoreUnderTest {
   }
 
   greet(namespace: Namespace) {
-    return this.client.handshake({ namespace, formatVersions: [1], codecs: [0], workerId: 'test' });
+    return this.client.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [0], workerId: 'test' });
   }
 
   async put(namespace: Namespace, samples: readonly Sample[]): Promise<void> {

@@ -2,6 +2,7 @@ import { AppError } from '@longhaul/kernel';
 import {
   ALL_LAYERS,
   findSection,
+  FORMAT_MAJOR,
   HeaderFlag,
   readHead,
   sectionBytes,
@@ -129,7 +130,7 @@ function tokensOf(head: BlockHead, object: Uint8Array): number[] | null {
 function headerFacts({ header }: BlockHead): NonNullable<BlockReport['header']> {
   const h = header;
   return {
-    version: `1.${h.versionMinor}`,
+    version: `${FORMAT_MAJOR}.${h.versionMinor}`,
     key: hex(h.seqKey),
     parentKey: hex(h.parentKey),
     modelFingerprint: hex(h.modelFingerprint),
