@@ -72,6 +72,44 @@ const boundaries = {
   ],
 };
 
+const coreImports = {
+  group: ['**/adapters/**', ...FRAMEWORKS, ...nodeIoPatterns],
+  message: 'A core has no I/O and no framework.',
+};
+
+/** The folders of the kv-store's core, each with those it may build on. They meet at their index and nowhere else. */
+const KV_STORE_ROOMS = {
+  tiers: [],
+  events: [],
+  residence: ['tiers', 'events'],
+  writing: ['tiers', 'residence'],
+  reading: ['tiers', 'residence'],
+};
+const roomNames = Object.keys(KV_STORE_ROOMS);
+const indexOnly = {
+  regex: `(^\\.{1,2}|core)/(${roomNames.join('|')})/(?!index\\.js$)`,
+  message: 'Another folder of the core is used through its index.',
+};
+const roomRules = Object.entries(KV_STORE_ROOMS).map(([room, below]) => ({
+  files: [`services/kv-store/src/core/${room}/*.ts`],
+  ignores: ['**/*.spec.ts'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          coreImports,
+          indexOnly,
+          {
+            regex: `^\\.\\./(${roomNames.filter((name) => !below.includes(name)).join('|')})/`,
+            message: `${room} builds on ${below.join(' and ') || 'no other folder'}.`,
+          },
+        ],
+      },
+    ],
+  },
+}));
+
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/build/**', '**/node_modules/**', '**/generated/**', '.nx/**', '.longhaul/**'] },
   {
@@ -108,16 +146,22 @@ export default tseslint.config(
       'no-restricted-imports': [
         'error',
         {
-          patterns: [
-            {
-              group: ['**/adapters/**', ...FRAMEWORKS, ...nodeIoPatterns],
-              message: 'A core has no I/O and no framework.',
-            },
-          ],
+          patterns: [coreImports],
         },
       ],
     },
   },
+  {
+    files: ['services/kv-store/src/**/*.ts'],
+    ignores: ['**/*.spec.ts', 'services/kv-store/src/core/*/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [indexOnly] }] },
+  },
+  {
+    files: ['services/kv-store/src/core/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [coreImports, indexOnly] }] },
+  },
+  ...roomRules,
   {
     // A pipe, a device or an endless file must not be read as a part of a model: one function opens them all.
     files: ['libs/model/src/**/*.ts'],

@@ -9,7 +9,7 @@ export type {
   StoreGauge,
   StoreObserver,
 } from './core/ports.js';
-export { RamTier } from './core/ram-tier.js';
+export { RamTier } from './core/tiers/index.js';
 export type { StoreCore } from './core/store-core.js';
 export { DEFAULT_LIMITS, UNLIMITED_TENANTS } from './core/store-options.js';
 export type {

@@ -11,7 +11,7 @@ import { timedStore } from './adapters/metrics/timed-store.js';
 import { openObjectTier, type ObjectTier } from './adapters/object/index.js';
 import type { StoreConfig } from './config.js';
 import { createStoreCore } from './core/create-store-core.js';
-import type { TierState } from './core/guarded-tier.js';
+import type { TierState } from './core/tiers/index.js';
 import type { EventSink, StoreClock } from './core/ports.js';
 import type { StoreCore } from './core/store-core.js';
 import type { LowerTier, StoreLimits, WriteMode } from './core/store-options.js';

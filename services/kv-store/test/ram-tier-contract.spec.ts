@@ -1,4 +1,4 @@
-import { RamTier } from '../src/core/ram-tier.js';
+import { RamTier } from '../src/core/tiers/index.js';
 import { blockTierContract } from './block-tier-contract.js';
 
 blockTierContract('memory', {

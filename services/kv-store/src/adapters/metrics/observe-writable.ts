@@ -1,5 +1,5 @@
 import { declareSeries, observe } from '@longhaul/platform-otel';
-import type { TierState } from '../../core/guarded-tier.js';
+import type { TierState } from '../../core/tiers/index.js';
 
 /**
  * Shows every metric of the store from the start, and reads whether the tiers take writes until the returned function

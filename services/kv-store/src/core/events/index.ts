@@ -1,0 +1,1 @@
+export { BATCH_EVENTS, EventLog, type NewEvent } from './event-log.js';

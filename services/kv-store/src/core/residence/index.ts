@@ -1,0 +1,10 @@
+export { Administration } from './administration.js';
+export { factsOf } from './block-facts.js';
+export { Evictor } from './evictor.js';
+export { type Lease, LeaseTable } from './lease-table.js';
+export { type Counts, type NamespaceRecord, Namespaces } from './namespaces.js';
+export { Pins } from './pins.js';
+export { Recovery } from './recovery.js';
+export { Residence } from './residence.js';
+export { Snapshots } from './snapshots.js';
+export { statOf, type StatisticsParts } from './statistics.js';
