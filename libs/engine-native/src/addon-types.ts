@@ -6,14 +6,37 @@
 /** bf16 is what serving uses; f32 is the reference. */
 export type KvDtype = 'bf16' | 'f32';
 
-/** Instruction sets of the attention kernels, best last. */
-export type KernelLevel = 'scalar' | 'avx2' | 'avx512' | 'avx512bf16';
+/**
+ * Instruction sets of kernels, ascending: what a processor of one has, one of the next usually has too. Which of them is
+ * the fastest is measured, never read off this order.
+ */
+export const KERNEL_LEVELS = ['scalar', 'avx2', 'avxvnni', 'avx512', 'avx512vnni', 'avx512bf16'] as const;
+export type KernelLevel = (typeof KERNEL_LEVELS)[number];
+
+/** Operators whose kernels are chosen, by the type of the KV or of the weights. */
+export const KERNEL_OPERATORS = ['attention/bf16', 'attention/f32', 'linear/int8', 'linear/int4'] as const;
+export type KernelOperator = (typeof KERNEL_OPERATORS)[number];
+
+/** One set of kernels of an operator. */
+export interface KernelCandidate {
+  level: KernelLevel;
+  /** Names of the instruction sets that it needs. */
+  needs: readonly string[];
+  /** Whether the processor and the operating system run it. */
+  supported: boolean;
+}
+
+/** What there is for every operator: `scalar`, which runs everywhere, first. */
+export type KernelTable = Readonly<Record<KernelOperator, readonly KernelCandidate[]>>;
+
+/** Levels by operator. */
+export type KernelChoice = Readonly<Partial<Record<KernelOperator, KernelLevel>>>;
 
 export interface RuntimeInfo {
   /** Version of the loaded libonnxruntime. */
   version: string;
   providers: readonly string[];
-  kernelLevel: KernelLevel;
+  kernels: KernelTable;
 }
 
 export interface KvPoolOptions {
@@ -90,6 +113,11 @@ export interface NativeModelOptions {
   threads: number;
   /** Spin inside a run while waiting for work: faster decode, one busy core. */
   spin: boolean;
+  /**
+   * One level for every step of this model, so that a token gets the same bits in a prefill chunk and in a decode step.
+   * Operators that are not named run the last level that the processor has.
+   */
+  kernels?: KernelChoice;
 }
 
 /**

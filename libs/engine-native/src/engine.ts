@@ -1,6 +1,6 @@
-import { AppError, invalidArgument } from '@longhaul/kernel';
+import { AppError } from '@longhaul/kernel';
 import type {
-  KernelLevel,
+  KernelChoice,
   KvPoolOptions,
   LoadGateOptions,
   NativeKvPool,
@@ -12,6 +12,7 @@ import type {
 import { EngineKvPool } from './engine-kv-pool.js';
 import { EngineLoadGate } from './engine-load-gate.js';
 import { EngineModel } from './engine-model.js';
+import { kernelsOfEnvironment } from './kernel-level.js';
 import { addonPath, onnxRuntimePath } from './locate.js';
 import type { NativeAddon } from './native-addon.js';
 import { callNative } from './native-error.js';
@@ -25,26 +26,25 @@ export interface Engine {
   createPool(options: KvPoolOptions): NativeKvPool;
   /** Throws AppError INVALID_ARGUMENT. */
   createLoadGate(options: LoadGateOptions): NativeLoadGate;
-  /** Starts loading; `ready` of the result settles when that has ended. Throws AppError INVALID_ARGUMENT. */
-  createModel(options: NativeModelOptions): NativeModel;
+  /** Levels that LONGHAUL_KERNEL_LEVEL names, for all operators; null where it is not set. */
+  readonly forcedKernels: KernelChoice | null;
   /**
-   * Chooses the attention kernels for the whole process; for tests and comparisons, and never while a step runs.
-   * Throws AppError INVALID_ARGUMENT where the processor lacks the level.
+   * Starts loading; `ready` of the result settles when that has ended. Without `kernels` the model uses
+   * `forcedKernels`. Throws AppError INVALID_ARGUMENT.
    */
-  setKernelLevel(level: KernelLevel): void;
+  createModel(options: NativeModelOptions): NativeModel;
   /** Gives ONNX Runtime's log lines, warnings and worse, to the listener until the returned function is called. */
   followLog(listener: RuntimeLogListener): () => void;
 }
 
-/** Environment variable that chooses the kernels at load: a KernelLevel. */
-export const KERNEL_LEVEL_VARIABLE = 'LONGHAUL_KERNEL_LEVEL';
-
 class AddonEngine implements Engine {
   readonly #addon: NativeAddon;
   readonly #log: RuntimeLog;
+  readonly forcedKernels: KernelChoice | null;
 
   constructor(addon: NativeAddon) {
     this.#addon = addon;
+    this.forcedKernels = kernelsOfEnvironment(process.env, addon.runtime().kernels);
     this.#log = new RuntimeLog(addon);
   }
 
@@ -61,12 +61,8 @@ class AddonEngine implements Engine {
   }
 
   createModel(options: NativeModelOptions): NativeModel {
-    return new EngineModel(this.#addon, options);
-  }
-
-  setKernelLevel(level: KernelLevel): void {
-    if (callNative(() => this.#addon.setKernelLevel(level))) return;
-    throw invalidArgument('kernelLevel', `kernelLevel: this processor does not run ${level}.`);
+    const kernels = options.kernels ?? this.forcedKernels ?? {};
+    return new EngineModel(this.#addon, { ...options, kernels });
   }
 
   followLog(listener: RuntimeLogListener): () => void {
@@ -95,17 +91,14 @@ async function open(): Promise<Engine> {
   await probeAddon(addonFile, library);
   const addon = openAddon(addonFile);
   callNative(() => addon.load(library));
-  const engine = new AddonEngine(addon);
-  const level = process.env[KERNEL_LEVEL_VARIABLE];
-  if (level !== undefined && level !== '') engine.setKernelLevel(level as KernelLevel);
-  return engine;
+  return new AddonEngine(addon);
 }
 
 let opened: Promise<Engine> | undefined;
 
 /**
- * Loads the addon and libonnxruntime, once per process. Rejects with AppError ENGINE_NOT_BUILT or ENGINE_UNUSABLE; a
- * later call tries again.
+ * Loads the addon and libonnxruntime, once per process. Rejects with AppError ENGINE_NOT_BUILT, ENGINE_UNUSABLE or, for
+ * LONGHAUL_KERNEL_LEVEL, INVALID_ARGUMENT; a later call tries again.
  */
 export async function loadEngine(): Promise<Engine> {
   opened ??= open();

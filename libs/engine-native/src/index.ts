@@ -1,7 +1,11 @@
-export { PAGE_TOKENS, SKIPPED_PAGE } from './addon-types.js';
+export { KERNEL_LEVELS, KERNEL_OPERATORS, PAGE_TOKENS, SKIPPED_PAGE } from './addon-types.js';
 export type {
   DrawStatus,
+  KernelCandidate,
+  KernelChoice,
   KernelLevel,
+  KernelOperator,
+  KernelTable,
   KvDtype,
   KvPoolOptions,
   LoadGateOptions,
@@ -16,8 +20,9 @@ export type {
   StepRequest,
   StepResult,
 } from './addon-types.js';
-export { KERNEL_LEVEL_VARIABLE, loadEngine } from './engine.js';
+export { loadEngine } from './engine.js';
 export type { Engine } from './engine.js';
+export { KERNEL_LEVEL_VARIABLE, unmeasuredKernels } from './kernel-level.js';
 export { kvPageBytes, kvSectionBytes } from './kv-layout.js';
 export type { KvShape } from './kv-layout.js';
 export type { RuntimeLogLine, RuntimeLogListener } from './runtime-log.js';

@@ -1,5 +1,4 @@
 import type {
-  KernelLevel,
   KvPoolOptions,
   LoadGateOptions,
   NativeKvPool,
@@ -15,8 +14,6 @@ export interface NativeAddon {
   /** Loads libonnxruntime, once per process; later calls do nothing. Must come before everything else. */
   load(libraryPath: string): void;
   runtime(): RuntimeInfo;
-  /** False where the processor lacks the level. Must not be called while a step runs. */
-  setKernelLevel(level: KernelLevel): boolean;
   /** Batches of log lines, until `unfollowLog`. False where another environment of the process has them. */
   followLog(listener: RuntimeLogListener): boolean;
   /** Calls the listener with what waits, if anything does, before it returns. */

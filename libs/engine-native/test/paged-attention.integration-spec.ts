@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { loadEngine, type KernelLevel, type KvDtype } from '../src/index.js';
 import { AttentionCase, type Advance, type Sequence } from './support/attention-case.js';
@@ -12,21 +12,8 @@ const RUNS = 12;
 
 const folder = new GraphFolder();
 const engine = await loadEngine();
-const best = engine.runtime.kernelLevel;
 
-function choose(level: KernelLevel): boolean {
-  try {
-    engine.setKernelLevel(level);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-afterAll(() => {
-  engine.setKernelLevel(best);
-  folder.remove();
-});
+afterAll(() => folder.remove());
 
 const operand = (on: boolean, seed: number, length: number) =>
   on ? randomFloats(seed, length).map((x) => x + 1.5) : null;
@@ -83,12 +70,17 @@ function scheduleOf(sequences: readonly Sequence[], chunks: readonly number[]): 
   return schedule;
 }
 
+interface Variant {
+  dtype: KvDtype;
+  level: KernelLevel;
+}
+
 async function withCase(
   situation: Situation,
-  dtype: KvDtype,
+  { dtype, level }: Variant,
   check: (subject: AttentionCase) => Promise<void>,
 ): Promise<void> {
-  const subject = new AttentionCase({ engine, folder, dtype, ...situation });
+  const subject = new AttentionCase({ engine, folder, dtype, level, ...situation });
   try {
     await subject.model.ready;
     await check(subject);
@@ -97,7 +89,6 @@ async function withCase(
   }
 }
 
-const levels: readonly KernelLevel[] = ['scalar', 'avx2', 'avx512', 'avx512bf16'];
 const dtypes: readonly KvDtype[] = ['f32', 'bf16'];
 type Rule = (subject: AttentionCase, situation: Situation, dtype: KvDtype) => Promise<void>;
 
@@ -133,19 +124,20 @@ const RULES: readonly (readonly [string, Rule])[] = [
   ['pages are clean again after another sequence and NaN', leftoversDoNotMatter],
 ];
 
-describe.each(levels)('PagedAttention with %s kernels', (level) => {
-  // Levels that the processor lacks are reported as skipped.
-  const rule = choose(level) ? it : it.skip;
-  beforeEach(() => void choose(level));
-
-  for (const dtype of dtypes) {
-    for (const [name, holds] of RULES) {
-      rule(`${name} (${dtype})`, async () => {
-        const property = fc.asyncProperty(situations, (situation) =>
-          withCase(situation, dtype, (subject) => holds(subject, situation, dtype)),
-        );
-        await fc.assert(property, { numRuns: RUNS });
-      });
-    }
-  }
-});
+for (const dtype of dtypes) {
+  describe.each(engine.runtime.kernels[`attention/${dtype}`])(
+    `PagedAttention over ${dtype} with $level kernels`,
+    (one) => {
+      // Levels that the processor lacks are reported as skipped.
+      const rule = one.supported ? it : it.skip;
+      for (const [name, holds] of RULES) {
+        rule(name, async () => {
+          const property = fc.asyncProperty(situations, (situation) =>
+            withCase(situation, { dtype, level: one.level }, (subject) => holds(subject, situation, dtype)),
+          );
+          await fc.assert(property, { numRuns: RUNS });
+        });
+      }
+    },
+  );
+}

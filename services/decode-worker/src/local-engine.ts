@@ -5,7 +5,9 @@ import {
   kvPageBytes,
   loadEngine,
   PAGE_TOKENS,
+  unmeasuredKernels,
   type Engine as NativeEngine,
+  type KernelChoice,
   type NativeKvPool,
   type NativeModel,
 } from '@longhaul/engine-native';
@@ -67,7 +69,7 @@ export async function openLocalEngine(
   const watch = watchSteps(createNativeRunner(native.engine, native.model, native.pool));
   const engine = createEngine({
     runner: watch.runner,
-    model: { ...info, numericsId: `${config.kvCacheDtype}/${native.kernelLevel}` },
+    model: { ...info, numericsId: `${config.kvCacheDtype}/${native.kernels[`attention/${config.kvCacheDtype}`]}` },
     rope: createRopeTables(manifest.ropeClasses),
     detokenize: {
       open: ({ includeSpecial }) => createDetokenizer(tokenizer, { includeSpecial, continuation: true }),
@@ -97,7 +99,7 @@ export async function openLocalEngine(
     model: info.id,
     kvPages: native.pages,
     kvBytes: native.pool.bytes,
-    kernel: native.kernelLevel,
+    kernels: kernelsAsText(native.kernels),
   });
   return {
     info,
@@ -140,7 +142,7 @@ interface NativeParts {
   model: NativeModel;
   pool: NativeKvPool;
   pages: number;
-  kernelLevel: string;
+  kernels: KernelChoice;
   unfollowLog(): void;
 }
 
@@ -152,7 +154,8 @@ async function openNative(
   const { layers, kvHeads, headDim } = manifest.shape;
   const shape = { layers, kvHeads, headDim, dtype: config.kvCacheDtype };
   const threads = config.threads ?? availableParallelism();
-  const model = native.createModel({ graphPath, threads, spin: config.spin });
+  const kernels = native.forcedKernels ?? unmeasuredKernels(native.runtime.kernels);
+  const model = native.createModel({ graphPath, threads, spin: config.spin, kernels });
   const unfollowLog = forwardRuntimeLog(native, log);
   try {
     await model.ready;
@@ -165,13 +168,18 @@ async function openNative(
       askedBytes: config.kvCacheBytes,
       freeBytes: process.availableMemory(),
     });
-    const { kernelLevel } = native.runtime;
-    return { engine: native, model, pool: native.createPool({ ...shape, pages }), pages, kernelLevel, unfollowLog };
+    return { engine: native, model, pool: native.createPool({ ...shape, pages }), pages, kernels, unfollowLog };
   } catch (error) {
     await model.dispose();
     unfollowLog();
     throw error;
   }
+}
+
+function kernelsAsText(kernels: KernelChoice): string {
+  return Object.entries(kernels)
+    .map(([operator, level]) => `${operator}=${level}`)
+    .join(' ');
 }
 
 function limitsOf(config: EngineConfig, pages: number): EngineLimits {

@@ -167,6 +167,10 @@ void clear_skipped(const AttentionProblem& p) {
   }
 }
 
+const KernelTable& kernels_of(const AttentionProblem& p) {
+  return p.kernels != nullptr ? *p.kernels : *cpu::last_supported(attention_candidates(p.pool.dtype)).table;
+}
+
 void append_one(Call& call, size_t index) { call.kernels.append(call.problem, call.work.plan.runs[index]); }
 void execute_one(Call& call, size_t index) { run_unit(call, call.work.plan.units[index]); }
 
@@ -178,7 +182,7 @@ void attend(const AttentionProblem& problem, const ParallelFor& parallel_for) {
   thread_local Workspace workspace;
   workspace.prepare(problem);
   clear_skipped(problem);
-  Call call{problem, active_kernels(problem.pool.dtype), workspace};
+  Call call{problem, kernels_of(problem), workspace};
   const size_t rows = problem.batch > 0 ? static_cast<size_t>(problem.cu_seqlens[problem.batch]) : 0;
   const size_t floats = rows * static_cast<size_t>(problem.heads + 2 * problem.kv_heads) * problem.head_dim;
   for_each<append_one>(call, workspace.plan.runs.size(), floats < kSerialAppendFloats, parallel_for);

@@ -2,26 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
+#include "../cpu/candidates.h"
 #include "kv_layout.h"
 #include "parallel_for.h"
 
 namespace longhaul {
 
-/** Instruction sets, best last. */
-enum class KernelLevel { kScalar, kAvx2, kAvx512, kAvx512Bf16 };
+namespace attention {
+struct KernelTable;
+}
+using AttentionCandidate = cpu::Candidate<attention::KernelTable>;
 
-/** The best level this processor and operating system run. */
-KernelLevel best_kernel_level();
-
-/** The level in use: best_kernel_level() until set_kernel_level() chose another. */
-KernelLevel kernel_level();
-
-/** Uses `level`, for tests and comparisons. False, and no change, where the processor lacks it. Not during attend(). */
-bool set_kernel_level(KernelLevel level);
-
-/** "scalar", "avx2", "avx512" or "avx512bf16". */
-const char* kernel_level_name(KernelLevel level);
+/** All kernels of this build for pools of that type, see cpu::Candidate. */
+std::span<const AttentionCandidate> attention_candidates(KvDtype dtype);
 
 /**
  * One layer of attention for one step: T new tokens of B sequences, flattened in the order of the sequences. Sequence b
@@ -50,6 +45,12 @@ struct AttentionProblem {
    * Null: none.
    */
   const uint8_t* skipped = nullptr;
+
+  /**
+   * The table of a candidate for the pool's type that runs here: the same one in every call over a pool, or a token gets
+   * other bits in decode than in prefill. Null: the last one that runs here.
+   */
+  const attention::KernelTable* kernels = nullptr;
 
   /** Written at the new tokens of `layer`. No page may be the last page of two sequences of the batch. */
   KvPoolView pool;

@@ -3,6 +3,13 @@
 namespace longhaul {
 namespace {
 
+bool has_kernels(const AttentionProblem& p) {
+  if (p.kernels == nullptr) return true;
+  for (const AttentionCandidate& candidate : attention_candidates(p.pool.dtype))
+    if (candidate.table == p.kernels) return candidate.supported();
+  return false;
+}
+
 const char* shape_fault(const AttentionProblem& p) {
   if (p.head_dim < kMinHeadDim || p.head_dim > kMaxHeadDim || p.head_dim % kHeadDimStep != 0) {
     return "head_dim must be a multiple of 16 from 32 to 256";
@@ -15,6 +22,7 @@ const char* shape_fault(const AttentionProblem& p) {
   }
   if (p.window < 0) return "window must not be negative";
   if (!(p.softcap >= 0.0f)) return "softcap must not be negative";
+  if (!has_kernels(p)) return "kernels are of another pool type, or do not run on this processor";
   if (p.batch < 0) return "batch must not be negative";
   return nullptr;
 }

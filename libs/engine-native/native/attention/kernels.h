@@ -91,14 +91,11 @@ struct KernelTable {
   float (*merge_row)(const RowPart* parts, int count, int head_dim, float* out);
 };
 
-/** Null where this build has no such kernels. */
+/** What dispatch.cc lists, with what each needs. Null where this build has no such kernels. */
 const KernelTable* scalar_kernels(KvDtype dtype);
 const KernelTable* avx2_kernels(KvDtype dtype);
 const KernelTable* avx512_kernels(KvDtype dtype);
 const KernelTable* avx512bf16_kernels(KvDtype dtype);
-
-/** The kernels of the level in use. */
-const KernelTable& active_kernels(KvDtype dtype);
 
 constexpr float kLog2e = 1.44269504088896340736f;
 constexpr float kLn2 = 0.69314718055994530942f;

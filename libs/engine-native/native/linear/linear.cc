@@ -1,7 +1,6 @@
 #include "linear.h"
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 
 namespace longhaul::linear {
@@ -12,43 +11,27 @@ constexpr int kQuantiseTokens = 8;
 constexpr int kTokensPerUnit = 192;
 static_assert(kTokensPerUnit % kGroupTokens == 0, "a unit begins with a group");
 
-Level detect() {
-#ifdef LONGHAUL_EMULATE_AVX512
-  return Level::kAvx512Vnni;
+#if defined(__x86_64__)
+constexpr LinearCandidate kCandidates[] = {
+    {"scalar", {}, &kScalarKernels},
+    {"avx2", cpu::kNeedsAvx2, &kAvx2Kernels},
+    {"avx512vnni", cpu::kNeedsAvx512 | cpu::Features{cpu::Feature::kAvx512Vnni}, &kAvx512VnniKernels},
+};
+#else
+constexpr LinearCandidate kCandidates[] = {{"scalar", {}, &kScalarKernels}};
 #endif
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
-    return Level::kAvx512Vnni;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) return Level::kAvx2;
-  return Level::kScalar;
-}
 
-std::atomic<Level>& chosen_level() {
-  static std::atomic<Level> chosen{detect()};
-  return chosen;
+const Kernels& kernels_of(const LinearProblem& p) {
+  return p.kernels != nullptr ? *p.kernels : *cpu::last_supported(linear_candidates(p.weights.bits)).table;
 }
 
 }  // namespace
 
-Level best_level() {
-  static const Level best = detect();
-  return best;
-}
-Level level() { return chosen_level().load(std::memory_order_relaxed); }
-void set_level(Level level) { chosen_level().store(std::min(level, best_level())); }
-
-const Kernels& kernels() {
-  switch (level()) {
-    case Level::kAvx512Vnni: return kAvx512VnniKernels;
-    case Level::kAvx2: return kAvx2Kernels;
-    default: return kScalarKernels;
-  }
-}
+std::span<const LinearCandidate> linear_candidates(int) { return kCandidates; }
 
 QuantisedRows LinearScratch::reserve(int tokens, int cols) {
   const size_t blocks = size_t(tokens) * (cols / kBlockCols);
-  // The AVX2 level widens to 16 bits, and fills up its last group.
+  // AVX2 widens to 16 bits, and fills up its last group.
   const size_t padded = size_t(tokens + kGroupTokens - 1) / kGroupTokens * kGroupTokens;
   if (values_.size() < padded * cols * 2) values_.resize(padded * cols * 2);
   if (scales_.size() < blocks) scales_.resize(blocks);
@@ -60,7 +43,7 @@ int quantise_units(const LinearProblem& p) { return (p.tokens + kQuantiseTokens 
 
 void run_quantise_unit(const LinearProblem& p, int unit) {
   const int first = unit * kQuantiseTokens;
-  kernels().quantise(p, first, std::min(first + kQuantiseTokens, p.tokens));
+  kernels_of(p).quantise(p, first, std::min(first + kQuantiseTokens, p.tokens));
 }
 
 MultiplyPlan plan_multiply(const LinearProblem& p, int threads) {
@@ -83,7 +66,7 @@ void run_multiply_unit(const LinearProblem& p, const MultiplyPlan& plan, int uni
   range.last_panel = std::min(range.first_panel + plan.panels_per_unit, p.weights.panels());
   range.first_token = token_unit * plan.tokens_per_unit;
   range.last_token = std::min(range.first_token + plan.tokens_per_unit, p.tokens);
-  kernels().multiply(p, range);
+  kernels_of(p).multiply(p, range);
 }
 
 float half_to_float(uint16_t half) {

@@ -5,25 +5,26 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include "../cpu/candidates.h"
 #include "packed_weights.h"
 
 namespace longhaul::linear {
 
-enum class Level { kScalar, kAvx2, kAvx512Vnni };
+struct Kernels;
+using LinearCandidate = cpu::Candidate<Kernels>;
 
-// The best level this CPU has, unless set_level() chose a lower one (tests do).
-Level level();
-Level best_level();
-void set_level(Level level);
+// All kernels of this build for weights of 8 or 4 bits, see cpu::Candidate.
+std::span<const LinearCandidate> linear_candidates(int bits);
 
 // Up to so many tokens make a call of few tokens: weights are then read once, from memory.
 constexpr int kFewTokens = 4;
-// Tokens whose inputs the AVX2 level keeps side by side in calls of more.
+// Tokens whose inputs the AVX2 kernels keep side by side in calls of more.
 constexpr int kGroupTokens = 6;
 
-// Activations of one call: int8 values [tokens][cols] (at the AVX2 level int16 in an order of its own), scales [tokens][blocks], and per (token, block) the number that
+// Activations of one call: int8 values [tokens][cols] (with the AVX2 kernels int16 in an order of its own), scales [tokens][blocks], and per (token, block) the number that
 // cancels the weights' bias: -(bias) * sum of the block's values.
 struct QuantisedRows {
   int8_t* values;
@@ -39,6 +40,9 @@ struct LinearProblem {
   int tokens;
   PackedWeights weights;
   QuantisedRows rows;
+  // The table of a candidate for these weights that runs here: one in all calls of a model, or a token gets other bits in
+  // decode than in prefill. Null: the last one that runs here.
+  const Kernels* kernels = nullptr;
 };
 
 // Grows to the largest call it has seen; one per engine thread.
@@ -72,7 +76,7 @@ struct Range {
   int first_panel, last_panel, first_token, last_token;
 };
 
-// The kernels behind the phases, one set per level.
+// The kernels behind the phases, one set per level; linear.cc lists them with what each needs.
 struct Kernels {
   void (*quantise)(const LinearProblem&, int first_token, int last_token);
   void (*multiply)(const LinearProblem&, const Range&);
@@ -80,7 +84,6 @@ struct Kernels {
 extern const Kernels kScalarKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512VnniKernels;
-const Kernels& kernels();
 
 // One row of the weights as f32, [cols]; for embeddings that share the output layer's weights.
 void dequantise_row(const PackedWeights& weights, int row, float* out);

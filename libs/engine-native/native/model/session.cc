@@ -134,6 +134,7 @@ void Session::resume() {
 ort::Owned<ort::Value> Session::compute(StepInput& step) {
   Feed feed(step, inputs_);
   ops::KernelContext::threads = options_.threads;
+  ops::KernelContext::choice = &options_.kernels;
   ort::Value* logits = nullptr;
   ort::Status* status = ort::api().Run(session_.get(), run_options_.get(), feed.names(), feed.values(), feed.size(),
                                        &kOutput, 1, &logits);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "../kernels/choice.h"
 #include "../ort/library.h"
 #include "step.h"
 
@@ -15,6 +16,7 @@ struct ModelOptions {
   std::string graph_path;
   int threads = 1;
   bool spin = false;
+  kernels::Choice kernels;
 };
 
 // A model in an ONNX Runtime session. load(), run() and unload() belong to one thread, which is also one of the

@@ -1,8 +1,7 @@
 // The Node-API surface, declared for TypeScript in src/native-addon.ts.
 #include <napi.h>
 
-#include "../attention/attention.h"
-#include "../linear/linear.h"
+#include "../kernels/choice.h"
 #include "../ort/library.h"
 #include "arguments.h"
 #include "engine_thread.h"
@@ -15,9 +14,6 @@
 namespace longhaul::napi {
 namespace {
 
-constexpr KernelLevel kLevels[] = {KernelLevel::kScalar, KernelLevel::kAvx2, KernelLevel::kAvx512,
-                                   KernelLevel::kAvx512Bf16};
-
 Napi::Value load(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (!info[0].IsString()) throw invalid("libraryPath", "must be a string");
@@ -26,37 +22,38 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Array strings(Napi::Env env, const std::vector<std::string>& values) {
+  Napi::Array result = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); i++) result.Set(i, values[i]);
+  return result;
+}
+
+Napi::Array levels_of(Napi::Env env, const kernels::Operator& op) {
+  Napi::Array levels = Napi::Array::New(env, op.levels.size());
+  for (uint32_t i = 0; i < op.levels.size(); i++) {
+    Napi::Object level = Napi::Object::New(env);
+    level.Set("level", op.levels[i].name);
+    level.Set("needs", strings(env, op.levels[i].needs));
+    level.Set("supported", op.levels[i].supported);
+    levels.Set(i, level);
+  }
+  return levels;
+}
+
+Napi::Object kernel_table(Napi::Env env) {
+  Napi::Object table = Napi::Object::New(env);
+  for (const kernels::Operator& op : kernels::operators()) table.Set(op.name, levels_of(env, op));
+  return table;
+}
+
 Napi::Value runtime(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const auto names = ort::providers();
-    Napi::Array providers = Napi::Array::New(env, names.size());
-    for (uint32_t i = 0; i < names.size(); i++) providers.Set(i, names[i]);
     Napi::Object result = Napi::Object::New(env);
     result.Set("version", ort::version());
-    result.Set("providers", providers);
-    result.Set("kernelLevel", kernel_level_name(kernel_level()));
+    result.Set("providers", strings(env, ort::providers()));
+    result.Set("kernels", kernel_table(env));
     return result;
-  });
-}
-
-// The level of the linear kernels that goes with one of the attention kernels.
-linear::Level linear_level(KernelLevel level) {
-  if (level == KernelLevel::kScalar) return linear::Level::kScalar;
-  return level == KernelLevel::kAvx2 ? linear::Level::kAvx2 : linear::Level::kAvx512Vnni;
-}
-
-Napi::Value set_level(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    if (!info[0].IsString()) throw invalid("kernelLevel", "must be a string");
-    const std::string name = info[0].As<Napi::String>();
-    for (KernelLevel level : kLevels) {
-      if (name != kernel_level_name(level)) continue;
-      const bool supported = set_kernel_level(level);
-      if (supported) linear::set_level(linear_level(level));
-      return Napi::Boolean::New(info.Env(), supported);
-    }
-    throw invalid("kernelLevel", "must be scalar, avx2, avx512 or avx512bf16");
   });
 }
 
@@ -74,7 +71,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   stop_threads_at_exit(env);
   exports.Set("load", Napi::Function::New(env, load, "load"));
   exports.Set("runtime", Napi::Function::New(env, runtime, "runtime"));
-  exports.Set("setKernelLevel", Napi::Function::New(env, set_level, "setKernelLevel"));
   exports.Set("followLog", Napi::Function::New(env, follow_log, "followLog"));
   exports.Set("drainLog", Napi::Function::New(env, drain_log, "drainLog"));
   exports.Set("unfollowLog", Napi::Function::New(env, unfollow_log, "unfollowLog"));

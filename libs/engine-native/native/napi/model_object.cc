@@ -7,6 +7,23 @@
 namespace longhaul::napi {
 namespace {
 
+// Levels by operator; operators that are not named keep their own.
+kernels::Choice read_choice(const Napi::Object& options) {
+  kernels::Choice choice;
+  const Napi::Value value = options.Get("kernels");
+  if (value.IsUndefined()) return choice;
+  if (!value.IsObject()) throw invalid("kernels", "must be an object");
+  const auto levels = value.As<Napi::Object>();
+  const Napi::Array names = levels.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); i++) {
+    const std::string name = names.Get(i).ToString();
+    const Napi::Value level = levels.Get(name);
+    if (!level.IsString()) throw invalid("kernels", name + " must be a string");
+    choice.set(name, level.As<Napi::String>());
+  }
+  return choice;
+}
+
 Fault not_now(const char* message) { return Fault(FaultKind::kFailedPrecondition, message); }
 
 }  // namespace
@@ -24,7 +41,7 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
     const Napi::Object options = object_argument(info, 0, "options");
     const bool spin = bool_field(options, "spin");
     session_ = std::make_unique<model::Session>(
-        model::ModelOptions{string_field(options, "graphPath"), int32_field(options, "threads"), spin});
+        model::ModelOptions{string_field(options, "graphPath"), int32_field(options, "threads"), spin, read_choice(options)});
     thread_ = std::make_unique<EngineThread>(
         info.Env(), EngineThread::Options{[session = session_.get()] { session->interrupt(); }, spin});
     start_loading(info.Env());

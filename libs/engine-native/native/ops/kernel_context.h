@@ -8,6 +8,7 @@
 #include <string>
 
 #include "../fault.h"
+#include "../kernels/choice.h"
 #include "../ort/library.h"
 
 namespace longhaul::ops {
@@ -61,6 +62,8 @@ class KernelContext {
  public:
   // Compute threads of the session running on this thread; whoever runs a session sets it (the library does not tell).
   static inline thread_local int threads = 1;
+  // Its kernels, likewise. Null: the last levels that run here.
+  static inline thread_local const kernels::Choice* choice = nullptr;
 
   explicit KernelContext(ort::KernelContext* raw) : raw_(raw) {
     ort::check(ort::api().KernelContext_GetInputCount(raw, &inputs_));

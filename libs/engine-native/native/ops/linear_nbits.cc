@@ -18,8 +18,10 @@ void LinearNBits::compute(const KernelContext& context) {
 
   // One engine thread runs one node at a time, so a scratch per thread serves all layers.
   static thread_local linear::LinearScratch scratch;
+  const linear::Kernels* kernels = KernelContext::choice ? KernelContext::choice->linear(weights.bits) : nullptr;
   const int tokens = static_cast<int>(x[0]);
-  const linear::LinearProblem problem{x.data, out, bias.data, tokens, weights, scratch.reserve(tokens, shape_.cols)};
+  const linear::LinearProblem problem{x.data, out, bias.data, tokens, weights, scratch.reserve(tokens, shape_.cols),
+                                      kernels};
   const int quantise = linear::quantise_units(problem);
   if (quantise == 1) linear::run_quantise_unit(problem, 0);
   else context.parallel_for(quantise, [&](size_t unit) { linear::run_quantise_unit(problem, int(unit)); });

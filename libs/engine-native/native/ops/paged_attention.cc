@@ -92,6 +92,7 @@ void PagedAttention::compute(const KernelContext& context) {
   problem.block_table = table.data;
   problem.block_table_width = static_cast<int>(table[1]);
   problem.pool = pool->view();
+  if (KernelContext::choice) problem.kernels = KernelContext::choice->attention(problem.pool.dtype);
   problem.layer = layer_;
   problem.heads = heads_;
   problem.kv_heads = kv_heads_;

@@ -1,4 +1,4 @@
-import type { Engine, KvDtype, NativeKvPool, NativeModel, StepRequest } from '../../src/index.js';
+import type { Engine, KernelLevel, KvDtype, NativeKvPool, NativeModel, StepRequest } from '../../src/index.js';
 import type { AttentionShape } from './attention-reference.js';
 import { floats, node, type GraphFolder, type TestGraph } from './graph.js';
 import { randomFloats, stepOf } from './steps.js';
@@ -56,6 +56,8 @@ export interface AttentionCaseOptions {
   /** Lengths of the prompts. */
   lengths: readonly number[];
   dtype: KvDtype;
+  /** The engine's own where absent. */
+  level?: KernelLevel;
   seed: number;
 }
 
@@ -68,7 +70,7 @@ export class AttentionCase {
   readonly model: NativeModel;
   readonly #shape: AttentionShape;
 
-  constructor({ engine, folder, shape, lengths, dtype, seed }: AttentionCaseOptions) {
+  constructor({ engine, folder, shape, lengths, dtype, level, seed }: AttentionCaseOptions) {
     const columns = (shape.heads + 2 * shape.kvHeads) * shape.headDim;
     const starts = lengths.map((_, i) => lengths.slice(0, i).reduce((sum, length) => sum + length, 0));
     const pages = lengths.map((length) => Math.ceil(length / PAGE));
@@ -90,6 +92,7 @@ export class AttentionCase {
       graphPath: folder.write(attentionGraph(shape, this.rows)),
       threads: 2,
       spin: false,
+      ...(level === undefined ? {} : { kernels: { [`attention/${dtype}`]: level } }),
     });
   }
 

@@ -119,8 +119,8 @@ class Arena {
 
 class Setup {
  public:
-  explicit Setup(const Case& c)
-      : case_(c), width_((c.depth + c.fresh + kPageTokens - 1) / kPageTokens), layers_(layers_for(c, width_)),
+  Setup(const Case& c, const AttentionCandidate& kernels)
+      : case_(c), kernels_(kernels.table), width_((c.depth + c.fresh + kPageTokens - 1) / kPageTokens), layers_(layers_for(c, width_)),
         arena_(pool_bytes(c.dtype, layers_, width_ * c.batch, c.kv_heads, c.head_dim)) {
     std::mt19937 random(1);
     const size_t tokens = static_cast<size_t>(c.batch) * c.fresh;
@@ -198,10 +198,12 @@ class Setup {
     p.head_dim = case_.head_dim;
     p.scale = 1.0f / std::sqrt(static_cast<float>(case_.head_dim));
     p.out = out_.data();
+    p.kernels = kernels_;
     return p;
   }
 
   Case case_;
+  const attention::KernelTable* kernels_;
   int width_;
   int layers_;
   Arena arena_;
@@ -209,21 +211,26 @@ class Setup {
   std::vector<int32_t> table_, starts_, past_;
 };
 
+/** Null: the last level that runs here. */
+const char* chosen_level = nullptr;
+
+const AttentionCandidate* candidate_of(KvDtype dtype) {
+  const auto candidates = attention_candidates(dtype);
+  const AttentionCandidate* found =
+      chosen_level == nullptr ? &cpu::last_supported(candidates) : cpu::find(candidates, chosen_level);
+  return found != nullptr && found->supported() ? found : nullptr;
+}
+
 void report(const Case& c, SpinPool& pool, double budget) {
-  Setup setup(c);
+  const AttentionCandidate* kernels = candidate_of(c.dtype);
+  if (kernels == nullptr) return;
+  Setup setup(c, *kernels);
   const double time = setup.measure(pool.loop(), budget);
-  std::printf("%-7s %2d/%d heads d%-3d %s batch %d depth %6d: %9.3f ms %7.1f GFLOP/s %6.1f GB/s\n",
-              c.fresh == 1 ? "decode" : c.fresh <= 16 ? "verify" : "prefill", c.heads, c.kv_heads, c.head_dim,
+  std::printf("%-10s %-7s %2d/%d heads d%-3d %s batch %d depth %6d: %9.3f ms %7.1f GFLOP/s %6.1f GB/s\n",
+              kernels->level, c.fresh == 1 ? "decode" : c.fresh <= 16 ? "verify" : "prefill", c.heads, c.kv_heads, c.head_dim,
               c.dtype == KvDtype::kBf16 ? "bf16" : "f32 ", c.batch, c.depth, time * 1e3, setup.flops() / time * 1e-9,
               setup.bytes() / time * 1e-9);
   std::fflush(stdout);
-}
-
-bool choose_level(const char* name) {
-  for (const KernelLevel level : {KernelLevel::kScalar, KernelLevel::kAvx2, KernelLevel::kAvx512, KernelLevel::kAvx512Bf16}) {
-    if (std::strcmp(name, kernel_level_name(level)) == 0) return set_kernel_level(level);
-  }
-  return false;
 }
 
 constexpr Case kCases[] = {
@@ -240,11 +247,12 @@ constexpr Case kCases[] = {
 int main(int argc, char** argv) {
   using namespace longhaul;
   const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
-  if (threads < 1 || (argc > 2 && !bench::choose_level(argv[2]))) {
+  if (argc > 2) bench::chosen_level = argv[2];
+  if (threads < 1 || bench::candidate_of(KvDtype::kBf16) == nullptr) {
     std::fprintf(stderr, "usage: attention_bench [threads] [level]; the level must run on this processor\n");
     return 2;
   }
-  std::printf("level %s, %d thread(s)\n", kernel_level_name(kernel_level()), threads);
+  std::printf("%d thread(s)\n", threads);
   bench::SpinPool pool(threads);
   for (const bench::Case& c : bench::kCases) bench::report(c, pool, 0.6);
   return 0;

@@ -5,6 +5,7 @@
 // Tolerances are relative L2 errors over a whole batch.
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <stdexcept>
 
 #include "reference.h"
@@ -23,8 +24,8 @@ constexpr double kSharpFactor = 6.0;
 
 int passed = 0;
 int failed = 0;
-/** Largest error seen, [level][bf16]. */
-double worst[4][2] = {};
+/** Largest error seen, by level and KV type. */
+std::map<std::string, double> worst;
 
 void expect(bool good, const std::string& rule, double value, double bound) {
   ++(good ? passed : failed);
@@ -35,7 +36,7 @@ void expect_below(double value, double bound, const std::string& rule) { expect(
 
 std::string name_of(const Shape& s) {
   char text[200];
-  std::snprintf(text, sizeof text, "[%s %s h%d/%d d%d w%d cap%g sink%d norm%d rope%d x%g]", kernel_level_name(kernel_level()),
+  std::snprintf(text, sizeof text, "[%s %s h%d/%d d%d w%d cap%g sink%d norm%d rope%d x%g]", level_under_test.c_str(),
                 s.dtype == KvDtype::kBf16 ? "bf16" : "f32", s.heads, s.kv_heads, s.head_dim, s.window, s.softcap, s.sinks,
                 s.norms, s.rope_dim, s.spread);
   return text;
@@ -44,7 +45,7 @@ std::string name_of(const Shape& s) {
 double tolerance(const Shape& s) {
   const double sharp = s.spread > 1.0f ? kSharpFactor : 1.0;
   if (s.dtype == KvDtype::kF32) return kF32Tolerance * sharp;
-  return sharp * (kernel_level() == KernelLevel::kAvx512Bf16 ? kBf16Tolerance : kBf16WideTolerance);
+  return sharp * (level_under_test == "avx512bf16" ? kBf16Tolerance : kBf16WideTolerance);
 }
 
 Shape random_shape(std::mt19937& random) {
@@ -77,30 +78,36 @@ std::vector<Sequence> random_batch(std::mt19937& random) {
   return batch;
 }
 
-std::vector<KernelLevel> available_levels() {
-  std::vector<KernelLevel> levels;
-  for (const KernelLevel level : {KernelLevel::kScalar, KernelLevel::kAvx2, KernelLevel::kAvx512, KernelLevel::kAvx512Bf16}) {
-    if (set_kernel_level(level)) {
-      levels.push_back(level);
-    } else {
-      std::printf("skipped level %s: not on this processor\n", kernel_level_name(level));
+constexpr KvDtype kDtypes[] = {KvDtype::kF32, KvDtype::kBf16};
+
+const char* dtype_name(KvDtype dtype) { return dtype == KvDtype::kBf16 ? "bf16" : "f32"; }
+
+/** Names of all levels of all KV types that run here. */
+std::vector<std::string> available_levels() {
+  std::vector<std::string> levels;
+  for (const KvDtype dtype : kDtypes) {
+    for (const AttentionCandidate& candidate : attention_candidates(dtype)) {
+      const bool known = std::find(levels.begin(), levels.end(), candidate.level) != levels.end();
+      if (candidate.supported() && !known) levels.push_back(candidate.level);
+      if (!candidate.supported()) std::printf("skipped level %s (%s): not on this processor\n", candidate.level, dtype_name(dtype));
     }
   }
   return levels;
 }
 
-void random_batches_equal_the_reference(const std::vector<KernelLevel>& levels, uint32_t seed) {
+void random_batches_equal_the_reference(const std::vector<std::string>& levels, uint32_t seed) {
   std::mt19937 random(seed);
   const Shape shape = random_shape(random);
   const World world(shape, random_batch(random), seed);
   const std::vector<double> expected = Reference(world).fresh_outputs();
   const int chunk = 64 + static_cast<int>(random() % 200);
-  for (const KernelLevel level : levels) {
-    set_kernel_level(level);
+  for (const std::string& level : levels) {
+    level_under_test = level;
+    if (kernels_under_test(shape.dtype) == nullptr) continue;
     Runner runner(world, seed);
     const double error = relative_error(runner.run_all(chunk, 1 + static_cast<int>(seed % 3)), expected);
-    worst[static_cast<int>(level)][shape.dtype == KvDtype::kBf16] =
-        std::max(worst[static_cast<int>(level)][shape.dtype == KvDtype::kBf16], error);
+    double& largest = worst[level + " " + dtype_name(shape.dtype)];
+    largest = std::max(largest, error);
     expect_below(error, tolerance(shape), "a ragged batch equals the reference " + name_of(shape) + std::to_string(seed));
   }
 }
@@ -238,6 +245,8 @@ void faults_are_named() {
   changed([](AttentionProblem& q) { q.pool.pages = 7; }, "block_table");
   changed([](AttentionProblem& q) { q.block_table_width = 1; }, "block_table");
   changed([](AttentionProblem& q) { q.window = -1; }, "window");
+  changed([](AttentionProblem& q) { q.kernels = attention_candidates(KvDtype::kBf16).front().table; }, nullptr);
+  changed([](AttentionProblem& q) { q.kernels = attention_candidates(KvDtype::kBf16)[1].table, q.pool.dtype = KvDtype::kF32; }, "kernels");
   changed([](AttentionProblem& q) { q.qkv = nullptr; }, "qkv");
 }
 
@@ -246,13 +255,14 @@ void test_rules() {
   shape.heads = 7;
   shape.kv_heads = 1;
   shape.rope_dim = 64;
-  for (const KvDtype dtype : {KvDtype::kF32, KvDtype::kBf16}) {
+  for (const KvDtype dtype : kDtypes) {
+    if (kernels_under_test(dtype) == nullptr) continue;
     for (const int window : {0, 50}) {
       shape.dtype = dtype;
       shape.window = window;
       chunking_changes_nothing(shape, 0, 400);
       // Across the end of a split.
-      if (kernel_level() != KernelLevel::kScalar) chunking_changes_nothing(shape, 1900, 2110);
+      if (level_under_test != "scalar") chunking_changes_nothing(shape, 1900, 2110);
       neighbours_never_matter(shape);
       skipped_sequences_are_left_alone(shape);
       verification_equals_decode(shape);
@@ -261,7 +271,7 @@ void test_rules() {
     Shape small;
     small.dtype = dtype;
     small.heads = small.kv_heads = 1;
-    if (kernel_level() != KernelLevel::kScalar) long_contexts_stay_exact(small);
+    if (level_under_test != "scalar") long_contexts_stay_exact(small);
   }
 }
 
@@ -270,17 +280,14 @@ void test_rules() {
 
 int main() {
   using namespace longhaul;
-  const std::vector<KernelLevel> levels = test::available_levels();
-  for (const KernelLevel level : levels) {
-    set_kernel_level(level);
+  const std::vector<std::string> levels = test::available_levels();
+  for (const std::string& level : levels) {
+    test::level_under_test = level;
     test::test_rules();
   }
   for (uint32_t seed = 1; seed <= 80; ++seed) test::random_batches_equal_the_reference(levels, seed);
   test::faults_are_named();
-  for (const KernelLevel level : levels) {
-    const double* error = test::worst[static_cast<int>(level)];
-    std::printf("%-10s largest relative error: f32 %.1e, bf16 %.1e\n", kernel_level_name(level), error[0], error[1]);
-  }
+  for (const auto& [kernels, error] : test::worst) std::printf("%-16s largest relative error %.1e\n", kernels.c_str(), error);
   std::printf("%d passed, %d failed\n", test::passed, test::failed);
   return test::failed == 0 ? 0 : 1;
 }

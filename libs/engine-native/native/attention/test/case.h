@@ -87,6 +87,15 @@ struct ThreadLoop {
   static ParallelFor of(int threads) { return {threads > 1 ? run : nullptr, nullptr, threads}; }
 };
 
+/** Name of the level under test. */
+inline std::string level_under_test = "scalar";
+
+/** Its kernels for a KV type; null where that has none of that name, or the processor cannot run them. */
+inline const attention::KernelTable* kernels_under_test(KvDtype dtype) {
+  const AttentionCandidate* found = cpu::find(attention_candidates(dtype), level_under_test);
+  return found != nullptr && found->supported() ? found->table : nullptr;
+}
+
 /** A pool and block tables for a world, and attend() over any cut of its sequences. */
 class Runner {
  public:
@@ -181,6 +190,7 @@ class Runner {
     p.q_norm = s.norms ? world_.q_norm.data() : nullptr;
     p.k_norm = s.norms ? world_.k_norm.data() : nullptr;
     p.sinks = s.sinks ? world_.sinks.data() : nullptr;
+    p.kernels = kernels_under_test(s.dtype);
     return p;
   }
 

@@ -45,16 +45,14 @@ struct Layer {
   PackedWeights weights() const { return {values.data(), scales.data(), rows, cols, bits}; }
 };
 
-std::vector<float> run(const Layer& layer, Level wanted, bool with_bias, int threads) {
-  set_level(wanted);
+std::vector<float> run(const Layer& layer, const LinearCandidate& wanted, bool with_bias, int threads) {
   std::vector<float> out(size_t(layer.tokens) * layer.rows, NAN);
   LinearScratch scratch;
   const LinearProblem p{layer.x.data(), out.data(), with_bias ? layer.bias.data() : nullptr, layer.tokens, layer.weights(),
-                        scratch.reserve(layer.tokens, layer.cols)};
+                        scratch.reserve(layer.tokens, layer.cols), wanted.table};
   for (int u = 0; u < quantise_units(p); u++) run_quantise_unit(p, u);
   const MultiplyPlan plan = plan_multiply(p, threads);
   for (int u = plan.units() - 1; u >= 0; u--) run_multiply_unit(p, plan, u);
-  set_level(best_level());
   return out;
 }
 
@@ -90,11 +88,12 @@ double quantisation_error(const Layer& layer, const std::vector<float>& out) {
 
 void one_shape(std::mt19937& random, int rows, int cols, int bits, int tokens) {
   const Layer layer(random, rows, cols, bits, tokens);
-  const auto reference = run(layer, Level::kScalar, false, 1);
+  const LinearCandidate& scalar = linear_candidates(bits).front();
+  const auto reference = run(layer, scalar, false, 1);
   require(quantisation_error(layer, reference) < 1.5e-2, "int8 activations are within 1.5 % of exact ones");
-  const auto biased = run(layer, Level::kScalar, true, 1);
-  for (Level level : {Level::kAvx2, Level::kAvx512Vnni}) {
-    if (level > best_level()) continue;
+  const auto biased = run(layer, scalar, true, 1);
+  for (const LinearCandidate& level : linear_candidates(bits).subspan(1)) {
+    if (!level.supported()) continue;
     require(largest_difference(run(layer, level, false, 2), reference) < 2e-6, "a vector kernel equals the reference within 2e-6");
     require(largest_difference(run(layer, level, true, 3), biased) < 2e-6, "a bias is added at every level");
   }
@@ -111,8 +110,8 @@ Layer first_tokens(const Layer& layer, int tokens) {
 // Answers must not depend on what else is in the batch, so neither may a bit of a product.
 void batch_changes_nothing(std::mt19937& random, int bits) {
   const Layer layer(random, 400, 576, bits, 197);
-  for (Level level : {Level::kScalar, Level::kAvx2, Level::kAvx512Vnni}) {
-    if (level > best_level()) continue;
+  for (const LinearCandidate& level : linear_candidates(bits)) {
+    if (!level.supported()) continue;
     const auto all = run(layer, level, true, 2);
     bool same = true;
     for (int tokens : {1, 2, 3, 4, 5, 6, 11, 12, 192, 193, 196}) {
@@ -132,6 +131,8 @@ void halves() {
 }  // namespace
 
 int main() {
+  for (const LinearCandidate& level : linear_candidates(8))
+    if (!level.supported()) std::printf("skipped level %s: not on this processor\n", level.level);
   std::mt19937 random(7);
   halves();
   const int shapes[][2] = {{16, 32}, {48, 64}, {50, 96}, {1, 32}, {129, 288}, {33, 576}, {400, 320}};

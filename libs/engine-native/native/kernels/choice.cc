@@ -1,0 +1,77 @@
+#include "choice.h"
+
+#include "../fault.h"
+
+namespace longhaul::kernels {
+namespace {
+
+struct AttentionType {
+  const char* name;
+  KvDtype dtype;
+};
+constexpr AttentionType kAttention[] = {{"attention/bf16", KvDtype::kBf16}, {"attention/f32", KvDtype::kF32}};
+
+struct LinearType {
+  const char* name;
+  int bits;
+};
+constexpr LinearType kLinear[] = {{"linear/int8", 8}, {"linear/int4", 4}};
+
+std::vector<std::string> names_of(cpu::Features features) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < std::size(cpu::kFeatureNames); ++i)
+    if (features.has(static_cast<cpu::Feature>(i))) names.push_back(cpu::kFeatureNames[i]);
+  return names;
+}
+
+template <class Table>
+Operator describe(const char* name, std::span<const cpu::Candidate<Table>> candidates) {
+  Operator result{name, {}};
+  for (const auto& candidate : candidates)
+    result.levels.push_back({candidate.level, names_of(candidate.needs), candidate.supported()});
+  return result;
+}
+
+template <class Table>
+const Table* table_of(std::span<const cpu::Candidate<Table>> candidates, const std::string& name,
+                      const std::string& level) {
+  const cpu::Candidate<Table>* found = cpu::find(candidates, level);
+  if (found != nullptr && found->supported()) return found->table;
+  std::string right;
+  for (const auto& candidate : candidates)
+    if (candidate.supported()) right += (right.empty() ? "" : ", ") + std::string(candidate.level);
+  throw invalid("kernels", name + (found != nullptr ? ": this processor does not run " : ": there is no level ") + level +
+                               ", but " + right);
+}
+
+}  // namespace
+
+std::vector<Operator> operators() {
+  std::vector<Operator> all;
+  for (const AttentionType& type : kAttention) all.push_back(describe(type.name, attention_candidates(type.dtype)));
+  for (const LinearType& type : kLinear) all.push_back(describe(type.name, linear::linear_candidates(type.bits)));
+  return all;
+}
+
+Choice::Choice() {
+  for (const AttentionType& type : kAttention)
+    attention_[static_cast<size_t>(type.dtype)] = cpu::last_supported(attention_candidates(type.dtype)).table;
+  for (const LinearType& type : kLinear)
+    linear_[type.bits == 4 ? 1 : 0] = cpu::last_supported(linear::linear_candidates(type.bits)).table;
+}
+
+void Choice::set(const std::string& operator_name, const std::string& level) {
+  for (const AttentionType& type : kAttention) {
+    if (operator_name != type.name) continue;
+    attention_[static_cast<size_t>(type.dtype)] = table_of(attention_candidates(type.dtype), operator_name, level);
+    return;
+  }
+  for (const LinearType& type : kLinear) {
+    if (operator_name != type.name) continue;
+    linear_[type.bits == 4 ? 1 : 0] = table_of(linear::linear_candidates(type.bits), operator_name, level);
+    return;
+  }
+  throw invalid("kernels", "there is no operator " + operator_name);
+}
+
+}  // namespace longhaul::kernels
