@@ -1,3 +1,4 @@
+import type { ChainRoots } from './keys/chain-roots.js';
 import type { EngineLimits } from './limits.js';
 import type { EngineObserver } from './observer.js';
 import type { PrefixStoreOptions } from './store/store-options.js';
@@ -17,5 +18,7 @@ export interface EngineOptions {
   store?: PrefixStoreOptions | null;
 }
 
-/** The options with their defaults filled in. */
-export type EngineContext = Required<EngineOptions>;
+/** The options with their defaults filled in, and what follows from them. */
+export interface EngineContext extends Required<EngineOptions> {
+  readonly roots: ChainRoots;
+}

@@ -1,6 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 import {
   validateGenerationRequest,
+  worseQuality,
   type BackendLoad,
   type FinishReason,
   type GenerationEvent,
@@ -11,6 +12,7 @@ import type { Engine, EngineQueues } from './engine.js';
 import { engineErrors } from './errors.js';
 import { checkLimits, PAGE_TOKENS, pagesFor } from './limits.js';
 import { notify } from './observer.js';
+import { ChainRoots } from './keys/chain-roots.js';
 import { BlockManager } from './pages/block-manager.js';
 import { systemClock } from './ports.js';
 import { RetryHint } from './scheduler/retry-hint.js';
@@ -52,7 +54,8 @@ export class EngineCore implements Engine {
 
   constructor(options: EngineOptions) {
     checkLimits(options.limits);
-    this.#context = { clock: systemClock, observer: {}, store: null, ...options };
+    const roots = new ChainRoots(options.model, options.store ?? null);
+    this.#context = { clock: systemClock, observer: {}, store: null, ...options, roots };
     const { runner, limits, observer, clock } = this.#context;
     this.#accounts = new TokenAccounts(observer);
     this.#blocks = new BlockManager(runner, limits, {
@@ -142,12 +145,13 @@ export class EngineCore implements Engine {
   }
 
   #openStore(): StoredPrefixes | null {
-    const { store, limits, clock, observer, runner } = this.#context;
+    const { store, limits, clock, observer, runner, roots } = this.#context;
     if (store === null || !limits.prefixCaching) return null;
     const wake = (): void => this.#wake.notify();
     const defect = (cause: unknown): void => this.#break(cause);
     const chunkTokens = limits.maxPrefillTokens;
-    return new StoredPrefixes(store, { clock, observer, runner, chunkTokens, blocks: this.#blocks, wake, defect });
+    const parts = { clock, observer, runner, chunkTokens, blocks: this.#blocks, roots, wake, defect };
+    return new StoredPrefixes(store, parts);
   }
 
   #assertAcceptable(request: GenerationRequest, signal: AbortSignal | undefined): void {
@@ -157,6 +161,7 @@ export class EngineCore implements Engine {
     if (this.#mode === 'draining') throw engineErrors.draining();
     if (signal?.aborted === true) throw engineErrors.cancelled(signal.reason);
     validateGenerationRequest(request, model);
+    this.#assertQuality(request);
     if (this.#requests.has(request.requestId)) throw engineErrors.duplicateId();
     if (request.n > limits.maxSequences) throw engineErrors.tooManyChoices(request.n, limits.maxSequences);
     // The last token is drawn but never stored.
@@ -167,6 +172,13 @@ export class EngineCore implements Engine {
       throw engineErrors.deadline();
     }
     this.#assertRoomToWait(request.promptTokenIds.length);
+  }
+
+  /** The KV of the answer is as exact as was asked for, or the request is refused. */
+  #assertQuality(request: GenerationRequest): void {
+    const { quality: asked } = request;
+    const given = this.#context.roots.qualityOf(request);
+    if (asked !== null && worseQuality(asked, given) !== asked) throw engineErrors.quality({ asked, given });
   }
 
   #assertRoomToWait(promptTokens: number): void {

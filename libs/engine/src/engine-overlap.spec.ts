@@ -189,7 +189,7 @@ describe('requests at random', () => {
       const asks = Array.from({ length: 4 }, async () => {
         const length = 100 + random(120);
         const promptTokenIds = Int32Array.from([...prompt(length, 1).slice(0, 64 * (1 + random(3))), ...prompt(30, 7)]);
-        const asked = request({ promptTokenIds, maxTokens: 1 + random(12), cacheSalt: 'tenant' });
+        const asked = request({ promptTokenIds, maxTokens: 1 + random(12) });
         const controller = new AbortController();
         if (random(3) === 0) setTimeout(() => controller.abort(), random(8));
         await ask(harness, asked, controller.signal).catch((error: unknown) =>

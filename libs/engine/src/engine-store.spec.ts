@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { GenerationRequest } from '@longhaul/inference';
+import { deriveNamespaceKey, linkKey, rootKey, toHex } from '@longhaul/kv-core';
 import type { EngineObserver } from './observer.js';
-import { collect, expectedTokens, leaks, prompt, request, type Harness } from './testing/fixtures.js';
+import { collect, expectedTokens, leaks, prompt, request, simulatedModel, type Harness } from './testing/fixtures.js';
 import { Held, until } from './testing/held.js';
 import { MemoryStore, never, refused, unreachable } from './testing/memory-store.js';
-import { LAYERS } from './testing/simulated-runner.js';
-import { storeHarness, type StoreHarnessOptions } from './testing/store-fixtures.js';
+import { LAYERS, SimulatedRunner, simulatedRope } from './testing/simulated-runner.js';
+import { storeHarness, storeOptions, type StoreHarnessOptions } from './testing/store-fixtures.js';
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -39,6 +40,31 @@ describe('a new engine over a store', () => {
     expect(leaks(second.engine)).toEqual([]);
   });
 
+  it('names a block by the key of its last page, in the one chain of the sequence', async () => {
+    const store = await filled();
+    const { tenantSecret, modelFingerprint } = storeOptions(store, new SimulatedRunner(1));
+    const { promptTokenIds, tenant, cacheSalt } = long();
+    const { key: ropeKey } = simulatedRope.forLength(promptTokenIds.length);
+    let key = rootKey(modelFingerprint, deriveNamespaceKey(tenantSecret, tenant, cacheSalt), { ropeKey });
+    const pages: string[] = [];
+    for (let page = 0; page < 12; page++) {
+      key = linkKey(key, promptTokenIds.subarray(16 * page, 16 * (page + 1)));
+      pages.push(toHex(key));
+    }
+    expect([...store.objects.keys()]).toEqual([pages[3], pages[7], pages[11]]);
+  });
+
+  it('whose KV type is less exact finds nothing of it, and shares with those that are alike', async () => {
+    const store = await filled();
+    const near = { options: { model: { ...simulatedModel, kvQuality: 'near' as const } } };
+    const first = storeHarness(store, near);
+    expect(await ask(first, long())).toBe(0);
+    await first.engine.close();
+    expect(store.objects.size).toBe(6);
+    expect(await ask(storeHarness(store, near), long({ quality: 'near' }))).toBe(192);
+    expect(await ask(storeHarness(store), long({ quality: 'near' }))).toBe(192);
+  });
+
   it('finds generated tokens as well', async () => {
     const store = new MemoryStore();
     const asked = request({ promptTokenIds: prompt(60, 1), maxTokens: 80 });
@@ -69,15 +95,15 @@ describe('a new engine over a store', () => {
   it('loads only what the pool does not have', async () => {
     const store = await filled();
     const second = storeHarness(store);
-    await ask(second, request({ promptTokenIds: prompt(200, 1).slice(0, 90), maxTokens: 2, cacheSalt: 'tenant' }));
+    await ask(second, request({ promptTokenIds: prompt(200, 1).slice(0, 90), maxTokens: 2, tenant: 'tenant' }));
     expect(await ask(second, long())).toBe(192);
     expect(await ask(second, long())).toBe(192);
     expect(leaks(second.engine)).toEqual([]);
   });
 
   it.each([
-    ['another tenant', { cacheSalt: 'other:' }],
-    ['another salt', { cacheSalt: 'tenant:x' }],
+    ['another tenant', { tenant: 'other' }],
+    ['another salt', { cacheSalt: 'x' }],
     ['another rotation', { promptTokenIds: Int32Array.from([...prompt(200, 1), ...prompt(250, 9)]) }],
   ])('finds nothing for %s', async (_, overrides) => {
     const store = await filled();
@@ -123,7 +149,7 @@ describe('a damaged block', () => {
   it('with another tenant’s content under the right key is refused', async () => {
     const store = await filled();
     const foreign = storeHarness(store);
-    await ask(foreign, long({ cacheSalt: 'b:' }));
+    await ask(foreign, long({ tenant: 'b' }));
     await foreign.engine.close();
     const names = [...store.objects.keys()];
     names.slice(0, 3).forEach((name, i) => store.objects.set(name, store.objects.get(names[3 + i]!)!));
@@ -192,7 +218,7 @@ describe('a store that refuses', () => {
     const store = await filled();
     const harness = storeHarness(store, patient);
     store.before = (what) => (what === 'lookup' ? Promise.reject(refused(reason)) : undefined);
-    expect(await ask(harness, long({ cacheSalt: 'tenant:other' }))).toBe(0);
+    expect(await ask(harness, long({ cacheSalt: 'other' }))).toBe(0);
     store.before = () => undefined;
     expect(await ask(harness, long())).toBe(192);
     await harness.engine.close();

@@ -1,3 +1,4 @@
+import type { QualityName } from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
 
 /** Everything the engine refuses or gives up with, in one place. */
@@ -24,6 +25,14 @@ export const engineErrors = {
       reason: 'KV_CAPACITY_EXCEEDED',
       field: 'max_tokens',
       message: `Prompt and max_tokens need KV for ${details.neededTokens} tokens; the pool holds ${details.capacityTokens}.`,
+      details,
+    }),
+  quality: (details: { asked: QualityName; given: QualityName }): AppError =>
+    new AppError({
+      code: 'INVALID_ARGUMENT',
+      reason: 'QUALITY_NOT_AVAILABLE',
+      field: 'quality',
+      message: `quality is ${details.asked}; KV of this policy and KV type is ${details.given}. Ask for ${details.given}, or leave it out.`,
       details,
     }),
   tooManyChoices: (n: number, maxSequences: number): AppError =>

@@ -1,3 +1,5 @@
+import type { QualityName } from '@longhaul/inference';
+
 /**
  * What the engine needs from outside. The shapes of a step are those of the native addon's contract, so that the
  * adapter over it only passes them on; tests put a simulated model behind the same port.
@@ -178,8 +180,10 @@ export const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => 
 export interface ModelFacts {
   /** SHA-256 (hex) of everything that decides KV values. */
   fingerprint: string;
-  /** Names the arithmetic (KV dtype, kernel class); KV of different numerics is never shared. */
+  /** Names the arithmetic (KV dtype, kernel class). Where there is a store, its fingerprint says what may be shared. */
   numericsId: string;
+  /** How exact what the KV type keeps is. */
+  kvQuality: QualityName;
   contextLength: number;
   vocabSize: number;
   eosTokenIds: readonly number[];

@@ -1,14 +1,18 @@
 import type { workerV1 } from '@longhaul/contracts';
-import type { GenerationRequest, SamplingParams } from '@longhaul/inference';
+import { checkPolicy, type GenerationRequest, type SamplingParams } from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 import { fromSampling, fromStop, toSampling, toStop } from './parameters.js';
+import { fromQuality, toQuality } from './quality.js';
 
 /** A request for a worker. The deadline is not in the message: it travels as the deadline of the call. */
 export function toWorkerRequest(request: GenerationRequest): workerV1.GenerateRequest {
   return {
     requestId: request.requestId,
     promptTokenIds: Array.from(request.promptTokenIds),
+    tenant: request.tenant,
     cacheSalt: request.cacheSalt,
+    policy: request.policy,
+    quality: toQuality(request.quality),
     n: request.n,
     maxTokens: request.maxTokens,
     sampling: toSampling(request.sampling),
@@ -20,12 +24,15 @@ export function toWorkerRequest(request: GenerationRequest): workerV1.GenerateRe
   };
 }
 
-/** The inverse. Throws `INVALID_ARGUMENT` where the sender left out what only it can decide. */
+/** The inverse. Throws `INVALID_ARGUMENT` where the sender left out what only it can decide, or asks for what there is not. */
 export function fromWorkerRequest(message: workerV1.GenerateRequest, deadlineMs: number | null): GenerationRequest {
   return {
     requestId: message.requestId,
     promptTokenIds: Int32Array.from(message.promptTokenIds),
+    tenant: message.tenant,
     cacheSalt: message.cacheSalt,
+    policy: checkPolicy('policy', message.policy),
+    quality: fromQuality('quality', message.quality),
     n: message.n,
     maxTokens: message.maxTokens,
     sampling: completeSampling(fromSampling(message.sampling)),

@@ -1,3 +1,13 @@
+export {
+  checkPolicy,
+  checkQuality,
+  defaultPolicy,
+  policies,
+  policyNames,
+  qualityNames,
+  worseQuality,
+} from './kv-identity.js';
+export type { PolicyFacts, PolicyName, QualityName } from './kv-identity.js';
 export type * from './request.js';
 export {
   contextLengthExceeded,

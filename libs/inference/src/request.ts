@@ -1,3 +1,5 @@
+import type { PolicyName, QualityName } from './kv-identity.js';
+
 /**
  * What to do with the logits of one step. Every field has a neutral value that switches it off; the neutral values
  * together with `temperature: 0` are greedy decoding.
@@ -44,8 +46,14 @@ export interface GenerationRequest {
   /** Unique among the requests in flight; chosen by the edge. */
   requestId: string;
   promptTokenIds: Int32Array;
-  /** Namespace of the prefix cache. Two requests share KV only if their salts are equal. Set by the edge, never by a caller alone. */
+  /** Whose KV it is: requests of different tenants share none. Set by the edge from the caller's key, never by a caller. */
+  tenant: string;
+  /** Divides a tenant's KV further, as the caller likes; empty for the tenant's common space. */
   cacheSalt: string;
+  /** How attention is computed; KV of policies that fill it with other values is never shared. */
+  policy: PolicyName;
+  /** The least exact KV that the answer may come from; null takes what policy and KV type give. */
+  quality: QualityName | null;
   /** Number of choices; 1 to 16. They share the prompt's KV. */
   n: number;
   /** Most tokens to generate per choice; at least 1, and prompt + maxTokens fits the context. */

@@ -10,15 +10,32 @@ const sampling: SamplingParams = {
 };
 const stop: StopParams = { strings: [], tokenIds: [], includeStopString: false, ignoreEos: false, minTokens: 0 };
 const valid: GenerationRequest = {
-  ...{ requestId: 'r', promptTokenIds: Int32Array.of(1, 2, 3), cacheSalt: '', n: 1, maxTokens: 97, sampling, stop },
+  ...{
+    requestId: 'r',
+    promptTokenIds: Int32Array.of(1, 2, 3),
+    tenant: 't',
+    cacheSalt: '',
+    n: 1,
+    maxTokens: 97,
+    sampling,
+    stop,
+  },
   ...{ logprobs: null, promptLogprobs: null, includeSpecialTokens: false, priority: 0, deadlineMs: null },
+  ...{ policy: 'dense', quality: null },
 };
 
 describe('a request', () => {
   it('that uses every bound to the full is valid', () => {
     const extreme: GenerationRequest = {
       ...valid,
-      ...{ n: 16, logprobs: 20, promptLogprobs: 20, priority: -(2 ** 31 - 1), cacheSalt: 'x'.repeat(320) },
+      ...{
+        n: 16,
+        logprobs: 20,
+        promptLogprobs: 20,
+        priority: -(2 ** 31 - 1),
+        cacheSalt: 'x'.repeat(256),
+        tenant: 'x'.repeat(64),
+      },
       sampling: {
         ...{ temperature: 2, topP: 1e-6, topK: 2 ** 31 - 1, minP: 1, repetitionPenalty: 100 },
         ...{ presencePenalty: -2, frequencyPenalty: 2, logitBias: new Map([[49, -100]]), seed: 2n ** 64n - 1n },
@@ -30,7 +47,11 @@ describe('a request', () => {
 
   it.each<[string, Partial<GenerationRequest>]>([
     ['request_id', { requestId: '' }],
-    ['cache_salt', { cacheSalt: 'x'.repeat(321) }],
+    ['cache_salt', { cacheSalt: 'x'.repeat(257) }],
+    ['tenant', { tenant: '' }],
+    ['tenant', { tenant: 'x'.repeat(65) }],
+    ['policy', { policy: 'sparse' as 'dense' }],
+    ['quality', { quality: 'best' as 'exact' }],
     ['n', { n: 0 }],
     ['n', { n: 17 }],
     ['n', { n: 1.5 }],

@@ -1,4 +1,5 @@
 import { AppError, invalidArgument } from '@longhaul/kernel';
+import { checkPolicy, checkQuality } from './kv-identity.js';
 import type { GenerationRequest, SamplingParams, StopParams } from './request.js';
 
 /** What a request is checked against. */
@@ -20,7 +21,6 @@ export const requestBounds = {
   logitBias: 100,
   requestIdCharacters: 128,
   cacheSaltCharacters: 256,
-  /** What the edge puts in front of a caller's salt. */
   tenantCharacters: 64,
   priority: 2 ** 31 - 1,
 } as const;
@@ -90,8 +90,7 @@ export function contextLengthExceeded(
  */
 export function validateGenerationRequest(request: GenerationRequest, limits: RequestLimits): void {
   text('request_id', request.requestId, { least: 1, most: requestBounds.requestIdCharacters });
-  const saltCharacters = requestBounds.tenantCharacters + requestBounds.cacheSaltCharacters;
-  text('cache_salt', request.cacheSalt, { least: 0, most: saltCharacters });
+  validateIdentity(request);
   integer('n', request.n, { least: 1, most: requestBounds.choices });
   integer('max_tokens', request.maxTokens, { least: 1, most: requestBounds.tokens });
   integer('priority', request.priority, { least: -requestBounds.priority, most: requestBounds.priority });
@@ -103,6 +102,13 @@ export function validateGenerationRequest(request: GenerationRequest, limits: Re
   validatePrompt(request, limits);
   validateSampling(request.sampling, limits);
   validateStop(request.stop, request.maxTokens, limits);
+}
+
+function validateIdentity({ tenant, cacheSalt, policy, quality }: GenerationRequest): void {
+  text('tenant', tenant, { least: 1, most: requestBounds.tenantCharacters });
+  text('cache_salt', cacheSalt, { least: 0, most: requestBounds.cacheSaltCharacters });
+  checkPolicy('policy', policy);
+  if (quality !== null) checkQuality('quality', quality);
 }
 
 function validatePrompt(request: GenerationRequest, { contextLength, vocabSize }: RequestLimits): void {

@@ -26,7 +26,7 @@ import { checkWeights, type WeightsCheck } from './adapters/engine/weights-check
 import { followEngine } from './adapters/health/engine-health.js';
 import { meteredEngineObserver, observeEngine } from './adapters/metrics/metered-engine.js';
 import type { EngineConfig } from './config.js';
-import { prefixStoreOptions, type StoreConnection } from './adapters/store/prefix-store.js';
+import { KV_QUALITY, prefixStoreOptions, type StoreConnection } from './adapters/store/prefix-store.js';
 import { poolPages } from './core/pool-size.js';
 import { createRopeTables } from './core/rope-tables.js';
 import { modelInfo, servedManifest } from './core/served-manifest.js';
@@ -69,7 +69,11 @@ export async function openLocalEngine(
   const watch = watchSteps(createNativeRunner(native.engine, native.model, native.pool));
   const engine = createEngine({
     runner: watch.runner,
-    model: { ...info, numericsId: `${config.kvCacheDtype}/${native.kernels[`attention/${config.kvCacheDtype}`]}` },
+    model: {
+      ...info,
+      numericsId: `${config.kvCacheDtype}/${native.kernels[`attention/${config.kvCacheDtype}`]}`,
+      kvQuality: KV_QUALITY[config.kvCacheDtype],
+    },
     rope: createRopeTables(manifest.ropeClasses),
     detokenize: {
       open: ({ includeSpecial }) => createDetokenizer(tokenizer, { includeSpecial, continuation: true }),

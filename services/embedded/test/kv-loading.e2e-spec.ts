@@ -64,9 +64,15 @@ let requests = 0;
 
 function greedy(promptTokenIds: readonly number[]): GenerationRequest {
   return {
-    ...{ requestId: `r${requests++}`, promptTokenIds: Int32Array.from(promptTokenIds), cacheSalt: 'tenant', n: 1 },
+    ...{
+      requestId: `r${requests++}`,
+      promptTokenIds: Int32Array.from(promptTokenIds),
+      tenant: 'tenant',
+      cacheSalt: '',
+      n: 1,
+    },
     ...{ maxTokens: OUTPUT, logprobs: null, promptLogprobs: null, includeSpecialTokens: true, priority: 0 },
-    deadlineMs: null,
+    ...{ policy: 'dense', quality: null, deadlineMs: null },
     sampling: {
       ...{ temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
       ...{ logitBias: new Map<number, number>(), seed: 0n },

@@ -40,7 +40,10 @@ function request(overrides: Partial<GenerationRequest> = {}): GenerationRequest 
   return {
     requestId: 'r',
     promptTokenIds: Int32Array.from({ length: 50_000 }, (_, index) => index % 200),
-    cacheSalt: 'public:x',
+    tenant: 'public',
+    cacheSalt: 'x',
+    policy: 'dense',
+    quality: 'exact',
     n: 2,
     maxTokens: 5,
     sampling: {

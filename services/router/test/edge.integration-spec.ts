@@ -68,12 +68,26 @@ describe('the edge', () => {
     }
   });
 
+  it('names a field that the engine refuses as the body spells it', async () => {
+    running = await startRouter();
+    const given = { code: 'INVALID_ARGUMENT' as const, reason: 'QUALITY_NOT_AVAILABLE', field: 'quality' };
+    running.backend.script.refuse = new AppError({ ...given, message: 'KV of this KV type is near.' });
+    for (const stream of [false, true]) {
+      const response = await completion({ stream, longhaul: { quality: 'exact' } });
+      const { error } = (await response.json()) as { error: object };
+      expect([response.status, error]).toMatchObject([
+        400,
+        { code: 'quality_not_available', param: 'longhaul.quality' },
+      ]);
+    }
+  });
+
   it('asks for the key where one is configured, but not on operational paths', async () => {
     running = await startRouter({ apiKey: 'secret' });
     expect((await completion({})).status).toBe(401);
     expect((await completion({}, { authorization: 'Bearer wrong' })).status).toBe(401);
     expect((await completion({}, { authorization: 'Bearer secret' })).status).toBe(200);
-    expect(running.backend.requests.at(-1)?.cacheSalt).toMatch(/^[0-9a-f]{16}:$/);
+    expect(running.backend.requests.at(-1)?.tenant).toMatch(/^[0-9a-f]{16}$/);
     expect((await fetch(`${running.server.url}/v1/models`)).status).toBe(401);
     for (const path of ['health', 'ready', 'live', 'version', 'metrics']) {
       expect((await fetch(`${running.server.url}/${path}`)).status).toBe(200);

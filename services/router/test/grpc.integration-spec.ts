@@ -150,6 +150,16 @@ describe('the gRPC API', () => {
     },
   );
 
+  it('carries whose KV it is and how it may be computed, as HTTP does', async () => {
+    const input = { $case: 'prompt' as const, value: 'x' };
+    const asked = { cacheSalt: 's', policy: 'dense', quality: inferenceV1.Quality.QUALITY_NEAR };
+    await textOf(generate({ input, maxTokens: 1, ...asked }));
+    const identity = { tenant: 'public', cacheSalt: 's', policy: 'dense', quality: 'near' };
+    expect(running.backend.requests.at(-1)).toMatchObject(identity);
+    await textOf(generate({ input, maxTokens: 1 }));
+    expect(running.backend.requests.at(-1)).toMatchObject({ cacheSalt: '', policy: 'dense', quality: null });
+  });
+
   it('refuses numbers at the ends of what the wire can say', async () => {
     const input = { $case: 'prompt' as const, value: 'x' };
     const most = 2 ** 32 - 1;
@@ -167,6 +177,9 @@ describe('the gRPC API', () => {
       [{ stop: { tokenIds: [most] } }, 'stop.token_ids'],
       [{ stop: { strings: [''] } }, 'stop.strings'],
       [{ priority: -(2 ** 31) }, 'priority'],
+      [{ policy: 'quest' }, 'policy'],
+      [{ quality: 99 as inferenceV1.Quality }, 'quality'],
+      [{ cacheSalt: 'x'.repeat(257) }, 'cache_salt'],
       [{ input: { $case: 'tokens' as const, value: { tokenIds: [most] } } }, 'prompt'],
     ];
     for (const [request, field] of faults) {

@@ -119,7 +119,10 @@ describe('chat completions', () => {
     expect(request).toMatchObject({
       maxTokens: 1,
       priority: 2,
-      cacheSalt: 'public:s',
+      tenant: 'public',
+      cacheSalt: 's',
+      policy: 'dense',
+      quality: null,
       stop: { strings: ['x'], tokenIds: [5], ignoreEos: true, minTokens: 1, includeStopString: false },
       sampling: {
         temperature: 0.5,

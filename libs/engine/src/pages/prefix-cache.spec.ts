@@ -1,15 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { blockKey, rootKey, type BlockKey } from './block-keys.js';
+import { linkKey } from '@longhaul/kv-core';
 import { PagePool } from './page-pool.js';
 import { PrefixCache, type CacheNode } from './prefix-cache.js';
 
-const root = rootKey({ modelFingerprint: 'm', numericsId: 'n', ropeKey: 'r', cacheSalt: 's' });
+const root = new Uint8Array(32);
 const block = (value: number): Int32Array => new Int32Array(16).fill(value);
 
-function keysOf(values: readonly number[]): BlockKey[] {
-  const keys: BlockKey[] = [];
-  for (const value of values) keys.push(blockKey(keys.at(-1) ?? root, block(value)));
+function keysOf(values: readonly number[]): Uint8Array[] {
+  const keys: Uint8Array[] = [];
+  for (const value of values) keys.push(linkKey(keys.at(-1) ?? root, block(value)));
   return keys;
 }
 
@@ -52,7 +52,7 @@ describe('the prefix cache', () => {
   it('does not trust a key alone: the tokens must be equal as well', () => {
     const pool = new PagePool(4);
     const cache = new PrefixCache(pool);
-    const [key] = keysOf([1]) as [BlockKey];
+    const [key] = keysOf([1]) as [Uint8Array];
     cache.insert({ parent: null, key, tokens: block(1), page: pool.take()! });
     expect(cache.match([key], () => block(2))).toEqual([]);
     expect(cache.insert({ parent: null, key, tokens: block(2), page: pool.take()! })).toBeNull();

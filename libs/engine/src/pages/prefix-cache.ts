@@ -1,4 +1,4 @@
-import type { BlockKey } from './block-keys.js';
+import { keyName } from '@longhaul/kv-core';
 import type { PagePool } from './page-pool.js';
 import { TickHeap } from './tick-heap.js';
 
@@ -61,10 +61,10 @@ export class PrefixCache {
    * @param keys keys of the prompt's leading full blocks; the caller leaves out the block with the last token.
    * @param tokensOf tokens of block i.
    */
-  match(keys: readonly BlockKey[], tokensOf: (block: number) => Int32Array): CacheNode[] {
+  match(keys: readonly Uint8Array[], tokensOf: (block: number) => Int32Array): CacheNode[] {
     const chain: CacheNode[] = [];
     for (const [i, key] of keys.entries()) {
-      const node = this.#nodes.get(idOf(key));
+      const node = this.#nodes.get(keyName(key));
       if (node === undefined || !equal(node.tokens, tokensOf(i))) break;
       chain.push(node);
     }
@@ -82,9 +82,9 @@ export class PrefixCache {
    * @returns the block's node. Its page may be another one: an equal block was cached before, and the caller should
    * use that page instead of its own. Null when the parent is no longer cached.
    */
-  insert(block: { parent: CacheNode | null; key: BlockKey; tokens: Int32Array; page: number }): CacheNode | null {
+  insert(block: { parent: CacheNode | null; key: Uint8Array; tokens: Int32Array; page: number }): CacheNode | null {
     if (block.parent !== null && !block.parent.live) return null;
-    const id = idOf(block.key);
+    const id = keyName(block.key);
     const existing = this.#nodes.get(id);
     if (existing !== undefined) return equal(existing.tokens, block.tokens) ? existing : null;
     const tokens = Int32Array.from(block.tokens);
@@ -172,10 +172,6 @@ export class PrefixCache {
     }
     this.#pool.uncache(node.page);
   }
-}
-
-function idOf(key: BlockKey): string {
-  return key.toString('latin1');
 }
 
 function equal(a: Int32Array, b: Int32Array): boolean {

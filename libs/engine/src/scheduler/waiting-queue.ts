@@ -1,9 +1,10 @@
+import { spaceText } from '../keys/space-table.js';
 import type { Sequence } from '../sequence/sequence.js';
 import type { FairShare } from './fair-share.js';
 
 /**
  * Sequences that hold no pages. Preempted ones come first, in the order of their first admission; then fresh ones by
- * priority (smaller is sooner), then by least service of their client (the cache salt), then by arrival.
+ * priority (smaller is sooner), then by least service of their client (tenant and cache salt), then by arrival.
  */
 export class WaitingQueue {
   readonly #fairShare: FairShare;
@@ -70,5 +71,5 @@ export class WaitingQueue {
 }
 
 export function clientOf(sequence: Sequence): string {
-  return sequence.owner.request.cacheSalt;
+  return spaceText(sequence.owner.request);
 }

@@ -1,7 +1,5 @@
 import type { GenerationRequest } from '@longhaul/inference';
 import type { EngineContext } from '../context.js';
-import { rootKey, type BlockKey } from '../pages/block-keys.js';
-import type { RopeTable } from '../ports.js';
 import type { EventBuffer } from '../stream/event-buffer.js';
 import { ChoiceOutput } from './choice-output.js';
 import type { RequestState } from './request-state.js';
@@ -17,7 +15,7 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
   const state: RequestState = {
     request,
     rope: table,
-    root: rootOf(request, table, context),
+    root: context.roots.of(request, table.key),
     events,
     biasTokens: Int32Array.from(bias, ([token]) => token),
     biasValues: Float32Array.from(bias, ([, value]) => value),
@@ -40,15 +38,10 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
   return state;
 }
 
-function rootOf(request: GenerationRequest, { key }: RopeTable, { model }: EngineContext): BlockKey {
-  const { fingerprint: modelFingerprint, numericsId } = model;
-  return rootKey({ modelFingerprint, numericsId, ropeKey: key, cacheSalt: request.cacheSalt });
-}
-
 /** Gives a sequence of which nothing is computed the tables for its length. */
 export function retable(sequence: Sequence, context: EngineContext): void {
   const table = context.rope.forLength(sequence.tokens.length);
-  sequence.retable(table, rootOf(sequence.owner.request, table, context));
+  sequence.retable(table, context.roots.of(sequence.owner.request, table.key));
 }
 
 /** A choice of a request that has generated nothing yet. */

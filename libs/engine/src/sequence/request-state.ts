@@ -1,15 +1,15 @@
 import type { GenerationRequest, TokenLogprob } from '@longhaul/inference';
 import type { RopeTable } from '../ports.js';
-import type { BlockKey } from '../pages/block-keys.js';
+import type { ChainRoot } from '../keys/chain-roots.js';
 import type { EventBuffer } from '../stream/event-buffer.js';
 import type { Sequence } from './sequence.js';
 
 /** One request while the engine knows it. */
 export interface RequestState {
   readonly request: GenerationRequest;
-  /** Tables and root key of the prompt; a sequence may outgrow them. */
+  /** Tables and chain root of the prompt; a sequence may outgrow them. */
   readonly rope: RopeTable;
-  readonly root: BlockKey;
+  readonly root: ChainRoot;
   readonly events: EventBuffer;
   /** Constant parts of every sample of the request. */
   readonly biasTokens: Int32Array;

@@ -1,5 +1,5 @@
-import { PAGE_TOKENS } from '../limits.js';
-import { blockKey, type BlockKey } from '../pages/block-keys.js';
+import type { ChainRoot } from '../keys/chain-roots.js';
+import { KeyChain } from '../keys/key-chain.js';
 import type { RopeTable } from '../ports.js';
 import type { CacheNode } from '../pages/prefix-cache.js';
 import type { ChoiceOutput } from './choice-output.js';
@@ -37,9 +37,8 @@ export class Sequence {
   /** Position in the order of admission; the largest is preempted first. */
   admission = -1;
   lastTokenMs = 0;
-  readonly #keys: BlockKey[] = [];
   #rope: RopeTable;
-  #root: BlockKey;
+  #keys: KeyChain;
 
   constructor(
     owner: RequestState,
@@ -48,9 +47,9 @@ export class Sequence {
   ) {
     this.owner = owner;
     this.#rope = owner.rope;
-    this.#root = owner.root;
     this.choice = choice;
     this.tokens = new IntList(parts.tokens);
+    this.#keys = new KeyChain(owner.root, this.tokens);
     this.promptLength = owner.request.promptTokenIds.length;
     this.output = parts.output;
     this.statistics = parts.statistics;
@@ -80,21 +79,22 @@ export class Sequence {
   }
 
   /** Gives it other tables, and the keys that belong to them. Only while nothing of it is computed. */
-  retable(rope: RopeTable, root: BlockKey): void {
+  retable(rope: RopeTable, root: ChainRoot): void {
     this.#rope = rope;
-    this.#root = root;
-    this.#keys.length = 0;
+    this.#keys = new KeyChain(root, this.tokens);
+  }
+
+  /** Keys of its full blocks; another object once it has other tables. */
+  get keys(): KeyChain {
+    return this.#keys;
   }
 
   /** Key of a full block of the sequence; computed once. */
-  key(block: number): BlockKey {
-    for (let i = this.#keys.length; i <= block; i++) {
-      this.#keys.push(blockKey(this.#keys[i - 1] ?? this.#root, this.blockTokens(i)));
-    }
-    return this.#keys[block] as BlockKey;
+  key(block: number): Uint8Array {
+    return this.#keys.key(block);
   }
 
   blockTokens(block: number): Int32Array {
-    return this.tokens.view(block * PAGE_TOKENS, (block + 1) * PAGE_TOKENS);
+    return this.#keys.tokens(block);
   }
 }

@@ -1,42 +1,35 @@
-import { blockKey } from '@longhaul/kv-core';
-import type { Sequence } from '../sequence/sequence.js';
+import { PAGE_TOKENS } from '../limits.js';
+import type { KeyChain } from '../keys/key-chain.js';
 import type { StoreSpace } from './store-namespaces.js';
 
-/** Keys of a sequence's full store blocks, each computed once. */
+/** A sequence's full store blocks: each is some pages, and its key is that of the last of them. */
 export class BlockChain {
   readonly space: StoreSpace;
-  /** Of the tables that its KV is rotated with. */
-  readonly ropeKey: string;
-  readonly #sequence: Sequence;
-  readonly #root: Uint8Array;
-  readonly #blockTokens: number;
-  readonly #keys: Uint8Array[] = [];
+  /** The sequence gets another one with other rotary tables; this chain is of no use then. */
+  readonly pages: KeyChain;
+  readonly #pagesPerBlock: number;
 
-  constructor(
-    sequence: Sequence,
-    space: StoreSpace,
-    chain: { root: Uint8Array; ropeKey: string; blockTokens: number },
-  ) {
-    this.#sequence = sequence;
+  constructor(pages: KeyChain, space: StoreSpace, blockTokens: number) {
+    this.pages = pages;
     this.space = space;
-    this.ropeKey = chain.ropeKey;
-    this.#root = chain.root;
-    this.#blockTokens = chain.blockTokens;
+    this.#pagesPerBlock = blockTokens / PAGE_TOKENS;
+  }
+
+  /** How exact the KV of its blocks is. */
+  get quality() {
+    return this.pages.root.quality;
   }
 
   /** Tokens of a full block; a view, valid until the sequence grows. */
   tokens(block: number): Int32Array {
-    return this.#sequence.tokens.view(block * this.#blockTokens, (block + 1) * this.#blockTokens);
+    return this.pages.tokens(block * this.#pagesPerBlock, (block + 1) * this.#pagesPerBlock);
   }
 
   key(block: number): Uint8Array {
-    for (let i = this.#keys.length; i <= block; i++) {
-      this.#keys.push(blockKey(this.#keys[i - 1] ?? this.#root, this.tokens(i)));
-    }
-    return this.#keys[block] as Uint8Array;
+    return this.pages.key((block + 1) * this.#pagesPerBlock - 1);
   }
 
   parentKey(block: number): Uint8Array {
-    return block === 0 ? this.#root : this.key(block - 1);
+    return this.pages.before(block * this.#pagesPerBlock);
   }
 }

@@ -1,7 +1,6 @@
 import {
   compareTokens,
   kvErrors,
-  QualityClass,
   readHead,
   requireImportable,
   SectionKind,
@@ -69,7 +68,9 @@ export class IncomingBlock {
     if (!placed || header.tokenCount !== geometry.blockTokens) {
       throw kvErrors.unsupported('geometry', 'The block is not a full one of this position.');
     }
-    if (header.quality !== QualityClass.exact) throw kvErrors.unsupported('codec', 'The block is not exact.');
+    if (header.quality !== this.#chain.quality) {
+      throw kvErrors.unsupported('codec', 'The block is of another quality class than its key.');
+    }
     this.#head = head;
   }
 

@@ -1,5 +1,5 @@
 import { AppError } from '@longhaul/kernel';
-import { QualityClass, type PrefixMatch, type Tier, type TierSpan } from '@longhaul/kv-core';
+import { type PrefixMatch, type Tier, type TierSpan } from '@longhaul/kv-core';
 import { PAGE_TOKENS } from '../limits.js';
 import type { BlockManager, PageHold } from '../pages/block-manager.js';
 import type { Clock } from '../ports.js';
@@ -198,7 +198,7 @@ export class PrefixLoad implements LoadHandle {
       const lookup = {
         namespace: space.namespace,
         keys: this.#keys(),
-        minQuality: QualityClass.exact,
+        minQuality: this.#chain.quality,
         leaseMs: loadTimeoutMs + lookupTimeoutMs,
       };
       const match = await within(deadline.signal, options.store.lookupPrefix(lookup, { signal: deadline.signal }));

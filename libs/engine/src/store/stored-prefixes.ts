@@ -1,5 +1,6 @@
 import { PAGE_TOKENS } from '../limits.js';
 import { notify, type EngineObserver, type StepStats } from '../observer.js';
+import type { ChainRoots } from '../keys/chain-roots.js';
 import type { BlockManager } from '../pages/block-manager.js';
 import type { Clock, ModelRunner } from '../ports.js';
 import type { Sequence } from '../sequence/sequence.js';
@@ -30,6 +31,7 @@ export interface StoreParts {
   blocks: BlockManager;
   observer: EngineObserver;
   runner: ModelRunner;
+  roots: ChainRoots;
   /** Tokens of a step that computes a prompt. */
   chunkTokens: number;
   /** Called when pages have come back, or a load has ended or got on. */
@@ -63,7 +65,7 @@ export class StoredPrefixes {
     this.#observer = observer;
     this.#wake = wake;
     this.#defect = parts.defect;
-    const namespaces = new StoreNamespaces(options, clock);
+    const namespaces = new StoreNamespaces(options, parts.roots, clock);
     const health = new StoreHealth(clock, options.limits);
     const prefill = new PrefillSpeed();
     const { chunkTokens } = parts;
@@ -169,12 +171,10 @@ export class StoredPrefixes {
 
   #chainOf(sequence: Sequence): BlockChain {
     const found = this.#chains.get(sequence);
-    const { owner, rope } = sequence;
-    if (found?.ropeKey === rope.key) return found;
-    const space = this.#context.namespaces.of(owner.request.cacheSalt);
-    const root = this.#context.namespaces.root(space, rope.key);
-    const { blockTokens } = this.#options.geometry;
-    const chain = new BlockChain(sequence, space, { root, ropeKey: rope.key, blockTokens });
+    const { owner, keys } = sequence;
+    if (found?.pages === keys) return found;
+    const space = this.#context.namespaces.of(owner.request);
+    const chain = new BlockChain(keys, space, this.#options.geometry.blockTokens);
     this.#chains.set(sequence, chain);
     return chain;
   }

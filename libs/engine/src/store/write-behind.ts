@@ -2,7 +2,6 @@ import { AppError } from '@longhaul/kernel';
 import {
   allocateBlock,
   keyName,
-  QualityClass,
   rawObjectBytes,
   SectionKind,
   type BlockWriter,
@@ -206,7 +205,7 @@ export class WriteBehind {
         parentKey: block.parentKey,
         firstPosition: block.block * geometry.blockTokens,
         tokens: block.tokens,
-        quality: QualityClass.exact,
+        quality: block.chain.quality,
         createdUnixMs: this.#context.clock.nowMs(),
         producerId,
         recomputeMicros,

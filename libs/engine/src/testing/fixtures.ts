@@ -13,6 +13,7 @@ export const EOS = 0;
 export const simulatedModel: ModelFacts = {
   fingerprint: 'simulated',
   numericsId: 'hash32',
+  kvQuality: 'exact',
   contextLength: 4096,
   vocabSize: VOCAB,
   eosTokenIds: [EOS],
@@ -40,7 +41,10 @@ export function request(overrides: Overrides = {}): GenerationRequest {
   return {
     requestId: `r${nextId++}`,
     promptTokenIds: prompt(20, 1),
-    cacheSalt: 'tenant',
+    tenant: 'tenant',
+    cacheSalt: '',
+    policy: 'dense',
+    quality: null,
     n: 1,
     maxTokens: 20,
     sampling: {

@@ -39,7 +39,10 @@ export async function buildRequest(
   return {
     requestId: identity.requestId,
     promptTokenIds,
-    cacheSalt: `${command.tenant}:${command.cacheSalt}`,
+    tenant: command.tenant,
+    cacheSalt: command.cacheSalt,
+    policy: command.policy,
+    quality: command.quality,
     n: command.n,
     maxTokens,
     sampling: completeSampling(command.sampling, info.defaults, identity.seed),

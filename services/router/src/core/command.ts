@@ -1,4 +1,4 @@
-import type { SamplingParams, StopParams } from '@longhaul/inference';
+import type { PolicyName, QualityName, SamplingParams, StopParams } from '@longhaul/inference';
 import type { ChatMessage, ChatOptions, TextOptions } from './ports.js';
 
 export type PromptInput =
@@ -25,9 +25,12 @@ export interface GenerateCommand {
   includeSpecialTokens: boolean;
   /** Smaller goes first. */
   priority: number;
-  /** Who asks, as the edge knows it; part of the salt. */
+  /** Who asks, as the edge knows it. */
   tenant: string;
   cacheSalt: string;
+  policy: PolicyName;
+  /** Null takes what policy and KV type give. */
+  quality: QualityName | null;
   /** A point of the monotonic clock, or null. */
   deadlineMs: number | null;
 }

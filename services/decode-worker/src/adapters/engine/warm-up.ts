@@ -13,7 +13,10 @@ export async function warmUp(engine: Engine, contextLength: number): Promise<voi
   const events = engine.submit({
     requestId: WARM_UP_ID,
     promptTokenIds: new Int32Array(promptLength),
-    cacheSalt: WARM_UP_ID,
+    tenant: WARM_UP_ID,
+    cacheSalt: '',
+    policy: 'dense',
+    quality: null,
     n: 1,
     maxTokens: Math.min(2, contextLength - promptLength),
     sampling: {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { defaultStoreLimits, PAGE_TOKENS, type PrefixStoreOptions } from '@longhaul/engine';
 import type { NativeKvPool } from '@longhaul/engine-native';
+import type { QualityName } from '@longhaul/inference';
 import {
   BlockDtype,
   modelFingerprint,
@@ -29,6 +30,9 @@ const DTYPES: Readonly<Record<EngineConfig['kvCacheDtype'], RawDtype>> = {
   bf16: BlockDtype.bf16,
   f32: BlockDtype.f32,
 };
+
+/** How exact KV of a type is, with nothing else wrong with it. */
+export const KV_QUALITY: Readonly<Record<EngineConfig['kvCacheDtype'], QualityName>> = { bf16: 'exact', f32: 'exact' };
 
 /** How an engine of this model over this pool uses the store. */
 export function prefixStoreOptions(parts: {

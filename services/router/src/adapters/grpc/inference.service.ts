@@ -1,5 +1,6 @@
 import { inferenceV1 } from '@longhaul/contracts';
-import { fromSampling, fromStop, toGenerateResponse, toModelInfoResponse } from '@longhaul/inference-wire';
+import { checkPolicy, defaultPolicy } from '@longhaul/inference';
+import { fromQuality, fromSampling, fromStop, toGenerateResponse, toModelInfoResponse } from '@longhaul/inference-wire';
 import { AppError, invalidArgument, monotonicMs } from '@longhaul/kernel';
 import { inSpan, openServerSpan, type EventLog } from '@longhaul/platform-otel';
 import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/platform-grpc';
@@ -8,6 +9,7 @@ import type { GenerateCommand } from '../../core/command.js';
 import type { GenerationService } from '../../core/generation.js';
 import type { RequestObserver } from '../../core/ports.js';
 import type { ModelDirectory } from '../../core/served-model.js';
+import { spellField } from '../../core/spell-field.js';
 import { tenantOf } from '../../core/tenant.js';
 import { chooseRequestId } from '../http/request-id.js';
 import { inputBytes, toInput } from './wire-input.js';
@@ -67,7 +69,7 @@ async function* generate(
     const promptTokens = started.request.promptTokenIds.length;
     for await (const event of started.events) yield toGenerateResponse(event, promptTokens);
   } catch (error) {
-    const known = withWireField(AppError.from(error));
+    const known = spellField(AppError.from(error), WIRE_FIELDS);
     outcome = known.reason;
     if (known.code === 'INTERNAL')
       inSpan(span, () => parts.log.failure('request-failed', known.cause ?? known, { requestId }));
@@ -127,14 +129,8 @@ function toCommand(
     promptLogprobs: request.promptLogprobs ?? null,
     includeSpecialTokens: request.includeSpecialTokens,
     priority: request.priority,
-    cacheSalt: '',
+    cacheSalt: request.cacheSalt,
+    policy: request.policy === '' ? defaultPolicy : checkPolicy('policy', request.policy),
+    quality: fromQuality('quality', request.quality),
   };
-}
-
-/** The core names fields by their last part; here some stand inside `sampling` or `stop`. */
-function withWireField(error: AppError): AppError {
-  const field = WIRE_FIELDS.get(error.field ?? '');
-  if (field === undefined) return error;
-  const { code, reason, message, retry, details } = error;
-  return new AppError({ code, reason, message, retry, details, field, cause: error.cause });
 }

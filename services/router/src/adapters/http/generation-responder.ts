@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GenerateCommand } from '../../core/command.js';
 import type { GenerationService, StartedGeneration } from '../../core/generation.js';
 import type { RequestObserver } from '../../core/ports.js';
+import { spellField } from '../../core/spell-field.js';
 import { addUsage, collect, emptyCollected } from './collected.js';
 import { openExchange, type Exchange, type ExchangeOptions } from './exchange.js';
 import { mergeEvents, type SourcedEvent } from './merge-events.js';
@@ -141,8 +142,12 @@ export class GenerationResponder {
 }
 
 const FIRST_EVENT_MS = 1000;
+/** Where the core's fields stand in the body. */
+const BODY_FIELDS: ReadonlyMap<string, string> = new Map(
+  ['policy', 'quality'].map((field) => [field, `longhaul.${field}`]),
+);
 
 /** Why the request failed: what it was ended for, where it was ended from outside. */
 function failureOf({ signal }: Exchange, error: unknown): AppError {
-  return AppError.from(signal.aborted ? signal.reason : error);
+  return spellField(AppError.from(signal.aborted ? signal.reason : error), BODY_FIELDS);
 }

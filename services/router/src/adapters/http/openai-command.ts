@@ -1,4 +1,4 @@
-import type { SamplingParams, StopParams } from '@longhaul/inference';
+import { checkPolicy, checkQuality, defaultPolicy, type SamplingParams, type StopParams } from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand, PromptInput } from '../../core/command.js';
 import { checkInteger, MAX_LOGPROBS } from '../../core/limits.js';
@@ -119,6 +119,18 @@ function commonCommand(body: CommonRequest, origin: RequestOrigin): Omit<Generat
     includeSpecialTokens: body.skip_special_tokens === false,
     priority: body.priority ?? 0,
     cacheSalt: body.cache_salt ?? '',
+    ...kvIdentity(body.longhaul ?? {}),
+  };
+}
+
+/** How the KV of the answer may be computed. */
+function kvIdentity({
+  policy,
+  quality,
+}: NonNullable<CommonRequest['longhaul']>): Pick<GenerateCommand, 'policy' | 'quality'> {
+  return {
+    policy: isGiven(policy) ? checkPolicy('longhaul.policy', policy) : defaultPolicy,
+    quality: isGiven(quality) ? checkQuality('longhaul.quality', quality) : null,
   };
 }
 

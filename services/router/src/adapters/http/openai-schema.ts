@@ -63,7 +63,10 @@ const template = {
 };
 
 /** What is ours alone. Strict, with room for more. */
-const longhaul = z.strictObject({ parse_special_tokens: optionalBoolean }).nullish();
+const textOptions = { parse_special_tokens: optionalBoolean };
+const longhaul = z
+  .strictObject({ ...textOptions, policy: z.string().nullish(), quality: z.string().nullish() })
+  .nullish();
 
 export const chatRequestSchema = z.strictObject({
   ...common,
@@ -95,7 +98,7 @@ export const tokenizeRequestSchema = z.strictObject({
   messages: template.messages.nullish(),
   add_special_tokens: optionalBoolean,
   return_token_strs: optionalBoolean,
-  longhaul,
+  longhaul: z.strictObject(textOptions).nullish(),
 });
 
 export const detokenizeRequestSchema = z.strictObject({ model: z.string().nullish(), tokens: tokenIds });
@@ -103,4 +106,4 @@ export const detokenizeRequestSchema = z.strictObject({ model: z.string().nullis
 export type ChatRequest = z.output<typeof chatRequestSchema>;
 export type CompletionRequest = z.output<typeof completionRequestSchema>;
 export type TokenizeRequest = z.output<typeof tokenizeRequestSchema>;
-export type CommonRequest = Pick<ChatRequest & CompletionRequest, keyof typeof common>;
+export type CommonRequest = Pick<ChatRequest & CompletionRequest, keyof typeof common | 'longhaul'>;

@@ -21,6 +21,16 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 
+/** How exact KV is, best first; the numbers are those of the block format. */
+export enum Quality {
+  QUALITY_UNSPECIFIED = 0,
+  QUALITY_EXACT = 1,
+  QUALITY_NEAR = 2,
+  QUALITY_LOSSY = 3,
+  QUALITY_DERIVED = 4,
+  QUALITY_SPARSE = 5,
+}
+
 export enum FinishReason {
   FINISH_REASON_UNSPECIFIED = 0,
   FINISH_REASON_STOP = 1,
@@ -112,7 +122,15 @@ export interface GenerateRequest {
     | boolean
     | undefined;
   /** Put the tokenizer's own special tokens (BOS) round `prompt`; unset: yes. A BOS that is there is not doubled. */
-  addSpecialTokens?: boolean | undefined;
+  addSpecialTokens?:
+    | boolean
+    | undefined;
+  /** Requests with other salts share no KV; at most 256 characters. */
+  cacheSalt: string;
+  /** How attention is computed; empty is `dense`, which is all there is. */
+  policy: string;
+  /** The least exact KV that the answer may come from; unset takes what policy and KV type give. */
+  quality: Quality;
 }
 
 export interface TokenLogprob {
@@ -821,6 +839,9 @@ function createBaseGenerateRequest(): GenerateRequest {
     requestId: "",
     parseSpecialTokens: undefined,
     addSpecialTokens: undefined,
+    cacheSalt: "",
+    policy: "",
+    quality: 0,
   };
 }
 
@@ -872,6 +893,15 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.addSpecialTokens !== undefined) {
       writer.uint32(120).bool(message.addSpecialTokens);
+    }
+    if (message.cacheSalt !== "") {
+      writer.uint32(130).string(message.cacheSalt);
+    }
+    if (message.policy !== "") {
+      writer.uint32(138).string(message.policy);
+    }
+    if (message.quality !== 0) {
+      writer.uint32(144).int32(message.quality);
     }
     return writer;
   },
@@ -1009,6 +1039,30 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.addSpecialTokens = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.cacheSalt = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.quality = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1060,6 +1114,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.requestId = object.requestId ?? "";
     message.parseSpecialTokens = object.parseSpecialTokens ?? undefined;
     message.addSpecialTokens = object.addSpecialTokens ?? undefined;
+    message.cacheSalt = object.cacheSalt ?? "";
+    message.policy = object.policy ?? "";
+    message.quality = object.quality ?? 0;
     return message;
   },
 };

@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { GenerateResponse, Sampling, Stop } from "../../inference/v1/inference.js";
+import { GenerateResponse, Quality, Sampling, Stop } from "../../inference/v1/inference.js";
 
 export interface GenerateRequest {
   requestId: string;
@@ -37,6 +37,12 @@ export interface GenerateRequest {
   includeSpecialTokens: boolean;
   /** Smaller goes first. */
   priority: number;
+  /** Whose KV it is, as the router knows it from the caller's key; 1 to 64 characters. */
+  tenant: string;
+  /** How attention is computed; always set. */
+  policy: string;
+  /** The least exact KV that the answer may come from; unset takes what policy and KV type give. */
+  quality: Quality;
 }
 
 export interface GetModelRequest {
@@ -97,6 +103,9 @@ function createBaseGenerateRequest(): GenerateRequest {
     promptLogprobs: undefined,
     includeSpecialTokens: false,
     priority: 0,
+    tenant: "",
+    policy: "",
+    quality: 0,
   };
 }
 
@@ -138,6 +147,15 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.priority !== 0) {
       writer.uint32(88).int32(message.priority);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(98).string(message.tenant);
+    }
+    if (message.policy !== "") {
+      writer.uint32(106).string(message.policy);
+    }
+    if (message.quality !== 0) {
+      writer.uint32(112).int32(message.quality);
     }
     return writer;
   },
@@ -253,6 +271,30 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.priority = reader.int32();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.quality = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -283,6 +325,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.promptLogprobs = object.promptLogprobs ?? undefined;
     message.includeSpecialTokens = object.includeSpecialTokens ?? false;
     message.priority = object.priority ?? 0;
+    message.tenant = object.tenant ?? "";
+    message.policy = object.policy ?? "";
+    message.quality = object.quality ?? 0;
     return message;
   },
 };

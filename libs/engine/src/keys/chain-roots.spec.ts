@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import { deriveNamespaceKey, modelFingerprint, QualityClass, rootKey, toHex, type KvVariant } from '@longhaul/kv-core';
+import { simulatedModel } from '../testing/fixtures.js';
+import { ChainRoots, type KvIdentity } from './chain-roots.js';
+
+const store = { modelFingerprint: modelFingerprint({ a: 1 }), tenantSecret: new Uint8Array(32).fill(7) };
+const identity: KvIdentity = { tenant: 'a', cacheSalt: 's', policy: 'dense' };
+
+describe('roots of key chains', () => {
+  it('are those of the KV block format, so that the cache and the store of an engine have one chain', () => {
+    const namespaceKey = deriveNamespaceKey(store.tenantSecret, 'a', 's');
+    const roots = new ChainRoots(simulatedModel, store);
+    expect(roots.of(identity, 'r').key).toEqual(rootKey(store.modelFingerprint, namespaceKey, { ropeKey: 'r' }));
+  });
+
+  it('differ by tenant, salt, rotation, model, arithmetic and KV type, and parts do not run together', () => {
+    const roots = new ChainRoots(simulatedModel, null);
+    const all = [
+      roots.of(identity, 'r'),
+      roots.of({ ...identity, tenant: 'b' }, 'r'),
+      roots.of({ ...identity, cacheSalt: 'x' }, 'r'),
+      roots.of({ ...identity, tenant: 'as', cacheSalt: '' }, 'r'),
+      roots.of(identity, 'x'),
+      ...[{ fingerprint: 'x' }, { numericsId: 'x' }, { kvQuality: 'near' as const }].map((other) =>
+        new ChainRoots({ ...simulatedModel, ...other }, null).of(identity, 'r'),
+      ),
+    ];
+    expect(new Set(all.map(({ key }) => toHex(key))).size).toBe(all.length);
+  });
+
+  it('differ by the arithmetic of a policy and by the class of what it computes; dense and exact is the plain root', () => {
+    const roots = new ChainRoots(simulatedModel, store);
+    const rootOf = (variant: KvVariant) => roots.variant(identity, { quality: QualityClass.exact, ...variant }).key;
+    const all = [
+      rootOf({}),
+      rootOf({ policyNumerics: 'sparse/1' }),
+      rootOf({ policyNumerics: 'sparse/2' }),
+      rootOf({ quality: QualityClass.near }),
+      rootOf({ policyNumerics: 'sparse/1', quality: QualityClass.sparse }),
+    ];
+    expect(new Set(all.map(toHex)).size).toBe(all.length);
+    expect(roots.of(identity, '').key).toEqual(rootOf({}));
+  });
+
+  it('say how exact the KV is: as exact as the worse of policy and KV type', () => {
+    expect(new ChainRoots(simulatedModel, store).of(identity, 'r').quality).toBe(QualityClass.exact);
+    const near = new ChainRoots({ ...simulatedModel, kvQuality: 'near' }, store);
+    expect([near.of(identity, 'r').quality, near.qualityOf(identity)]).toEqual([QualityClass.near, 'near']);
+  });
+});
