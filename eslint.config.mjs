@@ -30,7 +30,15 @@ const boundaries = {
     { ...mayDependOn('type:sandbox', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
     { ...mayDependOn('type:native', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
     {
-      ...mayDependOn('type:adapter', 'type:kernel', 'type:contracts', 'type:core', 'type:sandbox', 'type:testing'),
+      ...mayDependOn(
+        'type:adapter',
+        'type:kernel',
+        'type:contracts',
+        'type:core',
+        'type:sandbox',
+        'type:adapter',
+        'type:testing',
+      ),
       bannedExternalImports: FRAMEWORKS,
     },
     mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform', 'type:testing'),

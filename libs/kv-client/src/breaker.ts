@@ -1,5 +1,5 @@
 import type { AppError } from '@longhaul/kernel';
-import { clientErrors, meansGone } from './client-errors.js';
+import { clientErrors, meansGone } from '@longhaul/kv-transfer';
 import type { BreakerOptions } from './options.js';
 
 /** `closed`: calls go through. `open`: calls fail at once while probes look for the store. */

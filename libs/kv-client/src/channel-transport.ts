@@ -1,10 +1,7 @@
 import { AppError, monotonicMs } from '@longhaul/kernel';
 import { equalBytes } from '@longhaul/kv-core';
 import { callUnary } from '@longhaul/platform-grpc';
-import type { BulkTransport } from './bulk-transport.js';
-import type { CallScope } from './call-scope.js';
-import { ClientChannel } from './client-channel.js';
-import { clientErrors, meansGone } from './client-errors.js';
+import { type BulkTransport, type CallScope, ClientChannel, clientErrors, meansGone } from '@longhaul/kv-transfer';
 import { createGrpcTransport } from './grpc-transport.js';
 import type { CompleteOptions } from './options.js';
 import type { Stub } from './stub.js';
@@ -80,7 +77,10 @@ async function dial(stub: Stub, options: CompleteOptions, { scope, onIdle }: Dia
   );
   // Bytes never travel less protected than the calls do.
   if (tls !== (options.tls !== undefined)) throw clientErrors.protocol('The data port is protected differently.');
-  return ClientChannel.open({ host: hostOf(options.address), port, token }, options, onIdle);
+  const { checksum, limits, deadlines } = options;
+  const identity = options.tls ? { tls: options.tls } : {};
+  const channel = { checksum, maxFrameBytes: limits.maxFrameBytes, openMs: deadlines.controlMs, ...identity };
+  return ClientChannel.open({ host: hostOf(options.address), port, token }, channel, onIdle);
 }
 
 function hostOf(address: string): string {

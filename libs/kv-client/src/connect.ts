@@ -10,6 +10,14 @@ import type {
   PutSession,
 } from '@longhaul/kv-core';
 import {
+  asClientError,
+  type BulkTransport,
+  type CallScope,
+  getBlocks,
+  openPutSession,
+  openScope,
+} from '@longhaul/kv-transfer';
+import {
   asBuffer,
   asNumber,
   fromEventBatch,
@@ -27,14 +35,9 @@ import {
 } from '@longhaul/kv-wire';
 import { callServerStream, callUnary } from '@longhaul/platform-grpc';
 import { Breaker, type BreakerState } from './breaker.js';
-import type { BulkTransport } from './bulk-transport.js';
-import { openScope, type CallScope } from './call-scope.js';
 import { createChannelTransport } from './channel-transport.js';
-import { asClientError } from './client-errors.js';
-import { getBlocks } from './get-blocks.js';
 import { createGrpcTransport } from './grpc-transport.js';
 import { completeOptions, type CompleteOptions, type KvClientOptions } from './options.js';
-import { openPutSession } from './put-block.js';
 import { createStub, type Stub } from './stub.js';
 import { TransferSlots } from './transfer-slots.js';
 

@@ -1,5 +1,5 @@
 import { openDuplex } from '@longhaul/platform-grpc';
-import type { BulkTransport } from './bulk-transport.js';
+import type { BulkTransport } from '@longhaul/kv-transfer';
 import type { Stub } from './stub.js';
 
 /** Puts and gets as bidirectional gRPC calls. */

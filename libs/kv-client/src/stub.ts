@@ -2,7 +2,7 @@ import { makeGenericClientConstructor, Metadata } from '@grpc/grpc-js';
 import type { kvstoreV1 } from '@longhaul/contracts';
 import { asBuffer, CAPABILITY_HEADER, KV_STORE_DEFINITION, KV_STORE_SERVICE } from '@longhaul/kv-wire';
 import { clientCredentials, type ClientCallOptions } from '@longhaul/platform-grpc';
-import type { CallScope } from './call-scope.js';
+import type { CallScope } from '@longhaul/kv-transfer';
 import type { CompleteOptions } from './options.js';
 
 /** The generated client with the serializers that do not copy, and what every call of ours carries. */

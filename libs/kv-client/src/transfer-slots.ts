@@ -1,5 +1,5 @@
 import { AppError } from '@longhaul/kernel';
-import { clientErrors } from './client-errors.js';
+import { clientErrors } from '@longhaul/kv-transfer';
 
 /** Places for puts and gets under way. First come, first served. */
 export class TransferSlots {

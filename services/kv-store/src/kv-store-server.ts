@@ -3,12 +3,12 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { listenFailed, steadyUnixMs } from '@longhaul/kernel';
 import type { BlockStore, Checksum } from '@longhaul/kv-core';
+import { DataChannelServer } from '@longhaul/kv-transfer';
 import { FRAME_SLACK_BYTES } from '@longhaul/kv-wire';
 import { GrpcHost, serverCredentials } from '@longhaul/platform-grpc';
 import type { HealthModel } from '@longhaul/platform-health';
 import { observe, type EventLog, type Telemetry } from '@longhaul/platform-otel';
 import { readAccessPolicy, type AccessPolicy } from './access-policy.js';
-import { DataChannelServer } from './adapters/data-channel/data-channel-server.js';
 import { addKvStoreService } from './adapters/grpc/kv-store.service.js';
 import type { KvStoreConfig } from './config.js';
 import { KvStoreModule } from './kv-store.module.js';
@@ -105,6 +105,7 @@ function openChannels(config: KvListenConfig, parts: KvServerParts, access: Acce
   return new DataChannelServer(transferParts(config, parts), {
     host: config.host,
     port: config.dataPort,
+    portFlag: '--data-port',
     maxChannels: config.dataChannels,
     idleTimeoutMs: config.stallTimeoutMs,
     now: steadyUnixMs,

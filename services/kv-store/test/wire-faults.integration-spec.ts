@@ -5,7 +5,7 @@ import { AppError } from '@longhaul/kernel';
 import { FrameKind, FrameSocket } from '@longhaul/kv-wire';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { DataChannelServer } from '../src/adapters/data-channel/data-channel-server.js';
+import { DataChannelServer } from '@longhaul/kv-transfer';
 import { OPEN_GATE } from '../src/adapters/security/capability-gate.js';
 import { reasonOf } from './core/store-fixture.js';
 import { FlippingProxy, type Flip } from './support/flipping-proxy.js';
@@ -195,7 +195,7 @@ describe('a data channel', () => {
     const memory = createMemoryStore();
     const transfer = { store: memory.store, checksum: crc32cTable, maxFrameBytes: 65_536, credit: 4 };
     const server = new DataChannelServer(transfer, {
-      ...{ host: '127.0.0.1', port: 0, maxChannels: 2, idleTimeoutMs: 2_000, now: Date.now },
+      ...{ host: '127.0.0.1', port: 0, portFlag: '--data-port', maxChannels: 2, idleTimeoutMs: 2_000, now: Date.now },
     });
     const port = await server.listen();
     closing.push(() => server.close(0));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { KafkaBus } from '@longhaul/platform-kafka';
 import { type KafkaBroker, kafkaOrSkip, seededRandom, startKafka } from '@longhaul/testing';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BlockEventSubscriber, eventTopics } from '../../src/adapters/events/index.js';
+import { type BlockEventSubscriber, eventTopics } from '@longhaul/kv-events';
 import { agree, follower, quietLog, tellingStore, TOPICS, until } from './following.js';
 
 /** How long the broker is away. A longer test sets more. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { InProcessBus } from '@longhaul/platform-kafka';
 import { seededRandom } from '@longhaul/testing';
-import { eventTopics, EVENTS_TOPIC, SNAPSHOT_TOPIC } from '../../src/adapters/events/index.js';
+import { eventTopics, EVENTS_TOPIC, SNAPSHOT_TOPIC } from '@longhaul/kv-events';
 import { agree, follower, quietLog, tellingStore, TOPICS, until } from './following.js';
 import { blockKey } from './scripted-store.js';
 

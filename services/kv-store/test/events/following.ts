@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BusLog, EventBus } from '@longhaul/platform-kafka';
+import { BlockEventSubscriber, CompactedSnapshots, type FollowerObserver } from '@longhaul/kv-events';
 import {
-  BlockEventSubscriber,
   type BlockEvents,
-  CompactedSnapshots,
   type DropReason,
   type EventObserver,
   startBlockEvents,
@@ -25,7 +24,7 @@ export const quietLog: BusLog =
     : { info: () => undefined, warning: () => undefined, failure: () => undefined };
 
 /** Counts what is reported. */
-export class CountingObserver implements EventObserver {
+export class CountingObserver implements EventObserver, FollowerObserver {
   publishedEvents = 0;
   readonly drops = new Map<DropReason, number>();
   readonly resyncs: string[] = [];

@@ -10,7 +10,7 @@ import {
   eventTopics,
   type SnapshotSource,
   StoreSnapshots,
-} from '../../src/adapters/events/index.js';
+} from '@longhaul/kv-events';
 import { chain, space } from '../core/store-fixture.js';
 import { StoreUnderTest } from '../support/running-store.js';
 import { CountingObserver, quietLog, TOPICS } from './following.js';

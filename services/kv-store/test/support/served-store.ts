@@ -1,7 +1,7 @@
 import { connectKvStore, type KvClientOptions, type KvStoreClient } from '@longhaul/kv-client';
 import { crc32cTable, type BlockStore } from '@longhaul/kv-core';
 import { GrpcHost, serverCredentials, type TlsIdentity } from '@longhaul/platform-grpc';
-import { DataChannelServer } from '../../src/adapters/data-channel/data-channel-server.js';
+import { DataChannelServer } from '@longhaul/kv-transfer';
 import { addKvStoreService } from '../../src/adapters/grpc/kv-store.service.js';
 import { OPEN_GATE, type CapabilityGate } from '../../src/adapters/security/capability-gate.js';
 
@@ -45,6 +45,7 @@ export async function serve(store: BlockStore, options: ServedOptions = {}): Pro
       : new DataChannelServer(transfer, {
           host: '127.0.0.1',
           port: 0,
+          portFlag: '--data-port',
           maxChannels: options.maxChannels ?? 32,
           idleTimeoutMs: options.stallTimeoutMs ?? 30_000,
           now: Date.now,

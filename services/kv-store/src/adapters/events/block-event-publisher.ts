@@ -1,11 +1,11 @@
 import { kvstoreV1 } from '@longhaul/contracts';
 import { AppError } from '@longhaul/kernel';
 import type { BlockEvent, BlockEventBatch } from '@longhaul/kv-core';
+import { EVENTS_TOPIC } from '@longhaul/kv-events';
 import { toEventBatch } from '@longhaul/kv-wire';
 import type { BusLog, EventBus } from '@longhaul/platform-kafka';
 import type { EventSink } from '../../core/ports.js';
 import type { DropReason, EventObserver } from './event-observer.js';
-import { EVENTS_TOPIC } from './event-topics.js';
 
 /** Most events of one record, and most keys: both keep records far below what a broker takes. */
 const BATCH_EVENTS = 256;

@@ -1,9 +1,9 @@
 import type { BlockEventBatch } from '@longhaul/kv-core';
+import { EVENT_TOPIC_DEFAULTS, eventTopics, type EventTopicSettings, SNAPSHOT_TOPIC } from '@longhaul/kv-events';
 import type { BusLog, EventBus } from '@longhaul/platform-kafka';
 import type { EventSink } from '../../core/ports.js';
 import { BlockEventPublisher } from './block-event-publisher.js';
 import type { EventObserver } from './event-observer.js';
-import { EVENT_TOPIC_DEFAULTS, eventTopics, type EventTopicSettings, SNAPSHOT_TOPIC } from './event-topics.js';
 import { SnapshotWriter } from './snapshot-writer.js';
 
 export interface BlockEventsOptions {

@@ -1,3 +1,4 @@
+import type { FollowerObserver } from '@longhaul/kv-events';
 import type { EventBus } from '@longhaul/platform-kafka';
 import { count, observe } from '@longhaul/platform-otel';
 import type { BlockEvents, EventBound } from './block-events.js';
@@ -6,7 +7,7 @@ import type { DropReason, EventObserver } from './event-observer.js';
 const DROP_REASONS: readonly DropReason[] = ['queue_full', 'buffer_full', 'timeout', 'refused'];
 
 /** What publishing and following report, as metrics. */
-export function meteredEvents(): EventObserver {
+export function meteredEvents(): EventObserver & FollowerObserver {
   count('kvEventsPublished', 0);
   count('kvEventGaps', 0);
   for (const reason of DROP_REASONS) count('kvEventsDropped', 0, { reason });

@@ -1,14 +1,6 @@
 export { startBlockEvents } from './block-events.js';
 export type { BlockEvents, BlockEventsOptions, EventBound } from './block-events.js';
-export { BlockEventSubscriber } from './block-event-subscriber.js';
-export type { FollowedOwner, SubscriberOptions } from './block-event-subscriber.js';
 export { meteredEvents, observeEvents } from './event-metrics.js';
 export type { DropReason, EventObserver } from './event-observer.js';
-export { EVENT_TOPIC_DEFAULTS, EVENTS_TOPIC, eventTopics, SNAPSHOT_TOPIC } from './event-topics.js';
-export type { EventTopicSettings } from './event-topics.js';
-export { CompactedSnapshots } from './snapshot-source.js';
-export type { OwnerPlace, SnapshotSource } from './snapshot-source.js';
-export { StoreSnapshots } from './store-snapshots.js';
-export type { StoreSnapshotsOptions } from './store-snapshots.js';
 export { eventSettings, kafkaSettings } from './settings.js';
 export type { EventConfig } from './settings.js';

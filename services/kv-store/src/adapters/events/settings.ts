@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { AppError } from '@longhaul/kernel';
+import { EVENT_TOPIC_DEFAULTS } from '@longhaul/kv-events';
 import { configInvalid, values, type ConfigOf, type Settings } from '@longhaul/platform-config';
 import { KAFKA_DEFAULTS, type KafkaSasl, type KafkaSettings, type KafkaTls } from '@longhaul/platform-kafka';
 import { z } from 'zod';
-import { EVENT_TOPIC_DEFAULTS } from './event-topics.js';
 
 const { partitions, replication, retentionMs } = EVENT_TOPIC_DEFAULTS;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]):/;

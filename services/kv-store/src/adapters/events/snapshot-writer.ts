@@ -1,9 +1,8 @@
 import { type BlockEvent, type BlockEventBatch, BlockView } from '@longhaul/kv-core';
+import { blockRecord, ownerRecord, readSnapshotRecord, SNAPSHOT_TOPIC, tombstone } from '@longhaul/kv-events';
 import type { BusLog, EventBus, EventRecord } from '@longhaul/platform-kafka';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventSink } from '../../core/ports.js';
-import { SNAPSHOT_TOPIC } from './event-topics.js';
-import { blockRecord, ownerRecord, readSnapshotRecord, tombstone } from './snapshot-records.js';
 
 const CHUNK_RECORDS = 500;
 /** The bus's buffer is for events first: snapshot records take this share of it at most. */

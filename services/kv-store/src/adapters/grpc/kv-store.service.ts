@@ -1,6 +1,14 @@
 import { kvstoreV1 } from '@longhaul/contracts';
 import { AppError } from '@longhaul/kernel';
-import type { BlockEventBatch, Namespace } from '@longhaul/kv-core';
+import type { BlockEventBatch, BlockStore, Namespace } from '@longhaul/kv-core';
+import {
+  callOptions,
+  type DataChannelServer,
+  serveGet,
+  servePut,
+  type TransferCall,
+  type TransferParts,
+} from '@longhaul/kv-transfer';
 import {
   asBuffer,
   asCount,
@@ -29,13 +37,10 @@ import {
   type GrpcHost,
   type StreamOptions,
 } from '@longhaul/platform-grpc';
-import type { DataChannelServer } from '../data-channel/data-channel-server.js';
 import type { CapabilityGate, Grant } from '../security/capability-gate.js';
-import { callOptions } from './call-options.js';
-import { serveGet } from './serve-get.js';
-import { servePut, type TransferCall, type TransferParts } from './serve-put.js';
 
 export interface KvStoreServiceParts extends TransferParts {
+  readonly store: BlockStore;
   readonly gate: CapabilityGate;
   /** Null where bytes travel as gRPC frames only. */
   readonly channels: DataChannelServer | null;

@@ -3,7 +3,6 @@ import { type BlockEventBatch, BlockEventFollower, type BlockView, type Follower
 import { fromEventBatch } from '@longhaul/kv-wire';
 import type { BusLog, EventBus, EventSubscription, ReceivedEvent } from '@longhaul/platform-kafka';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventObserver } from './event-observer.js';
 import { EVENTS_TOPIC } from './event-topics.js';
 import type { OwnerPlace, SnapshotSource } from './snapshot-source.js';
 
@@ -12,6 +11,12 @@ const LAST_RETRY_MS = 2_000;
 /** Some ten seconds. */
 const PATIENT_ATTEMPTS = 10;
 
+/** What following reports. */
+export interface FollowerObserver {
+  /** A snapshot is taken, and why. */
+  resync(reason: string): void;
+}
+
 export interface SubscriberOptions {
   readonly bus: EventBus;
   /** One name for all: the members share the owners. A name of its own: this member follows all owners. */
@@ -19,7 +24,7 @@ export interface SubscriberOptions {
   readonly source: SnapshotSource;
   /** Batches that are kept per owner while its snapshot is taken. */
   readonly maxHeldBatches: number;
-  readonly observer: EventObserver;
+  readonly observer: FollowerObserver;
   readonly log: BusLog;
 }
 

@@ -2,19 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { AppError, listenFailed } from '@longhaul/kernel';
-import type { TlsIdentity } from '@longhaul/platform-grpc';
-import type { TransferParts } from '../grpc/serve-put.js';
-import type { Grant } from '../security/capability-gate.js';
+import type { ChannelIdentity } from '../channel-identity.js';
 import { DataChannel } from './data-channel.js';
+import type { TransferParts } from './serve-put.js';
+import type { TransferGrant } from './transfer-grant.js';
 
 export interface DataChannelOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** The setting that chooses another port, for the error that says it is taken. */
+  readonly portFlag: string;
   /** What callers are told, where they reach this port under another number. */
   readonly advertisedPort?: number;
   /** Mutual TLS, as on the gRPC side. */
-  readonly tls?: TlsIdentity;
+  readonly tls?: ChannelIdentity;
   /** Open channels and tokens not yet used, together. */
   readonly maxChannels: number;
   /** A channel on which nothing moves for so long is closed. */
@@ -40,7 +42,7 @@ const HANDSHAKE_TIMEOUT_MS = 5_000;
  */
 export class DataChannelServer {
   private readonly server: Server;
-  private readonly tokens = new Map<string, { grant: Grant; expiresUnixMs: number }>();
+  private readonly tokens = new Map<string, { grant: TransferGrant; expiresUnixMs: number }>();
   private readonly channels = new Set<DataChannel>();
   private port = 0;
 
@@ -68,11 +70,9 @@ export class DataChannelServer {
 
   /** @throws AppError `ADDRESS_IN_USE` or `LISTEN_FAILED`. */
   listen(): Promise<number> {
-    const { host, port } = this.options;
+    const { host, port, portFlag: flag } = this.options;
     return new Promise((resolve, reject) => {
-      this.server.once('error', (cause) =>
-        reject(listenFailed({ host, port, what: 'data channels', flag: '--data-port' }, cause)),
-      );
+      this.server.once('error', (cause) => reject(listenFailed({ host, port, what: 'data channels', flag }, cause)));
       this.server.listen({ host, port }, () => {
         this.port = (this.server.address() as AddressInfo).port;
         resolve(this.port);
@@ -86,7 +86,7 @@ export class DataChannelServer {
   }
 
   /** A one-time token. @throws AppError `KV_BUSY` when as many channels and tokens are out as there may be. */
-  admit(grant: Grant): Admission {
+  admit(grant: TransferGrant): Admission {
     const now = this.options.now();
     for (const [token, { expiresUnixMs }] of this.tokens) {
       if (expiresUnixMs > now) break;
@@ -117,7 +117,7 @@ export class DataChannelServer {
     void channel.run().finally(() => this.channels.delete(channel));
   }
 
-  private redeem(token: Buffer): Grant | null {
+  private redeem(token: Buffer): TransferGrant | null {
     const key = token.toString('base64');
     const known = this.tokens.get(key);
     this.tokens.delete(key);

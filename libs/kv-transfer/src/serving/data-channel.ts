@@ -10,15 +10,15 @@ import {
   FrameSocket,
   type Frame,
 } from '@longhaul/kv-wire';
-import { serveGet } from '../grpc/serve-get.js';
-import { servePut, type TransferParts } from '../grpc/serve-put.js';
-import type { Grant } from '../security/capability-gate.js';
 import { Operation, getCodec, putCodec } from './operation.js';
+import { serveGet } from './serve-get.js';
+import { servePut, type TransferParts } from './serve-put.js';
+import type { TransferGrant } from './transfer-grant.js';
 
 export interface DataChannelControl {
   readonly idleTimeoutMs: number;
   /** Null for a token that is unknown, used or too old. */
-  redeem(token: Buffer): Grant | null;
+  redeem(token: Buffer): TransferGrant | null;
 }
 
 const HELLO_TIMEOUT_MS = 5_000;
@@ -76,7 +76,7 @@ export class DataChannel {
     this.frames.destroy();
   }
 
-  private async greet(): Promise<Grant> {
+  private async greet(): Promise<TransferGrant> {
     this.socket.on('timeout', () => this.frames.destroy());
     this.socket.setTimeout(HELLO_TIMEOUT_MS);
     const hello = await this.frames.receive();
@@ -90,7 +90,7 @@ export class DataChannel {
     return grant;
   }
 
-  private async dispatch(frame: Frame, grant: Grant): Promise<void> {
+  private async dispatch(frame: Frame, grant: TransferGrant): Promise<void> {
     const { current } = this;
     if (current?.id === frame.operation) {
       if (frame.kind === FrameKind.cancel) current.fail(cancelled());
@@ -105,7 +105,7 @@ export class DataChannel {
     await this.start(frame, grant);
   }
 
-  private async start(frame: Frame, grant: Grant): Promise<void> {
+  private async start(frame: Frame, grant: TransferGrant): Promise<void> {
     const operation = new Operation(frame.operation, frame.kind, this.frames);
     this.current = operation;
     const { signal } = operation;

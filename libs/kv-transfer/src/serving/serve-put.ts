@@ -14,7 +14,8 @@ import { callOptions } from './call-options.js';
 export type PutLink = MessageLink<kvstoreV1.PutRequest, kvstoreV1.PutResponse>;
 
 export interface TransferParts {
-  readonly store: BlockStore;
+  /** Whoever has blocks: a store's core, or a worker that hands its own on. */
+  readonly store: Pick<BlockStore, 'beginPut' | 'get'>;
   readonly checksum: Checksum;
   readonly maxFrameBytes: number;
   /** Chunks of a put that may be under way; the upper bound of what a get may ask for. */

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { kvstoreV1 } from '@longhaul/contracts';
 import { AppError } from '@longhaul/kernel';
+import type { Checksum } from '@longhaul/kv-core';
 import {
   asBuffer,
   decodeFailure,
@@ -12,15 +13,24 @@ import {
   FrameSocket,
   type EncodedMessage,
 } from '@longhaul/kv-wire';
+import type { ChannelIdentity } from '../channel-identity.js';
 import type { BulkCall, GetCall, PutCall } from './bulk-transport.js';
 import type { CallScope } from './call-scope.js';
 import { clientErrors } from './client-errors.js';
-import type { CompleteOptions } from './options.js';
 
 export interface ChannelAddress {
   readonly host: string;
   readonly port: number;
   readonly token: Uint8Array;
+}
+
+export interface ChannelOptions {
+  readonly checksum: Checksum;
+  /** Largest frame accepted, bytes. */
+  readonly maxFrameBytes: number;
+  /** How long opening may take, milliseconds. */
+  readonly openMs: number;
+  readonly tls?: ChannelIdentity;
 }
 
 interface Codec<In, Out> {
@@ -62,17 +72,17 @@ export class ClientChannel {
   /** Connects and shows the token. @throws AppError `KV_STORE_UNAVAILABLE`, or what ended the scope. */
   static async open(
     address: ChannelAddress,
-    options: CompleteOptions,
+    options: ChannelOptions,
     onIdle: (channel: ClientChannel) => void,
   ): Promise<ClientChannel> {
-    const window = options.limits.maxFrameBytes * WINDOW_FRAMES;
+    const window = options.maxFrameBytes * WINDOW_FRAMES;
     const frames = new FrameSocket({
       checksum: options.checksum,
-      maxBodyBytes: options.limits.maxFrameBytes + FRAME_SLACK_BYTES,
+      maxBodyBytes: options.maxFrameBytes + FRAME_SLACK_BYTES,
       receiveWindowBytes: window,
       sendWindowBytes: window,
     });
-    const timer = setTimeout(() => frames.destroy(clientErrors.deadline()), options.deadlines.controlMs);
+    const timer = setTimeout(() => frames.destroy(clientErrors.deadline()), options.openMs);
     try {
       frames.attach(await connected(address, options, frames), options.tls !== undefined);
       await frames.send({ kind: FrameKind.hello, operation: 0, prefix: address.token, payload: NOTHING });
@@ -152,7 +162,7 @@ export class ClientChannel {
   }
 }
 
-function connected(address: ChannelAddress, options: CompleteOptions, frames: FrameSocket): Promise<Socket> {
+function connected(address: ChannelAddress, options: ChannelOptions, frames: FrameSocket): Promise<Socket> {
   const { host, port } = address;
   const { tls } = options;
   return new Promise((resolve, reject) => {
@@ -161,9 +171,6 @@ function connected(address: ChannelAddress, options: CompleteOptions, frames: Fr
       : connect({ host, port, onread: frames.onread() });
     socket.once('error', (cause) => reject(clientErrors.unavailable('The data channel cannot be opened.', cause)));
     socket.once(tls ? 'secureConnect' : 'connect', () => resolve(socket));
-    setTimeout(
-      () => reject(clientErrors.unavailable('The data channel cannot be opened.')),
-      options.deadlines.controlMs,
-    ).unref();
+    setTimeout(() => reject(clientErrors.unavailable('The data channel cannot be opened.')), options.openMs).unref();
   });
 }

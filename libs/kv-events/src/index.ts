@@ -1,0 +1,10 @@
+export { BlockEventSubscriber } from './block-event-subscriber.js';
+export type { FollowedOwner, FollowerObserver, SubscriberOptions } from './block-event-subscriber.js';
+export { EVENT_TOPIC_DEFAULTS, EVENTS_TOPIC, eventTopics, SNAPSHOT_TOPIC } from './event-topics.js';
+export type { EventTopicSettings } from './event-topics.js';
+export { blockRecord, ownerRecord, readSnapshotRecord, tombstone } from './snapshot-records.js';
+export type { OwnerState, SnapshotEntry } from './snapshot-records.js';
+export { CompactedSnapshots } from './snapshot-source.js';
+export type { OwnerPlace, SnapshotSource } from './snapshot-source.js';
+export { StoreSnapshots } from './store-snapshots.js';
+export type { StoreSnapshotsOptions } from './store-snapshots.js';
