@@ -3,7 +3,7 @@ import { chmodSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { KafkaBus } from '@longhaul/platform-kafka';
 import { kafkaAvailable, s3Available, startKafka, startS3 } from '@longhaul/testing';
-import { BlockEventSubscriber, CompactedSnapshots, eventTopics } from '../../dist/adapters/events/index.js';
+import { BlockEventSubscriber, CompactedSnapshots, eventTopics } from '@longhaul/kv-events';
 import { namespace, putFresh } from './load.mjs';
 
 const TOPICS = { partitions: 4, replication: 1, retentionMs: 3_600_000 };

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { connectKvStore } from '@longhaul/kv-client';
 import { crc32c } from '@longhaul/kv-native';
 import { GrpcHost } from '@longhaul/platform-grpc';
-import { DataChannelServer } from '../../dist/adapters/data-channel/data-channel-server.js';
+import { DataChannelServer } from '@longhaul/kv-transfer';
 import { openDiskTier } from '../../dist/adapters/disk/index.js';
 import { addKvStoreService } from '../../dist/adapters/grpc/kv-store.service.js';
 import { OPEN_GATE } from '../../dist/adapters/security/capability-gate.js';
@@ -39,7 +39,14 @@ export class FlipStore {
       },
     );
     const transfer = { store, checksum: crc32c, maxFrameBytes: 64 * 1024, credit: 8 };
-    const place = { host: '127.0.0.1', port: 0, maxChannels: 4096, idleTimeoutMs: 30_000, now: Date.now };
+    const place = {
+      host: '127.0.0.1',
+      port: 0,
+      portFlag: '--data-port',
+      maxChannels: 4096,
+      idleTimeoutMs: 30_000,
+      now: Date.now,
+    };
     this.#channels = new DataChannelServer(transfer, advertisedPort ? { ...place, advertisedPort } : place);
     this.dataPort = await this.#channels.listen();
     const service = { gate: OPEN_GATE, channels: this.#channels, stallTimeoutMs: 30_000, onFailure: () => undefined };
