@@ -5,34 +5,53 @@
 #include "linear.h"
 
 #ifndef LONGHAUL_EMULATE_AVX512
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c,prfchw")
 #endif
 #include "simd_vnni.h"
 
 namespace longhaul::linear {
 namespace {
 
-constexpr int kTileValues = kPanelRows * kBlockCols;
+constexpr size_t kLineBytes = 64;
+template <int kBits> constexpr size_t kTileBytes = size_t(kPanelRows) * kBlockCols * kBits / 8;
+// Weights that stay in L2 while a unit's tokens pass by: a quarter of the smallest L2 that has this instruction.
+constexpr size_t kResidentBytes = 256 << 10;
+// How far ahead of the dot products of few tokens memory is asked for; the hardware alone keeps too little under way.
+constexpr size_t kStreamBytes = 4096;
+constexpr int kBlocksTogether = 16;
+
+// Quantises blocks [first, first + count) of a token, count <= kBlocksTogether: a lane for each block's maximum, scale and sum.
+void quantise_blocks(const LinearProblem& p, int token, int first, int count) {
+  const size_t block = size_t(token) * p.weights.blocks() + first;
+  const float* x = p.x + block * kBlockCols;
+  int8_t* q = p.rows.values + block * kBlockCols;
+  F maxima[kBlocksTogether];
+  I sums[kBlocksTogether];
+  for (int i = 0; i < kBlocksTogether; i++) {
+    prefetch(x + (i + kBlocksTogether) * kBlockCols);
+    prefetch(x + (i + kBlocksTogether) * kBlockCols + 16);
+    maxima[i] = i < count ? max(magnitude(load_f(x + i * kBlockCols)), magnitude(load_f(x + i * kBlockCols + 16))) : zero();
+  }
+  const F largest = row_maxima(maxima);
+  store_first(p.rows.scales + block, count, divide(largest, set_f(127.0f)));
+  float inverses[kBlocksTogether];
+  store_f(inverses, divide_or_zero(set_f(127.0f), largest));
+  for (int i = 0; i < kBlocksTogether; i++) {
+    sums[i] = set_i(0);
+    if (i >= count) continue;
+    const F inverse = set_f(inverses[i]);
+    const I low = round_i(mul(load_f(x + i * kBlockCols), inverse)), high = round_i(mul(load_f(x + i * kBlockCols + 16), inverse));
+    store_bytes(q + i * kBlockCols, low);
+    store_bytes(q + i * kBlockCols + 16, high);
+    sums[i] = add_i(low, high);
+  }
+  store_first(p.rows.offsets + block, count, mul_i(row_sums(sums), set_i(p.weights.bits == 8 ? -128 : -8)));
+}
 
 void quantise(const LinearProblem& p, int first, int last) {
-  const int cols = p.weights.cols, blocks = p.weights.blocks();
-  const int bias = p.weights.bits == 8 ? 128 : 8;
-  for (int t = first; t < last; t++) {
-    const float* x = p.x + size_t(t) * cols;
-    int8_t* q = p.rows.values + size_t(t) * cols;
-    float* scales = p.rows.scales + size_t(t) * blocks;
-    int32_t* offsets = p.rows.offsets + size_t(t) * blocks;
-    for (int b = 0; b < blocks; b++, x += kBlockCols, q += kBlockCols) {
-      const F low = load_f(x), high = load_f(x + 16);
-      const float largest = largest_magnitude(low, high);
-      const F inverse = set_f(largest > 0 ? 127.0f / largest : 0.0f);
-      const I low_bytes = round_i(mul(low, inverse)), high_bytes = round_i(mul(high, inverse));
-      store_bytes(q, low_bytes);
-      store_bytes(q + 16, high_bytes);
-      scales[b] = largest / 127.0f;
-      offsets[b] = -bias * sum(low_bytes, high_bytes);
-    }
-  }
+  const int blocks = p.weights.blocks();
+  for (int t = first; t < last; t++)
+    for (int b = 0; b < blocks; b += kBlocksTogether) quantise_blocks(p, t, b, std::min(kBlocksTogether, blocks - b));
 }
 
 LONGHAUL_INLINE I broadcast_quad(const int8_t* q) {
@@ -53,12 +72,25 @@ template <int kBits> LONGHAUL_INLINE void load_quads(const uint8_t* tile, int pa
   }
 }
 
+// What a tile asks memory for on its way because a later tile needs it: `lines` cache lines a block, from `next` on, into L2.
+struct Ahead {
+  const uint8_t* next = nullptr;
+  int lines = 0;
+};
+
+// Asks for the block that is kStreamBytes ahead of block `b` in a stream of every kPanels-th panel.
+template <int kBits, int kPanels> LONGHAUL_INLINE void prefetch_stream(const uint8_t* tiles, const uint16_t* scales, int b, int blocks) {
+  int ahead = b + int(kStreamBytes / kTileBytes<kBits>);
+  if (ahead >= blocks) ahead += (kPanels - 1) * blocks;
+  for (size_t line = 0; line < kTileBytes<kBits>; line += kLineBytes) prefetch(tiles + size_t(ahead) * kTileBytes<kBits> + line);
+  prefetch(scales + size_t(ahead) * kPanelRows);
+}
+
 // kTokens x (16 kPanels) outputs over all blocks, kept in registers.
-template <int kBits, int kTokens, int kPanels>
-LONGHAUL_INLINE void tile_product(const LinearProblem& p, int token, int panel, F (&sums)[kTokens][kPanels]) {
+template <int kBits, int kTokens, int kPanels, bool kStreamed>
+LONGHAUL_INLINE void tile_product(const LinearProblem& p, int token, int panel, Ahead& ahead, F (&sums)[kTokens][kPanels]) {
   const PackedWeights& w = p.weights;
   const int blocks = w.blocks(), cols = w.cols;
-  constexpr size_t kTileBytes = size_t(kTileValues) * kBits / 8;
   const uint8_t* tiles[kPanels];
   const uint16_t* scales[kPanels];
 #pragma GCC unroll 8
@@ -74,6 +106,10 @@ LONGHAUL_INLINE void tile_product(const LinearProblem& p, int token, int panel, 
 #pragma GCC unroll 8
     for (int n = 0; n < kPanels; n++) sums[m][n] = zero();
   for (int b = 0; b < blocks; b++) {
+    for (int i = 0; i < ahead.lines; i++, ahead.next += kLineBytes) prefetch_l2(ahead.next);
+    if constexpr (kStreamed) {
+      for (int n = 0; n < kPanels; n++) prefetch_stream<kBits, kPanels>(tiles[n], scales[n], b, blocks);
+    }
     I acc[kTokens][kPanels];
 #pragma GCC unroll 8
     for (int m = 0; m < kTokens; m++)
@@ -83,7 +119,7 @@ LONGHAUL_INLINE void tile_product(const LinearProblem& p, int token, int panel, 
     for (int pair = 0; pair < kQuads / 2; pair++) {
       I even[kPanels], odd[kPanels];
 #pragma GCC unroll 8
-      for (int n = 0; n < kPanels; n++) load_quads<kBits>(tiles[n] + b * kTileBytes, pair, &even[n], &odd[n]);
+      for (int n = 0; n < kPanels; n++) load_quads<kBits>(tiles[n] + b * kTileBytes<kBits>, pair, &even[n], &odd[n]);
 #pragma GCC unroll 8
       for (int m = 0; m < kTokens; m++) {
         const I a = broadcast_quad(q + size_t(m) * cols + b * kBlockCols + pair * 8);
@@ -114,41 +150,69 @@ LONGHAUL_INLINE void store_panel(const LinearProblem& p, int token, int panel, F
   store_lanes(p.out + size_t(token) * p.weights.rows + row, std::min(kPanelRows, p.weights.rows - row), value, p.bias ? p.bias + row : nullptr);
 }
 
-template <int kBits, int kTokens, int kPanels> void product(const LinearProblem& p, int token, int panel) {
+template <int kBits, int kTokens, int kPanels, bool kStreamed = false>
+void product(const LinearProblem& p, int token, int panel, Ahead& ahead) {
+  // The lines of the output come while the sums are made: they would hold up the stores.
+#pragma GCC unroll 8
+  for (int m = 0; m < kTokens; m++)
+#pragma GCC unroll 8
+    for (int n = 0; n < kPanels; n++) prefetch_to_write(p.out + size_t(token + m) * p.weights.rows + (panel + n) * kPanelRows);
   F sums[kTokens][kPanels];
-  tile_product<kBits, kTokens, kPanels>(p, token, panel, sums);
+  tile_product<kBits, kTokens, kPanels, kStreamed>(p, token, panel, ahead, sums);
 #pragma GCC unroll 8
   for (int m = 0; m < kTokens; m++)
 #pragma GCC unroll 8
     for (int n = 0; n < kPanels; n++) store_panel(p, token + m, panel + n, sums[m][n]);
 }
 
-// Many tokens: two panels at a time, so that a panel pair stays in L1 while the unit's tokens pass by in sixes.
-template <int kBits, int kPanels> void many_tokens(const LinearProblem& p, int panel, int first, int last) {
-  int t = first;
-  for (; t + 6 <= last; t += 6) product<kBits, 6, kPanels>(p, t, panel);
-  switch (last - t) {
-    case 5: product<kBits, 5, kPanels>(p, t, panel); break;
-    case 4: product<kBits, 4, kPanels>(p, t, panel); break;
-    case 3: product<kBits, 3, kPanels>(p, t, panel); break;
-    case 2: product<kBits, 2, kPanels>(p, t, panel); break;
-    case 1: product<kBits, 1, kPanels>(p, t, panel); break;
-    default: break;
+// A group of tokens times a run of panels, two at a time: twelve chains of sums hide the latency of a dot product.
+template <int kBits, int kTokens> void group_product(const LinearProblem& p, int token, const Range& r, Ahead& ahead) {
+  int panel = r.first_panel;
+  for (; panel + 2 <= r.last_panel; panel += 2) product<kBits, kTokens, 2>(p, token, panel, ahead);
+  if (panel < r.last_panel) product<kBits, kTokens, 1>(p, token, panel, ahead);
+}
+
+// Panels whose weights stay in L2 while the tokens pass by in groups. Meanwhile the weights behind them are fetched, a share
+// with every tile.
+template <int kBits> void panel_run(const LinearProblem& p, const Range& r) {
+  const int panels = r.last_panel - r.first_panel, groups = (r.last_token - r.first_token + kGroupTokens - 1) / kGroupTokens;
+  const int tiles = groups * ((panels + 1) / 2), lines = panels * int(kTileBytes<kBits> / kLineBytes);
+  Ahead ahead{p.weights.panel_values(r.last_panel), (lines + tiles - 1) / tiles};
+  for (int t = r.first_token; t < r.last_token; t += kGroupTokens) {
+    switch (r.last_token - t) {
+      case 1: group_product<kBits, 1>(p, t, r, ahead); break;
+      case 2: group_product<kBits, 2>(p, t, r, ahead); break;
+      case 3: group_product<kBits, 3>(p, t, r, ahead); break;
+      case 4: group_product<kBits, 4>(p, t, r, ahead); break;
+      case 5: group_product<kBits, 5>(p, t, r, ahead); break;
+      default: group_product<kBits, kGroupTokens>(p, t, r, ahead);
+    }
   }
 }
 
-// One token: four panels at a time are four streams from memory and four independent chains of sums.
-template <int kBits> void one_token(const LinearProblem& p, const Range& r) {
+template <int kBits> void many_tokens(const LinearProblem& p, const Range& r) {
+  const size_t panel_bytes = size_t(p.weights.blocks()) * kTileBytes<kBits>;
+  const int together = std::max(2, int(kResidentBytes / panel_bytes) / 2 * 2);
+  for (int panel = r.first_panel; panel < r.last_panel; panel += together)
+    panel_run<kBits>(p, {panel, std::min(panel + together, r.last_panel), r.first_token, r.last_token});
+}
+
+// Few tokens: weights are used once, straight from memory, kPanels streams at a time.
+template <int kBits, int kTokens, int kPanels> void few_tokens(const LinearProblem& p, const Range& r) {
+  Ahead none;
   int panel = r.first_panel;
-  for (; panel + 4 <= r.last_panel; panel += 4) product<kBits, 1, 4>(p, r.first_token, panel);
-  for (; panel < r.last_panel; panel++) product<kBits, 1, 1>(p, r.first_token, panel);
+  for (; panel + kPanels <= r.last_panel; panel += kPanels) product<kBits, kTokens, kPanels, true>(p, r.first_token, panel, none);
+  for (; panel < r.last_panel; panel++) product<kBits, kTokens, 1, true>(p, r.first_token, panel, none);
 }
 
 template <int kBits> void multiply_bits(const LinearProblem& p, const Range& r) {
-  if (r.last_token - r.first_token == 1) return one_token<kBits>(p, r);
-  int panel = r.first_panel;
-  for (; panel + 2 <= r.last_panel; panel += 2) many_tokens<kBits, 2>(p, panel, r.first_token, r.last_token);
-  if (panel < r.last_panel) many_tokens<kBits, 1>(p, panel, r.first_token, r.last_token);
+  if (p.tokens > kFewTokens) return many_tokens<kBits>(p, r);
+  switch (r.last_token - r.first_token) {
+    case 1: return few_tokens<kBits, 1, 4>(p, r);
+    case 2: return few_tokens<kBits, 2, 4>(p, r);
+    case 3: return few_tokens<kBits, 3, 2>(p, r);
+    default: return few_tokens<kBits, kFewTokens, 2>(p, r);
+  }
 }
 
 void multiply(const LinearProblem& p, const Range& r) {

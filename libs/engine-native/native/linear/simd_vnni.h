@@ -8,6 +8,10 @@
 #include <immintrin.h>
 #endif
 
+// GCC 12's own AVX-512 header passes an undefined operand to masked builtins and then warns about it.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -15,6 +19,7 @@
 #include "linear.h"
 
 #define LONGHAUL_INLINE inline __attribute__((always_inline))
+#define LONGHAUL_LAMBDA __attribute__((always_inline))
 
 namespace longhaul::linear {
 namespace {
@@ -33,11 +38,47 @@ LONGHAUL_INLINE F mul(F a, F b) { return _mm512_mul_ps(a, b); }
 LONGHAUL_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 LONGHAUL_INLINE F to_f(I x) { return _mm512_cvtepi32_ps(x); }
 LONGHAUL_INLINE I round_i(F x) { return _mm512_cvtps_epi32(x); }
-LONGHAUL_INLINE float largest_magnitude(F a, F b) { return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b))); }
-LONGHAUL_INLINE int32_t sum(I a, I b) { return _mm512_reduce_add_epi32(_mm512_add_epi32(a, b)); }
+LONGHAUL_INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }
+LONGHAUL_INLINE F magnitude(F x) { return _mm512_abs_ps(x); }
+LONGHAUL_INLINE F divide(F a, F b) { return _mm512_div_ps(a, b); }
+// a / b, and 0 in lanes whose b is 0.
+LONGHAUL_INLINE F divide_or_zero(F a, F b) { return _mm512_maskz_div_ps(_mm512_cmp_ps_mask(b, zero(), _CMP_NEQ_OQ), a, b); }
+LONGHAUL_INLINE I add_i(I a, I b) { return _mm512_add_epi32(a, b); }
+LONGHAUL_INLINE I mul_i(I a, I b) { return _mm512_mullo_epi32(a, b); }
+LONGHAUL_INLINE void store_f(float* to, F x) { _mm512_storeu_ps(to, x); }
+LONGHAUL_INLINE void store_first(float* to, int count, F x) { _mm512_mask_storeu_ps(to, __mmask16((1u << count) - 1), x); }
+LONGHAUL_INLINE void store_first(int32_t* to, int count, I x) { _mm512_mask_storeu_epi32(to, __mmask16((1u << count) - 1), x); }
+
+// Sixteen rows to one vector, whose lane i is `op` over the lanes of row i. Each of four rounds halves the number of vectors:
+// the halves of two rows are put side by side, then quarters, pairs and single lanes. The rows come out in an order of their
+// own, which the last permutation undoes.
+template <class Op> LONGHAUL_INLINE F reduce_rows(F (&v)[16], Op op) {
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) v[i] = op(_mm512_shuffle_f32x4(v[i], v[i + 8], 0x44), _mm512_shuffle_f32x4(v[i], v[i + 8], 0xee));
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) v[i] = op(_mm512_shuffle_f32x4(v[i], v[i + 4], 0x88), _mm512_shuffle_f32x4(v[i], v[i + 4], 0xdd));
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; i++) v[i] = op(_mm512_shuffle_ps(v[i], v[i + 2], 0x44), _mm512_shuffle_ps(v[i], v[i + 2], 0xee));
+  const F mixed = op(_mm512_shuffle_ps(v[0], v[1], 0x88), _mm512_shuffle_ps(v[0], v[1], 0xdd));
+  return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15), mixed);
+}
+LONGHAUL_INLINE F row_maxima(F (&rows)[16]) {
+  return reduce_rows(rows, [](F a, F b) LONGHAUL_LAMBDA { return _mm512_max_ps(a, b); });
+}
+LONGHAUL_INLINE I row_sums(I (&rows)[16]) {
+  F bits[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) bits[i] = _mm512_castsi512_ps(rows[i]);
+  return _mm512_castps_si512(reduce_rows(bits, [](F a, F b) LONGHAUL_LAMBDA {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+  }));
+}
 LONGHAUL_INLINE void store_bytes(int8_t* to, I x) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(x)); }
 // sums + products of four unsigned bytes of `u` and four signed bytes of `s`, per lane.
 LONGHAUL_INLINE I dot_bytes(I sums, I u, I s) { return _mm512_dpbusd_epi32(sums, u, s); }
+LONGHAUL_INLINE void prefetch(const void* x) { _mm_prefetch(static_cast<const char*>(x), _MM_HINT_T0); }
+LONGHAUL_INLINE void prefetch_l2(const void* x) { _mm_prefetch(static_cast<const char*>(x), _MM_HINT_T1); }
+LONGHAUL_INLINE void prefetch_to_write(const void* x) { __builtin_prefetch(x, 1); }
 LONGHAUL_INLINE I low_nibbles(I x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
 LONGHAUL_INLINE I high_nibbles(I x) { return low_nibbles(_mm512_srli_epi16(x, 4)); }
 // The first `count` lanes of `value` (+ bias where there is one).
@@ -62,8 +103,20 @@ inline F mul(F a, F b) { LANES(a.v[i] *= b.v[i]) return a; }
 inline F fma(F a, F b, F c) { LANES(a.v[i] = std::fma(a.v[i], b.v[i], c.v[i])) return a; }
 inline F to_f(I x) { F r; LANES(r.v[i] = float(x.v[i])) return r; }
 inline I round_i(F x) { I r; LANES(r.v[i] = int32_t(std::nearbyint(x.v[i]))) return r; }
-inline float largest_magnitude(F a, F b) { float r = 0; LANES(r = std::fmax(r, std::fmax(std::fabs(a.v[i]), std::fabs(b.v[i])))) return r; }
-inline int32_t sum(I a, I b) { int32_t r = 0; LANES(r += a.v[i] + b.v[i]) return r; }
+inline F max(F a, F b) { LANES(a.v[i] = std::fmax(a.v[i], b.v[i])) return a; }
+inline F magnitude(F x) { LANES(x.v[i] = std::fabs(x.v[i])) return x; }
+inline F divide(F a, F b) { LANES(a.v[i] /= b.v[i]) return a; }
+inline F divide_or_zero(F a, F b) { LANES(a.v[i] = b.v[i] != 0 ? a.v[i] / b.v[i] : 0) return a; }
+inline I add_i(I a, I b) { LANES(a.v[i] += b.v[i]) return a; }
+inline I mul_i(I a, I b) { LANES(a.v[i] *= b.v[i]) return a; }
+inline void store_f(float* to, F x) { LANES(to[i] = x.v[i]) }
+inline void store_first(float* to, int count, F x) { for (int i = 0; i < count; i++) to[i] = x.v[i]; }
+inline void store_first(int32_t* to, int count, I x) { for (int i = 0; i < count; i++) to[i] = x.v[i]; }
+inline F row_maxima(F (&rows)[16]) { F r; LANES(r.v[i] = rows[i].v[0]; for (float x : rows[i].v) r.v[i] = std::fmax(r.v[i], x)) return r; }
+inline I row_sums(I (&rows)[16]) { I r; LANES(r.v[i] = 0; for (int32_t x : rows[i].v) r.v[i] += x) return r; }
+inline void prefetch(const void*) {}
+inline void prefetch_l2(const void*) {}
+inline void prefetch_to_write(const void*) {}
 inline void store_bytes(int8_t* to, I x) { LANES(to[i] = int8_t(x.v[i] < -128 ? -128 : x.v[i] > 127 ? 127 : x.v[i])) }
 inline I dot_bytes(I sums, I u, I s) {
   LANES(for (int b = 0; b < 4; b++) sums.v[i] += ((uint32_t(u.v[i]) >> (8 * b)) & 255) * int32_t(int8_t(uint32_t(s.v[i]) >> (8 * b))))
