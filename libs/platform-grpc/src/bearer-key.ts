@@ -12,9 +12,19 @@ const BEARER = /^bearer +(\S.*)$/i;
  */
 export function requireBearerKey(expectedKey: string | undefined, authorization: string | undefined): void {
   if (expectedKey === undefined) return;
+  if (timingSafeEqual(sha256(expectedKey), sha256(bearerKey(authorization)))) return;
+  throw invalidApiKey();
+}
+
+/** The key that a caller sent, empty where none came. */
+export function bearerKey(authorization: string | undefined): string {
   const [, given = ''] = BEARER.exec(authorization ?? '') ?? [];
-  if (timingSafeEqual(sha256(expectedKey), sha256(given))) return;
-  throw new AppError({
+  return given;
+}
+
+/** Another key than any that is known, or none. */
+export function invalidApiKey(): AppError {
+  return new AppError({
     code: 'UNAUTHENTICATED',
     reason: 'INVALID_API_KEY',
     message: 'The API key is missing or wrong; send it as Authorization: Bearer.',

@@ -1,4 +1,4 @@
-export { requireBearerKey } from './bearer-key.js';
+export { bearerKey, invalidApiKey, requireBearerKey } from './bearer-key.js';
 export type { CallGate } from './call-gate.js';
 export type { CallEnd, CallNotes } from './call-info.js';
 export { shuttingDown } from './call-tracker.js';

@@ -1,7 +1,7 @@
 import { openLocalEngine, type LocalEngine } from '@longhaul/decode-worker';
 import { HealthModel } from '@longhaul/platform-health';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
-import { createRouterServer, tokenizerCodecs, type RouterServer } from '@longhaul/router';
+import { createRouterServer, openTenants, tokenizerCodecs, type RouterServer } from '@longhaul/router';
 import type { EmbeddedConfig } from './config.js';
 import { openStore } from './open-store.js';
 import { packageVersion } from './version.js';
@@ -26,6 +26,7 @@ export interface EmbeddedServer {
  */
 export async function createEmbeddedServer(config: EmbeddedConfig): Promise<EmbeddedServer> {
   const createCodec = tokenizerCodecs(config);
+  const tenants = openTenants(config);
   const log = new EventLog('embedded', config.logLevel);
   const telemetry = startTelemetry({ serviceName: 'longhaul' });
   const health = new HealthModel();
@@ -41,6 +42,7 @@ export async function createEmbeddedServer(config: EmbeddedConfig): Promise<Embe
     log,
     version: packageVersion(),
     health,
+    tenants,
   }).catch(async (error: unknown) => {
     await local.close();
     await store?.close();

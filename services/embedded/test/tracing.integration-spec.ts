@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createWorkerServer } from '@longhaul/decode-worker';
 import { loadConfig } from '@longhaul/platform-config';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
-import { createRouterServer, edgeSettings, WorkerBackend, type TextCodec } from '@longhaul/router';
+import { createRouterServer, edgeSettings, openTenants, WorkerBackend, type TextCodec } from '@longhaul/router';
 import { ScriptedBackend } from '@longhaul/testing';
 
 interface EndedSpan {
@@ -51,6 +51,7 @@ describe('tracing', () => {
       telemetry,
       log,
       version: '0',
+      tenants: openTenants(config),
     });
     await router.whenReady();
 

@@ -24,6 +24,11 @@ export const edgeSettings = {
     description: 'Bearer key that clients must send; without it the API is open.',
     secret: true,
   },
+  tenants: {
+    schema: values.text().optional(),
+    description:
+      'JSON file of tenants and the digests of their API keys (docs/tenants.md), read at start; instead of --api-key.',
+  },
   maxConcurrentRequests: {
     schema: values.integer(1).default(256),
     description: 'Most requests held at once; more get 429.',

@@ -1,3 +1,5 @@
+export { openTenants } from './adapters/tenants/open-tenants.js';
+export type { OpenTenants } from './adapters/tenants/open-tenants.js';
 export { createTokenizerCodec, tokenizerCodecs } from './adapters/tokenizer/tokenizer-codec.js';
 export { WorkerBackend } from './adapters/worker/worker-backend.js';
 export type { WorkerBackendOptions } from './adapters/worker/worker-backend.js';

@@ -1,5 +1,6 @@
 import { runService } from '@longhaul/platform-config';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
+import { openTenants } from './adapters/tenants/open-tenants.js';
 import { tokenizerCodecs } from './adapters/tokenizer/tokenizer-codec.js';
 import { WorkerBackend } from './adapters/worker/worker-backend.js';
 import { routerSettings } from './config.js';
@@ -10,6 +11,7 @@ await runService({
   name: 'router',
   settings: routerSettings,
   async start(config) {
+    const tenants = openTenants(config);
     const telemetry = startTelemetry({ serviceName: 'longhaul-router' });
     const log = new EventLog('router', config.logLevel);
     const backend = new WorkerBackend({
@@ -25,6 +27,7 @@ await runService({
       telemetry,
       log,
       version,
+      tenants,
     });
     return {
       ready: async () => ((await server.whenReady()) ? `Longhaul router is ready: ${server.url}` : null),

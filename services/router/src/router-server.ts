@@ -12,6 +12,7 @@ import { createHttpAdapter } from './adapters/http/edge.js';
 import { addressesOf, alsoListen } from './adapters/http/also-listen.js';
 import { corsOptions } from './adapters/http/cors.js';
 import { ErrorFilter } from './adapters/http/error.filter.js';
+import { tellUnenforced } from './adapters/tenants/tell-unenforced.js';
 import { ModelWatcher } from './adapters/worker/model-watcher.js';
 import type { ModelDirectory } from './core/served-model.js';
 import type { RouterConfig } from './config.js';
@@ -59,6 +60,7 @@ export async function createRouterServer(
     throw error;
   });
   declareSeries('router');
+  tellUnenforced(dependencies.tenants.tenants, dependencies.log);
   const unobserve = observeGauges(parts);
   const watcher = new ModelWatcher(parts.models, dependencies.log, (ready) => {
     if (ready) showSeries(parts.models);
@@ -116,8 +118,8 @@ async function createApp(
 function createGrpc(config: RouterConfig, dependencies: RouterDependencies, parts: RouterParts): GrpcHost {
   const gate = createGate(config, parts, dependencies.log);
   const host = new GrpcHost({ maxMessageBytes: config.maxBodyBytes, health: parts.health, gate });
-  const { apiKey, stallTimeoutMs, requestTimeoutMs } = config;
-  addInferenceService(host, { ...parts, log: dependencies.log, apiKey, stallTimeoutMs, requestTimeoutMs });
+  const { stallTimeoutMs, requestTimeoutMs } = config;
+  addInferenceService(host, { ...parts, log: dependencies.log, stallTimeoutMs, requestTimeoutMs });
   return host;
 }
 

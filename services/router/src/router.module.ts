@@ -9,12 +9,14 @@ import { OperationsController } from './adapters/http/operations.controller.js';
 import { TokenizeController } from './adapters/http/tokenize.controller.js';
 import { RequestLedger } from './adapters/http/request-ledger.js';
 import { meteredObserver } from './adapters/metrics/metered-observer.js';
+import type { OpenTenants } from './adapters/tenants/open-tenants.js';
 import type { RouterConfig } from './config.js';
 import { Admission } from './core/admission.js';
 import { Arrivals } from './core/arrivals.js';
 import { GenerationService } from './core/generation.js';
 import type { CodecFactory, RequestObserver } from './core/ports.js';
 import { ModelDirectory } from './core/served-model.js';
+import type { TenantDirectory } from './core/tenants/tenant.js';
 import { TELEMETRY, VERSION } from './tokens.js';
 
 /** What the router does not make itself. */
@@ -26,10 +28,13 @@ export interface RouterDependencies {
   version: string;
   /** Shared with whatever else runs in this process; a router alone makes its own. */
   health?: HealthModel;
+  /** Who may ask; see `openTenants`. */
+  tenants: OpenTenants;
 }
 
 /** The router's objects, wired. */
 export interface RouterParts {
+  tenants: TenantDirectory;
   admission: Admission;
   arrivals: Arrivals;
   ledger: RequestLedger;
@@ -74,7 +79,9 @@ export function composeRouter(config: RouterConfig, dependencies: RouterDependen
     const up = models.available();
     return { up, reason: up ? '' : 'no model is served: it is being loaded, or its worker is not reachable' };
   });
-  return { admission, arrivals, ledger, models, generation, observer, health, shutdown: new AbortController() };
+  const { directory: tenants } = dependencies.tenants;
+  const shutdown = new AbortController();
+  return { tenants, admission, arrivals, ledger, models, generation, observer, health, shutdown };
 }
 
 /** The HTTP side of the router as a Nest module. */

@@ -39,7 +39,7 @@ export async function buildRequest(
   return {
     requestId: identity.requestId,
     promptTokenIds,
-    tenant: command.tenant,
+    tenant: command.tenant.id,
     cacheSalt: command.cacheSalt,
     policy: command.policy,
     quality: command.quality,

@@ -1,4 +1,5 @@
 import type { PolicyName, QualityName, SamplingParams, StopParams } from '@longhaul/inference';
+import type { Tenant } from './tenants/tenant.js';
 import type { ChatMessage, ChatOptions, TextOptions } from './ports.js';
 
 export type PromptInput =
@@ -26,7 +27,7 @@ export interface GenerateCommand {
   /** Smaller goes first. */
   priority: number;
   /** Who asks, as the edge knows it. */
-  tenant: string;
+  tenant: Tenant;
   cacheSalt: string;
   policy: PolicyName;
   /** Null takes what policy and KV type give. */

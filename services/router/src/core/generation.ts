@@ -4,6 +4,7 @@ import { buildRequest, encodePrompt, type RequestIdentity } from './build-reques
 import type { GenerateCommand, PromptInput } from './command.js';
 import type { RequestObserver } from './ports.js';
 import type { ModelDirectory, ServedModel } from './served-model.js';
+import { requirePolicy, type Tenant } from './tenants/tenant.js';
 
 export interface GenerationParts {
   backend: InferenceBackend;
@@ -22,6 +23,7 @@ export interface StartedGeneration {
 }
 
 export interface TokenizeOptions {
+  tenant: Tenant;
   model: string | undefined;
   signal: AbortSignal;
 }
@@ -38,7 +40,8 @@ export class GenerationService {
   /** Checks and tokenises; nothing is computed before the events are iterated. */
   async start(command: GenerateCommand, signal: AbortSignal): Promise<StartedGeneration> {
     const startS = this.parts.nowS();
-    const served = this.parts.models.require(command.model);
+    const served = this.parts.models.forTenant(command.tenant, command.model);
+    requirePolicy(command.tenant, command.policy);
     const request = await buildRequest(command, served, { ...this.parts.identify(command), signal });
     const generated = this.parts.backend.generate(request, signal);
     const events = command.scoreOnly ? withoutOutput(generated) : generated;
@@ -48,7 +51,7 @@ export class GenerationService {
   /** Token ids of a prompt of any kind, without a limit by the context. Ends soon after the signal. */
   async tokenize(input: PromptInput, options: TokenizeOptions): Promise<Tokenized> {
     const { signal } = options;
-    const served = this.parts.models.require(options.model);
+    const served = this.parts.models.forTenant(options.tenant, options.model);
     const tokenIds =
       input.kind === 'text'
         ? await served.codec.encode(input.text, input.options, signal)

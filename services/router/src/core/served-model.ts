@@ -1,6 +1,7 @@
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
 import type { CodecFactory, TextCodec } from './ports.js';
+import type { Tenant } from './tenants/tenant.js';
 import { resolveSamplingDefaults, type SamplingDefaultsChoice } from './sampling-defaults.js';
 
 /** A model that answers requests, with its way from text to tokens. */
@@ -70,23 +71,41 @@ export class ModelDirectory {
   }
 
   /**
-   * The model for a request.
+   * The model that is served.
    *
-   * @throws AppError `NOT_READY`, `DRAINING` or `MODEL_NOT_FOUND`.
+   * @throws AppError `NOT_READY` or `DRAINING`.
    */
-  require(name?: string): ServedModel {
+  require(): ServedModel {
     if (this.draining) throw unavailable('DRAINING', 'The server is shutting down.');
     if (this.served === null || !this.ready()) throw unavailable('NOT_READY', 'The model is not ready yet.');
-    if (name !== undefined && name !== this.served.info.id) {
-      throw new AppError({
-        code: 'NOT_FOUND',
-        reason: 'MODEL_NOT_FOUND',
-        message: `The model '${name.slice(0, 128)}' is not served here; '${this.served.info.id}' is.`,
-        field: 'model',
-      });
-    }
     return this.served;
   }
+
+  /**
+   * The model for a request. One that the tenant may not ask for is not there for it, whatever name it knows.
+   *
+   * @param name undefined takes the served one.
+   * @throws AppError `NOT_READY`, `DRAINING` or `MODEL_NOT_FOUND`.
+   */
+  forTenant(tenant: Tenant, name?: string): ServedModel {
+    const served = this.require();
+    const { id } = served.info;
+    if (!mayAsk(tenant, served)) throw modelNotFound(name);
+    if (name !== undefined && name !== id) throw modelNotFound(name, id);
+    return served;
+  }
+}
+
+/** Whether the model is there for the tenant. */
+export function mayAsk({ models }: Tenant, { info }: ServedModel): boolean {
+  return models === null || models.has(info.id);
+}
+
+function modelNotFound(name: string | undefined, served?: string): AppError {
+  const asked = name === undefined ? 'No model that this API key may ask for' : `The model '${name.slice(0, 128)}'`;
+  const verb = name === undefined ? 'is served here' : 'is not served here';
+  const message = `${asked} ${verb}${served === undefined ? '.' : `; '${served}' is.`}`;
+  return new AppError({ code: 'NOT_FOUND', reason: 'MODEL_NOT_FOUND', message, field: 'model' });
 }
 
 function unavailable(reason: string, message: string): AppError {

@@ -10,13 +10,18 @@ export interface FinishedLine {
 }
 
 /** A log whose lines can be looked at. */
-export function watchedLog(): { log: EventLog; finished: () => FinishedLine[]; events: () => string[] } {
+export function watchedLog(): {
+  log: EventLog;
+  lines: readonly Record<string, unknown>[];
+  finished: () => FinishedLine[];
+  events: () => string[];
+} {
   const lines: Record<string, unknown>[] = [];
   const log = new EventLog('router', 'debug', {
     write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
   });
   const finished = () => lines.filter(({ event }) => event === 'request-finished') as unknown as FinishedLine[];
-  return { log, finished, events: () => lines.map(({ event }) => String(event)) };
+  return { log, lines, finished, events: () => lines.map(({ event }) => String(event)) };
 }
 
 /** The sum of `longhaul_api_requests_total`, over the samples whose labels hold all these texts. */

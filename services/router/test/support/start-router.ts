@@ -1,6 +1,12 @@
 import { loadConfig, type Settings } from '@longhaul/platform-config';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
-import { createRouterServer, edgeSettings, type RouterConfig, type RouterServer } from '../../src/index.js';
+import {
+  createRouterServer,
+  edgeSettings,
+  openTenants,
+  type RouterConfig,
+  type RouterServer,
+} from '../../src/index.js';
 import { createByteCodec, type ByteCodec } from './byte-codec.js';
 import { ScriptedBackend } from '@longhaul/testing';
 
@@ -28,6 +34,7 @@ export async function startRouter(overrides: Partial<RouterConfig> = {}, log?: E
     telemetry,
     log: log ?? new EventLog('router', config.logLevel),
     version: '0.0.0',
+    tenants: openTenants(config),
   });
   await server.whenReady();
   return { server, backend, codec, metrics: () => telemetry.metricsText() };

@@ -128,6 +128,11 @@ const SHAPE: readonly FieldRule[] = [
   wholeNumber('prompt_logprobs', [0, 1], [-2, 1000], { with: { stream: false } }),
   wholeNumber('priority', [-(2 ** 31) + 1, -1, 0, 1, 2 ** 31 - 1], [-(2 ** 31), 2 ** 31]),
   { ...anyString('cache_salt'), illegal: (random) => random.pick([longText, 1, []]) },
+  field('longhaul', {
+    legal: [null, {}, { policy: 'dense' }, { policy: null, quality: 'exact' }, { quality: 'sparse' }],
+    illegal: [{ policy: 'quest' }, { policy: '' }, { policy: 1 }, { quality: 'best' }, { quality: 1 }, { tenant: 'a' }],
+    wrong: [1, 'a', true, [1]],
+  }),
   anyString('user'),
   anyString('safety_identifier'),
   anyString('prompt_cache_key'),

@@ -1,17 +1,22 @@
-import { requireBearerKey, type CallGate } from '@longhaul/platform-grpc';
+import type { CallGate } from '@longhaul/platform-grpc';
 import { reportEnd, type EventLog } from '@longhaul/platform-otel';
 import type { Arrivals } from '../../core/arrivals.js';
+import type { TenantDirectory } from '../../core/tenants/tenant.js';
 import { clientOf } from '../http/client-address.js';
+import { authenticate } from '../tenants/authenticate.js';
 
 export interface GateOptions {
-  apiKey: string | undefined;
   bodyTimeoutMs: number;
 }
 
 /** What every gRPC call passes: the key, a bound on calls whose message does not come, one counter and one log line. */
-export function createGate(options: GateOptions, { arrivals }: { arrivals: Arrivals }, log: EventLog): CallGate {
+export function createGate(
+  options: GateOptions,
+  { arrivals, tenants }: { arrivals: Arrivals; tenants: TenantDirectory },
+  log: EventLog,
+): CallGate {
   return {
-    authorize: (headers) => requireBearerKey(options.apiKey, headers['authorization']),
+    authorize: (headers) => void authenticate(tenants, headers['authorization']),
     ended: (end) => reportEnd(log, { api: 'grpc', ...end }),
     messageTimeoutMs: options.bodyTimeoutMs,
     arriving(peer, displace) {

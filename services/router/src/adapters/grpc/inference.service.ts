@@ -10,8 +10,9 @@ import type { GenerationService } from '../../core/generation.js';
 import type { RequestObserver } from '../../core/ports.js';
 import type { ModelDirectory } from '../../core/served-model.js';
 import { spellField } from '../../core/spell-field.js';
-import { tenantOf } from '../../core/tenant.js';
+import type { Tenant, TenantDirectory } from '../../core/tenants/tenant.js';
 import { chooseRequestId } from '../http/request-id.js';
+import { authenticate } from '../tenants/authenticate.js';
 import { inputBytes, toInput } from './wire-input.js';
 
 export interface InferenceServiceParts {
@@ -20,7 +21,7 @@ export interface InferenceServiceParts {
   admission: Admission;
   observer: RequestObserver;
   log: EventLog;
-  apiKey: string | undefined;
+  tenants: TenantDirectory;
   stallTimeoutMs: number;
   /** Bound on the caller's deadline, and the deadline of callers without one. */
   requestTimeoutMs: number;
@@ -44,8 +45,8 @@ export function addInferenceService(host: GrpcHost, parts: InferenceServiceParts
       stallTimeoutMs: parts.stallTimeoutMs,
     }),
     tokenize: unary((request: inferenceV1.TokenizeRequest, call) => tokenize(parts, request, call)),
-    modelInfo: unary((_request: inferenceV1.ModelInfoRequest) =>
-      Promise.resolve(toModelInfoResponse(parts.models.require().info)),
+    modelInfo: unary((_request: inferenceV1.ModelInfoRequest, call) =>
+      Promise.resolve(toModelInfoResponse(parts.models.forTenant(tenantOf(parts, call)).info)),
     ),
   };
   host.addService(NAME, inferenceV1.InferenceServiceService, service);
@@ -64,7 +65,7 @@ async function* generate(
   let outcome = 'OK';
   try {
     const deadlineMs = monotonicMs() + Math.min(call.timeoutMs ?? Infinity, parts.requestTimeoutMs);
-    const command = toCommand(request, { requestId, tenant: tenantOf(parts.apiKey), deadlineMs });
+    const command = toCommand(request, { requestId, tenant: tenantOf(parts, call), deadlineMs });
     const started = await inSpan(span, () => parts.generation.start(command, call.signal));
     const promptTokens = started.request.promptTokenIds.length;
     for await (const event of started.events) yield toGenerateResponse(event, promptTokens);
@@ -83,6 +84,11 @@ async function* generate(
   }
 }
 
+/** The gate has let the call in already; here it is who came. */
+function tenantOf({ tenants }: InferenceServiceParts, call: CallContext): Tenant {
+  return authenticate(tenants, call.headers['authorization']);
+}
+
 function requestIdOf(sent: string | undefined): string {
   const { id, refused } = chooseRequestId(sent);
   if (refused)
@@ -98,7 +104,8 @@ async function tokenize(
   const lease = admit(parts, inputBytes(request.input));
   try {
     const input = toInput(request.input, request);
-    const { tokenIds } = await parts.generation.tokenize(input, { model: undefined, signal: call.signal });
+    const options = { tenant: tenantOf(parts, call), model: undefined, signal: call.signal };
+    const { tokenIds } = await parts.generation.tokenize(input, options);
     return { tokenIds: [...tokenIds] };
   } finally {
     lease.release();

@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { invalidArgument } from '@longhaul/kernel';
-import { requireBearerKey, toHttpError } from '@longhaul/platform-grpc';
+import { toHttpError } from '@longhaul/platform-grpc';
 import { inSpan, openServerSpan } from '@longhaul/platform-otel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admission } from '../../core/admission.js';
 import type { Arrivals } from '../../core/arrivals.js';
 import type { RequestObserver } from '../../core/ports.js';
-import { tenantOf } from '../../core/tenant.js';
+import type { Tenant, TenantDirectory } from '../../core/tenants/tenant.js';
+import { authenticate } from '../tenants/authenticate.js';
 import { readBody, requireSize, type BodyLimits } from './body-reader.js';
 import { answerClientError } from './client-error.js';
 import { edgeError, routeNotFound, toAppError } from './edge-errors.js';
@@ -20,7 +21,6 @@ import { parseStrictJson } from './strict-json.js';
 import { watchServer } from './watch-server.js';
 
 export interface EdgeOptions extends BodyLimits {
-  apiKey: string | undefined;
   /** A request that has not arrived as a whole by then is refused with 408. */
   bodyTimeoutMs: number;
 }
@@ -28,6 +28,7 @@ export interface EdgeOptions extends BodyLimits {
 /** What the edge works with. */
 export interface EdgeParts {
   ledger: RequestLedger;
+  tenants: TenantDirectory;
   admission: Admission;
   arrivals: Arrivals;
   observer: RequestObserver;
@@ -93,15 +94,15 @@ function guard(request: FastifyRequest, record: RequestRecord, options: EdgeOpti
   if (!policy) throw routeNotFound(request.method, request.url);
   record.route = `${request.method} ${request.routeOptions.url ?? ''}`;
   if (!policy.key) return;
-  requireBearerKey(options.apiKey, request.headers.authorization);
+  const tenant = authenticate(options.tenants, request.headers.authorization);
   if (chooseRequestId(request.headers['x-request-id']).refused) {
     throw invalidArgument('X-Request-Id', 'X-Request-Id must have 1 to 128 printable ASCII characters without spaces.');
   }
-  openTrace(request, record, tenantOf(options.apiKey));
+  openTrace(request, record, tenant);
   if (policy.admission) refuseEarly(Number(request.headers['content-length'] ?? 0), options);
 }
 
-function openTrace(request: FastifyRequest, record: RequestRecord, tenant: string): void {
+function openTrace(request: FastifyRequest, record: RequestRecord, tenant: Tenant): void {
   const span = openServerSpan(record.route, request.headers, {
     'http.request.method': request.method,
     'http.route': request.routeOptions.url ?? '',

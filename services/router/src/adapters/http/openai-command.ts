@@ -4,13 +4,14 @@ import type { GenerateCommand, PromptInput } from '../../core/command.js';
 import { checkInteger, MAX_LOGPROBS } from '../../core/limits.js';
 import { completeChatOptions } from '../../core/chat-options.js';
 import type { TextOptions } from '../../core/ports.js';
+import type { Tenant } from '../../core/tenants/tenant.js';
 import type { ChatRequest, CommonRequest, CompletionRequest, TokenizeRequest } from './openai-schema.js';
 import { isGiven, notSupported } from './parse-body.js';
 
 /** What the connection, not the body, says about a request. */
 export interface RequestOrigin {
   requestId: string;
-  tenant: string;
+  tenant: Tenant;
   /** A point of the monotonic clock. */
   deadlineMs: number;
 }

@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/commo
 import type { ModelInfo } from '@longhaul/inference';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { samplingDefaultsBody } from '../../core/sampling-defaults.js';
-import { ModelDirectory } from '../../core/served-model.js';
+import { mayAsk, ModelDirectory } from '../../core/served-model.js';
 import { chatFormat } from './chat-format.js';
 import { completionFormat } from './completion-format.js';
 import type { Exchange } from './exchange.js';
@@ -10,6 +10,7 @@ import { GenerationResponder } from './generation-responder.js';
 import { chatCommand, completionCommands, type RequestOrigin } from './openai-command.js';
 import { chatRequestSchema, completionRequestSchema, type CommonRequest } from './openai-schema.js';
 import { isGiven, parseBody } from './parse-body.js';
+import { contextOf } from './request-context.js';
 
 /** The OpenAI-compatible API. */
 @Controller('v1')
@@ -56,14 +57,17 @@ export class OpenAiController {
 
   @Get('models')
   @HttpCode(200)
-  listModels() {
-    return { object: 'list', data: [modelBody(this.models.require().info)] };
+  listModels(@Req() request: FastifyRequest) {
+    const served = this.models.require();
+    const data = mayAsk(contextOf(request).tenant, served) ? [modelBody(served.info)] : [];
+    return { object: 'list', data };
   }
 
   /** Model ids may contain slashes. */
   @Get('models/*')
   getModel(@Req() request: FastifyRequest<{ Params: { '*': string } }>) {
-    return modelBody(this.models.require(request.params['*']).info);
+    const { tenant } = contextOf(request);
+    return modelBody(this.models.forTenant(tenant, request.params['*']).info);
   }
 }
 

@@ -1,12 +1,13 @@
 import { AppError } from '@longhaul/kernel';
 import type { OpenSpan } from '@longhaul/platform-otel';
 import type { FastifyRequest } from 'fastify';
+import type { Tenant } from '../../core/tenants/tenant.js';
 
 /** What the edge knows about a request before its handler runs. */
 export interface RequestContext {
   requestId: string;
-  /** Namespace of the prefix cache: a digest of the key, or `public` where no key is asked for. */
-  tenant: string;
+  /** Whose request it is. */
+  tenant: Tenant;
   span: OpenSpan;
 }
 

@@ -28,9 +28,9 @@ export class TokenizeController {
   @HttpCode(200)
   async tokenize(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     // A client that goes away, or a deadline, ends the work, too: a text may be megabytes long.
-    const { signal } = this.responder.open(request, reply);
+    const { signal, context } = this.responder.open(request, reply);
     const body = parseBody(tokenizeRequestSchema, request.body);
-    const options = { model: body.model ?? undefined, signal };
+    const options = { tenant: context.tenant, model: body.model ?? undefined, signal };
     const { served, tokenIds } = await this.generation.tokenize(inputOf(body), options);
     const { codec, info } = served;
     const answer = {
@@ -45,9 +45,9 @@ export class TokenizeController {
   @Post('detokenize')
   @HttpCode(200)
   async detokenize(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { signal } = this.responder.open(request, reply);
+    const { signal, context } = this.responder.open(request, reply);
     const body = parseBody(detokenizeRequestSchema, request.body);
-    const { codec, info } = this.models.require(body.model ?? undefined);
+    const { codec, info } = this.models.forTenant(context.tenant, body.model ?? undefined);
     if (body.tokens.length > MAX_DECODED_TOKENS) {
       const message = `tokens has more than ${MAX_DECODED_TOKENS} entries.`;
       throw invalidArgument('tokens', message, { max: MAX_DECODED_TOKENS });
