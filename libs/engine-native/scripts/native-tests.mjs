@@ -16,6 +16,9 @@ const VARIANTS = {
 /** Sources that the tests of native/test need, which are about files of several folders. */
 const CORE_SOURCES = ['kv_pool.cc', 'ops/activation_kernels.cc'];
 
+/** Areas whose code builds on that of others. */
+const AREAS_BELOW = { kernels: ['attention', 'linear'] };
+
 const isSource = (name) => name.endsWith('.cc');
 
 function sourcesIn(folder) {
@@ -31,7 +34,7 @@ function suites() {
     .map((entry) => (entry.parentPath ?? entry.path).slice(join(root, 'native').length + 1));
   return areas.sort().map((area) => ({
     tests: sourcesIn(join(area, 'test')),
-    sources: area === '' ? CORE_SOURCES : sourcesIn(area),
+    sources: area === '' ? CORE_SOURCES : [area, ...(AREAS_BELOW[area] ?? [])].flatMap(sourcesIn),
   }));
 }
 

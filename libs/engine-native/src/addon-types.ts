@@ -32,10 +32,58 @@ export type KernelTable = Readonly<Record<KernelOperator, readonly KernelCandida
 /** Levels by operator. */
 export type KernelChoice = Readonly<Partial<Record<KernelOperator, KernelLevel>>>;
 
+export interface ProcessorInfo {
+  /** `GenuineIntel`; empty where the processor does not tell, as are numbers 0 then. */
+  vendor: string;
+  name: string;
+  family: number;
+  model: number;
+  stepping: number;
+  /** Instruction sets that kernels may need, and that processor and operating system run. */
+  features: readonly string[];
+}
+
+/** Matrices of a model that have one shape. */
+export interface MatrixShape {
+  /** Outputs. */
+  rows: number;
+  /** Inputs, a multiple of 32. */
+  cols: number;
+  count: number;
+  /** Whether every token of a chunk passes them; only the last one passes an output head. */
+  prefill: boolean;
+}
+
+/** What is measured of an operator: the levels to compare, and the model's shapes. */
+export type MeasuredOperator =
+  | { operator: KernelOperator; levels: readonly KernelLevel[]; heads: number; kvHeads: number; headDim: number }
+  | { operator: KernelOperator; levels: readonly KernelLevel[]; matrices: readonly MatrixShape[] };
+
+export interface MeasureRequest {
+  /** Compute threads of the engine; at most 8 of them measure, side by side. */
+  threads: number;
+  /** Wall time; every level runs once even where that takes longer. 1 to 60,000. */
+  budgetMs: number;
+  operators: readonly MeasuredOperator[];
+}
+
+/** Rates of one thread while the others do the same. */
+export interface KernelRate {
+  operator: KernelOperator;
+  level: KernelLevel;
+  /** 10^9 multiplications and additions a second in prefill; 0 where no chunk passes the operator. */
+  prefillGops: number;
+  /** 10^9 bytes of keys and values, or of weights, read a second in decode. */
+  decodeGbps: number;
+  /** How often each was timed; the best time counts. */
+  runs: number;
+}
+
 export interface RuntimeInfo {
   /** Version of the loaded libonnxruntime. */
   version: string;
   providers: readonly string[];
+  processor: ProcessorInfo;
   kernels: KernelTable;
 }
 

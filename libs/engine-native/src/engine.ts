@@ -1,8 +1,10 @@
 import { AppError } from '@longhaul/kernel';
 import type {
   KernelChoice,
+  KernelRate,
   KvPoolOptions,
   LoadGateOptions,
+  MeasureRequest,
   NativeKvPool,
   NativeLoadGate,
   NativeModel,
@@ -15,7 +17,7 @@ import { EngineModel } from './engine-model.js';
 import { kernelsOfEnvironment } from './kernel-level.js';
 import { addonPath, onnxRuntimePath } from './locate.js';
 import type { NativeAddon } from './native-addon.js';
-import { callNative } from './native-error.js';
+import { callNative, fromNative } from './native-error.js';
 import { probeAddon } from './probe.js';
 import { RuntimeLog, type RuntimeLogListener } from './runtime-log.js';
 
@@ -26,6 +28,11 @@ export interface Engine {
   createPool(options: KvPoolOptions): NativeKvPool;
   /** Throws AppError INVALID_ARGUMENT. */
   createLoadGate(options: LoadGateOptions): NativeLoadGate;
+  /**
+   * How fast levels are on this machine, for a model's shapes; the event loop goes on meanwhile. Rates in the order of
+   * the request. Rejects with AppError INVALID_ARGUMENT or OUT_OF_MEMORY.
+   */
+  measureKernels(request: MeasureRequest): Promise<readonly KernelRate[]>;
   /** Levels that LONGHAUL_KERNEL_LEVEL names, for all operators; null where it is not set. */
   readonly forcedKernels: KernelChoice | null;
   /**
@@ -63,6 +70,14 @@ class AddonEngine implements Engine {
   createModel(options: NativeModelOptions): NativeModel {
     const kernels = options.kernels ?? this.forcedKernels ?? {};
     return new EngineModel(this.#addon, { ...options, kernels });
+  }
+
+  async measureKernels(request: MeasureRequest): Promise<readonly KernelRate[]> {
+    try {
+      return await this.#addon.measureKernels(request);
+    } catch (error) {
+      throw fromNative(error);
+    }
   }
 
   followLog(listener: RuntimeLogListener): () => void {

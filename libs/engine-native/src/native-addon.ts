@@ -1,6 +1,8 @@
 import type {
+  KernelRate,
   KvPoolOptions,
   LoadGateOptions,
+  MeasureRequest,
   NativeKvPool,
   NativeLoadGate,
   NativeModel,
@@ -14,6 +16,8 @@ export interface NativeAddon {
   /** Loads libonnxruntime, once per process; later calls do nothing. Must come before everything else. */
   load(libraryPath: string): void;
   runtime(): RuntimeInfo;
+  /** Rates in the order of the request, measured on threads of their own. */
+  measureKernels(request: MeasureRequest): Promise<KernelRate[]>;
   /** Batches of log lines, until `unfollowLog`. False where another environment of the process has them. */
   followLog(listener: RuntimeLogListener): boolean;
   /** Calls the listener with what waits, if anything does, before it returns. */

@@ -60,18 +60,21 @@ Choice::Choice() {
     linear_[type.bits == 4 ? 1 : 0] = cpu::last_supported(linear::linear_candidates(type.bits)).table;
 }
 
+OperatorType operator_type(const std::string& name) {
+  for (const AttentionType& type : kAttention)
+    if (name == type.name) return {true, type.dtype, 0};
+  for (const LinearType& type : kLinear)
+    if (name == type.name) return {false, {}, type.bits};
+  throw invalid("kernels", "there is no operator " + name);
+}
+
 void Choice::set(const std::string& operator_name, const std::string& level) {
-  for (const AttentionType& type : kAttention) {
-    if (operator_name != type.name) continue;
-    attention_[static_cast<size_t>(type.dtype)] = table_of(attention_candidates(type.dtype), operator_name, level);
-    return;
-  }
-  for (const LinearType& type : kLinear) {
-    if (operator_name != type.name) continue;
+  const OperatorType type = operator_type(operator_name);
+  if (type.is_attention) {
+    attention_[static_cast<size_t>(type.kv_dtype)] = table_of(attention_candidates(type.kv_dtype), operator_name, level);
+  } else {
     linear_[type.bits == 4 ? 1 : 0] = table_of(linear::linear_candidates(type.bits), operator_name, level);
-    return;
   }
-  throw invalid("kernels", "there is no operator " + operator_name);
 }
 
 }  // namespace longhaul::kernels

@@ -29,6 +29,18 @@ struct Operator {
 /** All operators with the levels that this build has for them. */
 std::vector<Operator> operators();
 
+/** What an operator works on. */
+struct OperatorType {
+  bool is_attention;
+  /** Of attention. */
+  KvDtype kv_dtype;
+  /** Of the weights of linear layers. */
+  int bits;
+};
+
+/** Throws Fault INVALID_ARGUMENT with field "kernels" where operators() has no such name. */
+OperatorType operator_type(const std::string& name);
+
 /** The kernels of a session. Until somebody chooses: the last level of each operator that runs here. */
 class Choice {
  public:

@@ -1,11 +1,11 @@
 // The Node-API surface, declared for TypeScript in src/native-addon.ts.
 #include <napi.h>
 
-#include "../kernels/choice.h"
 #include "../ort/library.h"
 #include "arguments.h"
 #include "engine_thread.h"
 #include "errors.h"
+#include "kernel_info.h"
 #include "kv_pool_object.h"
 #include "load_gate_object.h"
 #include "log_channel.h"
@@ -22,36 +22,16 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Array strings(Napi::Env env, const std::vector<std::string>& values) {
-  Napi::Array result = Napi::Array::New(env, values.size());
-  for (uint32_t i = 0; i < values.size(); i++) result.Set(i, values[i]);
-  return result;
-}
-
-Napi::Array levels_of(Napi::Env env, const kernels::Operator& op) {
-  Napi::Array levels = Napi::Array::New(env, op.levels.size());
-  for (uint32_t i = 0; i < op.levels.size(); i++) {
-    Napi::Object level = Napi::Object::New(env);
-    level.Set("level", op.levels[i].name);
-    level.Set("needs", strings(env, op.levels[i].needs));
-    level.Set("supported", op.levels[i].supported);
-    levels.Set(i, level);
-  }
-  return levels;
-}
-
-Napi::Object kernel_table(Napi::Env env) {
-  Napi::Object table = Napi::Object::New(env);
-  for (const kernels::Operator& op : kernels::operators()) table.Set(op.name, levels_of(env, op));
-  return table;
-}
-
 Napi::Value runtime(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
+    const auto names = ort::providers();
+    Napi::Array providers = Napi::Array::New(env, names.size());
+    for (uint32_t i = 0; i < names.size(); i++) providers.Set(i, names[i]);
     Napi::Object result = Napi::Object::New(env);
     result.Set("version", ort::version());
-    result.Set("providers", strings(env, ort::providers()));
+    result.Set("providers", providers);
+    result.Set("processor", processor_info(env));
     result.Set("kernels", kernel_table(env));
     return result;
   });
@@ -71,6 +51,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   stop_threads_at_exit(env);
   exports.Set("load", Napi::Function::New(env, load, "load"));
   exports.Set("runtime", Napi::Function::New(env, runtime, "runtime"));
+  exports.Set("measureKernels", Napi::Function::New(env, measure_kernels, "measureKernels"));
   exports.Set("followLog", Napi::Function::New(env, follow_log, "followLog"));
   exports.Set("drainLog", Napi::Function::New(env, drain_log, "drainLog"));
   exports.Set("unfollowLog", Napi::Function::New(env, unfollow_log, "unfollowLog"));
