@@ -1,3 +1,4 @@
+import type { OpenDrafter } from './drafting/drafter.js';
 import type { ChainRoots } from './keys/chain-roots.js';
 import type { EngineLimits } from './limits.js';
 import type { EngineObserver } from './observer.js';
@@ -12,6 +13,8 @@ export interface EngineOptions {
   detokenize: Detokenize;
   openStopMatcher: OpenStopMatcher;
   limits: EngineLimits;
+  /** Opens what proposes drafted tokens for requests that ask for it. Absent: the drafters of this package. */
+  openDrafter?: OpenDrafter;
   clock?: Clock;
   observer?: EngineObserver;
   /** Keeps KV beyond the engine's life; null or absent: none. Needs prefix caching. */

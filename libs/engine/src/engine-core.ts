@@ -9,6 +9,8 @@ import {
 } from '@longhaul/inference';
 import type { EngineContext, EngineOptions } from './context.js';
 import type { Engine, EngineQueues } from './engine.js';
+import { Drafting } from './drafting/drafting.js';
+import { openDrafter } from './drafting/open-drafter.js';
 import { engineErrors } from './errors.js';
 import { checkLimits, PAGE_TOKENS, pagesFor } from './limits.js';
 import { notify } from './observer.js';
@@ -48,6 +50,7 @@ export class EngineCore implements Engine {
   readonly #store: StoredPrefixes | null;
   readonly #wake = new WakeUp();
   readonly #trial: EngineTrial;
+  readonly #drafting: Drafting;
   readonly #accounts: TokenAccounts;
   #failure: AppError | null = null;
   #loop: Promise<void> | null = null;
@@ -55,7 +58,7 @@ export class EngineCore implements Engine {
   constructor(options: EngineOptions) {
     checkLimits(options.limits);
     const roots = new ChainRoots(options.model, options.store ?? null);
-    this.#context = { clock: systemClock, observer: {}, store: null, ...options, roots };
+    this.#context = { clock: systemClock, observer: {}, store: null, openDrafter, ...options, roots };
     const { runner, limits, observer, clock } = this.#context;
     this.#accounts = new TokenAccounts(observer);
     this.#blocks = new BlockManager(runner, limits, {
@@ -64,9 +67,11 @@ export class EngineCore implements Engine {
       reused: (block) => notify(() => observer.blockReused?.(block)),
     });
     this.#store = this.#openStore();
+    this.#drafting = new Drafting(this.#context);
     this.#scheduler = new Scheduler(limits, {
       blocks: this.#blocks,
       loader: this.#store,
+      drafting: this.#drafting,
       events: {
         loading: ({ owner }) => (owner.admittedMs ??= this.#context.clock.monotonicMs()),
         admitted: (sequence, cachedTokens, loadedTokens) => this.#onAdmitted(sequence, cachedTokens, loadedTokens),
@@ -74,7 +79,7 @@ export class EngineCore implements Engine {
         outgrown: (sequence) => retable(sequence, this.#context),
       },
     });
-    const parts = { blocks: this.#blocks, scheduler: this.#scheduler };
+    const parts = { blocks: this.#blocks, scheduler: this.#scheduler, drafting: this.#drafting };
     const lifecycle = {
       published: (sequence: Sequence) => this.#store?.offer(sequence),
       distrusted: (sequence: Sequence) => this.#store?.distrust(sequence),
@@ -239,6 +244,7 @@ export class EngineCore implements Engine {
     if (outcome.kind === 'committed') {
       const { kind, stats } = outcome;
       this.#store?.observeStep(stats);
+      this.#drafting.observeStep(stats);
       notify(() => this.#context.observer.step?.({ kind, stats }));
       return;
     }

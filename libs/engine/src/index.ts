@@ -1,4 +1,5 @@
 export type { EngineOptions } from './context.js';
+export type { Drafter, OpenDrafter } from './drafting/drafter.js';
 export { createEngine } from './engine.js';
 export type { Engine, EngineQueues } from './engine.js';
 export { engineViolations } from './invariants.js';

@@ -13,6 +13,11 @@ export interface EngineLimits {
   maxBatchedTokens: number;
   /** Prefill tokens of one step: the longest a running stream waits for somebody else's prompt. */
   maxPrefillTokens: number;
+  /**
+   * Decodes and drafted tokens that a step may have together, 0 or more: what the decodes leave may be drafted, so that a
+   * full batch drafts nothing. Bounds the memory of their logits as well.
+   */
+  maxVerifiedTokens: number;
   /** Requests that may wait. */
   maxWaiting: number;
   /** Prompt tokens that may wait, over all waiting requests. */
@@ -35,6 +40,7 @@ export const defaultLimits: Omit<EngineLimits, 'pages'> = {
   maxSequences: 32,
   maxBatchedTokens: 512,
   maxPrefillTokens: 480,
+  maxVerifiedTokens: 32,
   maxWaiting: 256,
   maxWaitingTokens: 4_000_000,
   maxScoreRows: 64,
@@ -67,6 +73,10 @@ export function checkLimits(limits: EngineLimits): void {
       'limits.maxBatchedTokens',
       `limits.maxBatchedTokens (${limits.maxBatchedTokens}) must exceed limits.maxSequences (${limits.maxSequences}).`,
     );
+  }
+  if (!Number.isSafeInteger(limits.maxVerifiedTokens) || limits.maxVerifiedTokens < 0) {
+    const given = String(limits.maxVerifiedTokens);
+    throw invalidArgument('limits.maxVerifiedTokens', `limits.maxVerifiedTokens must be 0 or more, not ${given}.`);
   }
   if (limits.stallTimeoutMs !== null && !(limits.stallTimeoutMs > 0)) {
     throw invalidArgument('limits.stallTimeoutMs', 'limits.stallTimeoutMs must be positive or null.');

@@ -15,6 +15,8 @@ export interface StepStats {
   sequences: number;
   prefillTokens: number;
   decodeTokens: number;
+  /** Drafted tokens that were verified; neither prefill nor decode. */
+  draftTokens: number;
   /** Sum over the prompt tokens of the tokens before each: what attention had to look at. */
   prefillPairs: number;
   /** Sequences whose prefix was still being loaded when the step began: it may have waited for them. */
@@ -50,6 +52,12 @@ export interface EngineObserver {
   admitted?(request: AdmittedRequest): void;
   tokens?(tally: { requestId: string } & TokenTally): void;
   preempted?(sequence: { requestId: string; choice: number; lostTokens: number }): void;
+  /**
+   * A step has verified drafted tokens of one choice: so many, of which the first `accepted` became part of the answer.
+   */
+  verified?(draft: { requestId: string; drafted: number; accepted: number }): void;
+  /** A drafter has thrown. Nothing more is drafted for that choice, which goes on without. */
+  draftingFailed?(draft: { requestId: string; error: AppError }): void;
   firstToken?(request: { requestId: string; ttftMs: number }): void;
   interToken?(token: { requestId: string; itlMs: number }): void;
   finished?(request: FinishedRequest): void;

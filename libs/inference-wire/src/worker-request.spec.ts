@@ -11,7 +11,7 @@ const request: GenerationRequest = {
     ...{ logitBias: new Map([[1, 2]]), seed: 2n ** 64n - 1n },
   },
   stop: { strings: ['x'], tokenIds: [4], includeStopString: true, ignoreEos: false, minTokens: 0 },
-  ...{ logprobs: 0, promptLogprobs: null, includeSpecialTokens: true },
+  ...{ logprobs: 0, promptLogprobs: null, includeSpecialTokens: true, speculation: null },
 };
 
 function overTheWire(message: workerV1.GenerateRequest): workerV1.GenerateRequest {

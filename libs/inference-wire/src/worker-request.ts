@@ -40,6 +40,7 @@ export function fromWorkerRequest(message: workerV1.GenerateRequest, deadlineMs:
     logprobs: message.logprobs ?? null,
     promptLogprobs: message.promptLogprobs ?? null,
     includeSpecialTokens: message.includeSpecialTokens,
+    speculation: null,
     priority: message.priority,
     deadlineMs,
   };

@@ -41,6 +41,19 @@ export interface StopParams {
   minTokens: number;
 }
 
+/**
+ * Drafted tokens: the engine guesses how the answer goes on and lets the model verify several guesses in one step. The
+ * answer is the same with and without; only the time that it takes is not.
+ */
+export interface Speculation {
+  /** `lookup`: what followed the same words earlier in prompt and answer (prompt lookup). */
+  kind: SpeculationKind;
+  /** Most tokens to draft for one step; 1 to 32. The engine drafts fewer where more does not pay. */
+  maxDraftTokens: number;
+}
+
+export type SpeculationKind = 'lookup';
+
 /** One request as the engine takes it: tokenised and validated. */
 export interface GenerationRequest {
   /** Unique among the requests in flight; chosen by the edge. */
@@ -66,6 +79,8 @@ export interface GenerationRequest {
   promptLogprobs: number | null;
   /** Text contains the special tokens as well. */
   includeSpecialTokens: boolean;
+  /** Null: nothing is drafted. */
+  speculation: Speculation | null;
   /** Smaller goes first among the waiting; 0 is normal. */
   priority: number;
   /**

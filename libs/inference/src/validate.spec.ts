@@ -21,7 +21,7 @@ const valid: GenerationRequest = {
     stop,
   },
   ...{ logprobs: null, promptLogprobs: null, includeSpecialTokens: false, priority: 0, deadlineMs: null },
-  ...{ policy: 'dense', quality: null },
+  ...{ policy: 'dense', quality: null, speculation: null },
 };
 
 describe('a request', () => {
@@ -36,6 +36,7 @@ describe('a request', () => {
         cacheSalt: 'x'.repeat(256),
         tenant: 'x'.repeat(64),
       },
+      speculation: { kind: 'lookup', maxDraftTokens: 32 },
       sampling: {
         ...{ temperature: 2, topP: 1e-6, topK: 2 ** 31 - 1, minP: 1, repetitionPenalty: 100 },
         ...{ presencePenalty: -2, frequencyPenalty: 2, logitBias: new Map([[49, -100]]), seed: 2n ** 64n - 1n },
@@ -59,6 +60,10 @@ describe('a request', () => {
     ['max_tokens', { maxTokens: NaN }],
     ['logprobs', { logprobs: 21 }],
     ['prompt_logprobs', { promptLogprobs: -1 }],
+    ['speculation.kind', { speculation: { kind: 'oracle' as 'lookup', maxDraftTokens: 4 } }],
+    ['speculation.max_draft_tokens', { speculation: { kind: 'lookup', maxDraftTokens: 0 } }],
+    ['speculation.max_draft_tokens', { speculation: { kind: 'lookup', maxDraftTokens: 33 } }],
+    ['speculation.max_draft_tokens', { speculation: { kind: 'lookup', maxDraftTokens: 1.5 } }],
     ['priority', { priority: 0.5 }],
     ['priority', { priority: 2 ** 31 }],
     ['max_tokens', { maxTokens: Infinity }],

@@ -72,7 +72,7 @@ function greedy(promptTokenIds: readonly number[]): GenerationRequest {
       n: 1,
     },
     ...{ maxTokens: OUTPUT, logprobs: null, promptLogprobs: null, includeSpecialTokens: true, priority: 0 },
-    ...{ policy: 'dense', quality: null, deadlineMs: null },
+    ...{ policy: 'dense', quality: null, deadlineMs: null, speculation: null },
     sampling: {
       ...{ temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
       ...{ logitBias: new Map<number, number>(), seed: 0n },

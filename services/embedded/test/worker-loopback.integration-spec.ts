@@ -61,6 +61,7 @@ function request(overrides: Partial<GenerationRequest> = {}): GenerationRequest 
     logprobs: 2,
     promptLogprobs: null,
     includeSpecialTokens: true,
+    speculation: null,
     priority: -3,
     deadlineMs: null,
     ...overrides,

@@ -56,6 +56,22 @@ export class BlockManager {
     return { appended, replaced };
   }
 
+  /** New tokens that a reservation would hold if it had all pages that there are. */
+  roomWith(sequence: Sequence, { appended }: Reservation): number {
+    const pages = sequence.pages.length + appended.length + this.pool.available;
+    return pages * PAGE_TOKENS - sequence.computed;
+  }
+
+  /**
+   * A reservation for more new tokens in place of the given one, which is void then.
+   *
+   * @param newTokens at most `roomWith`.
+   */
+  extend(sequence: Sequence, { appended, replaced }: Reservation, newTokens: number): Reservation {
+    const more = pagesFor(sequence.computed + newTokens) - sequence.pages.length - appended.length;
+    return { appended: [...appended, ...Array.from({ length: Math.max(0, more) }, () => this.#take())], replaced };
+  }
+
   /** From here on until `endStep`, pages that are given back are not handed out: the step may still write to them. */
   beginStep(): void {
     this.pool.beginStep();
@@ -87,18 +103,29 @@ export class BlockManager {
     for (const page of reservation.appended) this.pool.release(page);
   }
 
-  /** The step has run: the tokens are computed, their pages belong to the sequence, full blocks become visible. */
+  /**
+   * The step has run: the tokens are computed, their pages belong to the sequence. Pages reserved for more tokens than
+   * that, which were drafted and refused, are given back. What refused tokens left in the last page is written over by the
+   * next tokens before anybody reads it.
+   */
   commit(sequence: Sequence, newTokens: number, reservation: Reservation): void {
     const { replaced } = reservation;
     if (replaced !== null) {
       this.pool.release(sequence.pages.at(replaced.index));
       sequence.pages.set(replaced.index, replaced.page);
     }
-    for (const page of reservation.appended) sequence.pages.push(page);
     sequence.computed += newTokens;
+    const kept = pagesFor(sequence.computed) - sequence.pages.length;
+    reservation.appended.forEach((page, i) => {
+      if (i < kept) sequence.pages.push(page);
+      else this.pool.release(page);
+    });
   }
 
-  /** Publishes the sequence's full blocks, which it has computed, in the prefix cache. */
+  /**
+   * Publishes the sequence's full blocks, which it has computed, in the prefix cache. Tokens whose KV is there but which
+   * are not part of its text yet are left out: an answer may end before them.
+   */
   publish(sequence: Sequence): void {
     for (const node of this.#publish(sequence)) sequence.computedNodes.add(node);
   }
@@ -107,7 +134,7 @@ export class BlockManager {
   #publish(sequence: Sequence): CacheNode[] {
     const fresh: CacheNode[] = [];
     if (!this.#caching) return fresh;
-    const fullBlocks = Math.floor(sequence.computed / PAGE_TOKENS);
+    const fullBlocks = Math.floor(Math.min(sequence.computed, sequence.tokens.length) / PAGE_TOKENS);
     for (let block = sequence.nodes.length; block < fullBlocks; block++) {
       const page = sequence.pages.at(block);
       const parent = sequence.nodes[block - 1] ?? null;

@@ -1,8 +1,9 @@
+import type { Drafting } from '../drafting/drafting.js';
 import { PAGE_TOKENS, pagesFor, type EngineLimits } from '../limits.js';
 import type { BlockManager } from '../pages/block-manager.js';
 import type { Sequence } from '../sequence/sequence.js';
 import { FairShare } from './fair-share.js';
-import type { PlannedItem } from './planned-item.js';
+import { NO_DRAFTS, type PlannedItem } from './planned-item.js';
 import type { LoadHandle, PrefixLoader } from './prefix-loader.js';
 import { shareOut } from './prefill-shares.js';
 import { clientOf, WaitingQueue } from './waiting-queue.js';
@@ -19,7 +20,8 @@ export interface SchedulerEvents {
 
 /**
  * Decides what the next step computes. Every running decode is in every step; what is left of the token budget goes
- * to prompts. Pages run short: the sequence admitted last gives up its pages and is computed again later.
+ * to prompts, and then to drafted tokens. Pages run short: the sequence admitted last gives up its pages and is computed
+ * again later.
  */
 export class Scheduler {
   readonly waiting: WaitingQueue;
@@ -34,6 +36,7 @@ export class Scheduler {
   readonly #blocks: BlockManager;
   readonly #events: SchedulerEvents;
   readonly #loader: PrefixLoader | null;
+  readonly #drafting: Drafting;
   /** Sequences that lost a load to a shortage of pages; they are not loaded for again. */
   readonly #notLoaded = new WeakSet<Sequence>();
   #admissions = 0;
@@ -42,12 +45,13 @@ export class Scheduler {
 
   constructor(
     limits: EngineLimits,
-    parts: { blocks: BlockManager; events: SchedulerEvents; loader: PrefixLoader | null },
+    parts: { blocks: BlockManager; events: SchedulerEvents; loader: PrefixLoader | null; drafting: Drafting },
   ) {
     this.#limits = limits;
     this.#blocks = parts.blocks;
     this.#events = parts.events;
     this.#loader = parts.loader;
+    this.#drafting = parts.drafting;
     this.waiting = new WaitingQueue(this.fairShare);
   }
 
@@ -72,6 +76,7 @@ export class Scheduler {
         const preempted = this.#placeDecodes(items);
         if (!preempted) this.#admit();
         this.#placeGated(items, this.#placePrefills(items));
+        this.#placeDrafts(items);
       }
       if (items.length > 0 || this.running.length === 0) return items;
       // Nobody could advance: prompts in parts hold all pages between them, or loads do.
@@ -125,7 +130,7 @@ export class Scheduler {
       while (sequence.state === 'running') {
         const reservation = this.#blocks.reserve(sequence, 1);
         if (reservation !== null) {
-          items.push({ sequence, past: sequence.computed, tokens: 1, reservation, gated: null });
+          items.push({ sequence, past: sequence.computed, tokens: 1, reservation, gated: null, drafts: NO_DRAFTS });
           break;
         }
         preempted = true;
@@ -246,8 +251,30 @@ export class Scheduler {
       const reservation = tokens > 0 ? this.#blocks.reserve(sequence, tokens, pagesAhead) : null;
       if (reservation === null) continue;
       const { pages, claim } = early;
-      items.push({ sequence, past, tokens, reservation, gated: { pages, claim, gate: early.open() } });
+      items.push({
+        sequence,
+        past,
+        tokens,
+        reservation,
+        gated: { pages, claim, gate: early.open() },
+        drafts: NO_DRAFTS,
+      });
       left -= tokens;
+    }
+  }
+
+  /**
+   * Drafted tokens get what everybody else has left of the step's tokens and of the pool; nobody gives way to them. Cached
+   * pages that nobody uses may: they would have to with the next tokens anyway.
+   */
+  #placeDrafts(items: PlannedItem[]): void {
+    const room = this.#limits.maxBatchedTokens - items.reduce((sum, { tokens }) => sum + tokens, 0);
+    for (const [index, proposed] of this.#drafting.plan(items, room)) {
+      const item = items[index] as PlannedItem;
+      const { sequence } = item;
+      const drafts = proposed.subarray(0, this.#blocks.roomWith(sequence, item.reservation) - item.tokens);
+      const tokens = item.tokens + drafts.length;
+      items[index] = { ...item, tokens, drafts, reservation: this.#blocks.extend(sequence, item.reservation, tokens) };
     }
   }
 
@@ -266,7 +293,7 @@ export class Scheduler {
     if (tokens <= 0) return 0;
     const reservation = this.#blocks.reserve(sequence, tokens);
     if (reservation === null) return 0;
-    items.push({ sequence, past, tokens, reservation, gated: null });
+    items.push({ sequence, past, tokens, reservation, gated: null, drafts: NO_DRAFTS });
     return tokens;
   }
 

@@ -12,6 +12,10 @@ export class IntList {
     return this.#length;
   }
 
+  get bytes(): number {
+    return this.#items.byteLength;
+  }
+
   /** The item at an index in [0, length); a RangeError outside. */
   at(index: number): number {
     if (index < 0 || index >= this.#length) throw new RangeError(`index ${index} of ${this.#length}`);

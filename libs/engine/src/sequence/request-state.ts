@@ -15,6 +15,8 @@ export interface RequestState {
   readonly biasTokens: Int32Array;
   readonly biasValues: Float32Array;
   readonly endTokens: Int32Array;
+  /** Tokens that end a choice when they are drawn: `endTokens`, but not the model's own where the request ignores them. */
+  readonly stopTokens: ReadonlySet<number>;
   /** All choices: the lead alone until the prompt is computed. */
   sequences: Sequence[];
   /** The prompt is not computed yet; the other choices are forked when it is. */
@@ -23,6 +25,9 @@ export interface RequestState {
   promptLogprobs: (TokenLogprob | null)[] | null;
   cachedTokens: number;
   completionTokens: number;
+  /** Tokens that were drafted for its choices and verified, and those of them that became part of the answer. */
+  draftedTokens: number;
+  acceptedTokens: number;
   unfinished: number;
   ended: boolean;
   readonly submittedMs: number;

@@ -25,6 +25,30 @@ export class TokenStatistics {
     return this.#counts.view();
   }
 
+  /**
+   * The statistics after none, one, two ... of these tokens, without taking them.
+   *
+   * @returns one entry more than there are tokens. O(tokens * distinct tokens seen).
+   */
+  ahead(tokens: Int32Array): { seenTokens: Int32Array; seenCounts: Int32Array }[] {
+    const known = this.#tokens.length;
+    const fresh = [...new Set(tokens)].filter((token) => !this.#slot.has(token));
+    const all = new Int32Array(known + fresh.length);
+    all.set(this.tokens());
+    all.set(fresh, known);
+    let counts = this.counts();
+    const entries = [{ seenTokens: all.subarray(0, known), seenCounts: counts }];
+    for (const token of tokens) {
+      const slot = this.#slot.get(token) ?? known + fresh.indexOf(token);
+      const grown = new Int32Array(Math.max(counts.length, slot + 1));
+      grown.set(counts);
+      grown[slot] = (grown[slot] ?? 0) + 1;
+      counts = grown;
+      entries.push({ seenTokens: all.subarray(0, counts.length), seenCounts: counts });
+    }
+    return entries;
+  }
+
   #slotOf(token: number): number {
     const known = this.#slot.get(token);
     if (known !== undefined) return known;

@@ -6,7 +6,10 @@ import type { Sequence } from '../sequence/sequence.js';
 /** Where the results of one item are in the runner's answer. */
 export interface ItemResults {
   readonly item: PlannedItem;
-  /** Range of samples: one, or one per choice when the prompt of a request with several choices ends here. */
+  /**
+   * Range of samples: one; one per choice when the prompt of a request with several choices ends here; or one for the text
+   * and one for each drafted token.
+   */
   readonly firstSample: number;
   readonly samples: number;
   readonly firstScore: number;
@@ -76,11 +79,25 @@ class RowCollector {
     }
   }
 
-  #addSamples({ sequence, past, tokens }: PlannedItem, firstRow: number): void {
+  #addSamples(item: PlannedItem, firstRow: number): void {
+    const { sequence, past, tokens, drafts } = item;
     if (past + tokens < sequence.tokens.length) return;
+    if (drafts.length > 0) {
+      this.#addVerification(item, firstRow + tokens - drafts.length - 1);
+      return;
+    }
     const row = this.#row(firstRow + tokens - 1);
     const choices = sequence.owner.forkPending ? sequence.owner.request.n : 1;
     for (let i = 0; i < choices; i++) this.samples.push(sampleSpec(sequence, row, sequence.choice + i));
+  }
+
+  /** One draw behind the last token of the text and one behind each drafted token, as if those before it were the text. */
+  #addVerification({ sequence, drafts }: PlannedItem, firstRow: number): void {
+    const seen = sequence.statistics?.ahead(drafts) ?? null;
+    for (let ahead = 0; ahead <= drafts.length; ahead++) {
+      const spec = sampleSpec(sequence, this.#row(firstRow + ahead), sequence.choice, ahead);
+      this.samples.push(seen === null ? spec : { ...spec, ...seen[ahead] });
+    }
   }
 
   /** Index in `logitRows` of a row of the batch; rows come in ascending order. */
@@ -90,7 +107,8 @@ class RowCollector {
   }
 }
 
-function sampleSpec(sequence: Sequence, row: number, stream: number): SampleSpec {
+/** @param ahead drafted tokens between the text and the token to be drawn. */
+function sampleSpec(sequence: Sequence, row: number, stream: number, ahead = 0): SampleSpec {
   const { request, biasTokens, biasValues, endTokens } = sequence.owner;
   const { temperature, topP, topK, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed } =
     request.sampling;
@@ -101,9 +119,9 @@ function sampleSpec(sequence: Sequence, row: number, stream: number): SampleSpec
     seenCounts: sequence.statistics?.counts() ?? EMPTY,
     biasTokens,
     biasValues,
-    bannedTokens: sequence.outputLength < request.stop.minTokens ? endTokens : EMPTY,
+    bannedTokens: sequence.outputLength + ahead < request.stop.minTokens ? endTokens : EMPTY,
     stream,
-    position: sequence.tokens.length,
+    position: sequence.tokens.length + ahead,
     logprobs: request.logprobs ?? -1,
   };
 }
@@ -111,9 +129,10 @@ function sampleSpec(sequence: Sequence, row: number, stream: number): SampleSpec
 function flattenTokens(items: readonly PlannedItem[]): Int32Array {
   const tokenIds = new Int32Array(items.reduce((sum, { tokens }) => sum + tokens, 0));
   let end = 0;
-  for (const { sequence, past, tokens } of items) {
-    tokenIds.set(sequence.tokens.view(past, past + tokens), end);
+  for (const { sequence, past, tokens, drafts } of items) {
+    tokenIds.set(sequence.tokens.view(past, past + tokens - drafts.length), end);
     end += tokens;
+    tokenIds.set(drafts, end - drafts.length);
   }
   return tokenIds;
 }

@@ -1,6 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 import type { FinishReason, TokenLogprob } from '@longhaul/inference';
 import type { EngineContext } from '../context.js';
+import type { Drafting } from '../drafting/drafting.js';
 import { engineErrors } from '../errors.js';
 import { notify } from '../observer.js';
 import { isPageDefect } from '../pages/page-pool.js';
@@ -13,6 +14,7 @@ import type { RequestState } from '../sequence/request-state.js';
 import type { Sequence } from '../sequence/sequence.js';
 import type { TokenAccounts } from '../sequence/token-accounts.js';
 import type { ItemResults } from './build-step.js';
+import { standingDraws, type Draws } from './standing-draws.js';
 
 /** What a commit may do to requests; the engine's lifecycle. */
 export interface CommitLifecycle {
@@ -32,19 +34,25 @@ export class StepCommit {
   readonly #scheduler: Scheduler;
   readonly #lifecycle: CommitLifecycle;
   readonly #accounts: TokenAccounts;
-  readonly #eos: ReadonlySet<number>;
+  readonly #drafting: Drafting;
   readonly #reasons = new WeakMap<RequestState, FinishReason[]>();
 
   constructor(
     context: EngineContext,
-    parts: { blocks: BlockManager; scheduler: Scheduler; lifecycle: CommitLifecycle; accounts: TokenAccounts },
+    parts: {
+      blocks: BlockManager;
+      scheduler: Scheduler;
+      lifecycle: CommitLifecycle;
+      accounts: TokenAccounts;
+      drafting: Drafting;
+    },
   ) {
     this.#context = context;
     this.#blocks = parts.blocks;
     this.#scheduler = parts.scheduler;
     this.#lifecycle = parts.lifecycle;
     this.#accounts = parts.accounts;
-    this.#eos = new Set(context.model.eosTokenIds);
+    this.#drafting = parts.drafting;
   }
 
   /**
@@ -52,11 +60,38 @@ export class StepCommit {
    * when the accounting of pages is wrong.
    */
   apply(results: ItemResults, answer: RunnerResult): void {
-    const { sequence, tokens, reservation } = results.item;
+    const { sequence, drafts, reservation } = results.item;
+    const draws = standingDraws(results, answer);
+    const verified = drafts.length > 0;
+    const tokens = results.item.tokens - (verified ? drafts.length - draws.samples.length + 1 : 0);
     // Pages come first: from here on the sequence owns them, whatever happens below.
     this.#blocks.commit(sequence, tokens, reservation);
     this.#accounts.computed(sequence, sequence.computed - tokens, sequence.computed);
-    const { scores, samples } = drawsOf(results, answer);
+    if (!verified) {
+      this.#applyDraws(sequence, draws);
+      return;
+    }
+    sequence.owner.draftedTokens += drafts.length;
+    const accepted = this.#applyVerified(sequence, draws.samples);
+    this.#drafting.verified(sequence, { drafted: drafts.length, accepted });
+  }
+
+  /**
+   * Each draw as a step of its own would have done it: the choice may end before the last one. All but the last are
+   * drafted tokens. @returns how many of those have become part of the answer.
+   */
+  #applyVerified(sequence: Sequence, samples: readonly SampleResult[]): number {
+    const { owner } = sequence;
+    for (const [accepted, sample] of samples.entries()) {
+      // Counted first: the request may be over behind this draw.
+      if (accepted < samples.length - 1) owner.acceptedTokens++;
+      this.#applyDraws(sequence, { scores: [], samples: [sample] });
+      if (sequence.state !== 'running') return Math.min(accepted + 1, samples.length - 1);
+    }
+    return samples.length - 1;
+  }
+
+  #applyDraws(sequence: Sequence, { scores, samples }: Draws): void {
     const bad = [...scores, ...samples].find(({ status }) => status !== 'ok');
     if (bad !== undefined) {
       this.#endForDraw(sequence, bad.status);
@@ -136,13 +171,13 @@ export class StepCommit {
     sequence: Sequence,
     token: number,
   ): { text: string; reason: FinishReason | null; stopped: string | null } {
-    const { stop, maxTokens } = sequence.owner.request;
-    if ((!stop.ignoreEos && this.#eos.has(token)) || stop.tokenIds.includes(token)) {
+    const { stopTokens, request } = sequence.owner;
+    if (stopTokens.has(token)) {
       return { ...sequence.output.end(token), reason: 'stop' };
     }
     const emission = sequence.output.push(token);
     if (emission.stopped !== null) return { ...emission, reason: 'stop' };
-    if (sequence.outputLength < maxTokens) return { ...emission, reason: null };
+    if (sequence.outputLength < request.maxTokens) return { ...emission, reason: null };
     const rest = sequence.output.finish();
     const reason = rest.stopped === null ? 'length' : 'stop';
     return { text: emission.text + rest.text, reason, stopped: rest.stopped };
@@ -171,18 +206,6 @@ export class StepCommit {
 function logprobOf(result: SampleResult): TokenLogprob {
   const top = Array.from(result.topTokens, (tokenId, i) => ({ tokenId, logprob: result.topLogprobs[i] ?? Number.NaN }));
   return { tokenId: result.token, logprob: result.logprob, top };
-}
-
-/** What the step says about one of its sequences. */
-export function drawsOf(
-  results: ItemResults,
-  { scores, samples }: RunnerResult,
-): Pick<RunnerResult, 'scores' | 'samples'> {
-  const { firstScore, firstSample } = results;
-  return {
-    scores: scores.slice(firstScore, firstScore + results.scores),
-    samples: samples.slice(firstSample, firstSample + results.samples),
-  };
 }
 
 function drawError(status: DrawStatus): AppError {

@@ -7,6 +7,7 @@ import type { PlannedItem } from '../scheduler/planned-item.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Sequence } from '../sequence/sequence.js';
 import { buildStep, type BuiltStep } from './build-step.js';
+import { standingDraws } from './standing-draws.js';
 import type { StepCommit } from './step-commit.js';
 import type { RopeTables, RunnerResult } from '../ports.js';
 
@@ -57,7 +58,7 @@ export class StepTransaction {
     const answeredMs = clock.monotonicMs();
     // Not part of the attempt: what goes wrong with one sequence is settled there, all else is the engine's defect.
     this.#applyAll(step, answer);
-    const draws = countDraws(answer);
+    const draws = countDraws(step, answer);
     return { kind: 'committed', draws, stats: this.#timed(stats, answer, { startMs, answeredMs }) };
   }
 
@@ -142,8 +143,8 @@ function isSound({ sequence, past, gated }: PlannedItem): boolean {
   return gated === null || (gated.claim() && sequence.computed === past);
 }
 
-function countDraws({ samples, scores }: RunnerResult): DrawCounts {
-  const draws = [...samples, ...scores];
+function countDraws({ results }: BuiltStep, answer: RunnerResult): DrawCounts {
+  const draws = results.flatMap((of) => Object.values(standingDraws(of, answer)).flat());
   return {
     finite: draws.filter(({ status }) => status !== 'not-finite').length,
     notFinite: draws.filter(({ status }) => status === 'not-finite').length,
@@ -155,10 +156,12 @@ function describe(items: readonly PlannedItem[]): StepStats {
     ({ sequence, past }) => sequence.outputLength > 0 && sequence.tokens.length - past === 1,
   );
   const total = items.reduce((sum, { tokens }) => sum + tokens, 0);
+  const draftTokens = items.reduce((sum, { drafts }) => sum + drafts.length, 0);
   return {
     sequences: items.length,
-    prefillTokens: total - decodes.length,
+    prefillTokens: total - decodes.length - draftTokens,
     decodeTokens: decodes.length,
+    draftTokens,
     prefillPairs: items.reduce((sum, { past, tokens }) => sum + tokens * (past + tokens / 2), 0),
     gatedSequences: items.filter(({ gated }) => gated !== null).length,
     ...{ planMs: 0, runMs: 0, sampleMs: 0, waitMs: 0, commitMs: 0 },

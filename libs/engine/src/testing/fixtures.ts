@@ -56,6 +56,7 @@ export function request(overrides: Overrides = {}): GenerationRequest {
     logprobs: null,
     promptLogprobs: null,
     includeSpecialTokens: false,
+    speculation: null,
     priority: 0,
     deadlineMs: null,
     ...rest,

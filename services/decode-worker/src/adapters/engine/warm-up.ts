@@ -34,6 +34,7 @@ export async function warmUp(engine: Engine, contextLength: number): Promise<voi
     logprobs: null,
     promptLogprobs: null,
     includeSpecialTokens: false,
+    speculation: null,
     priority: 0,
     deadlineMs: null,
   });
