@@ -12,12 +12,14 @@ export interface CallEnd {
   reason: string;
   durationMs: number;
   requestId: string | undefined;
+  /** Whose call it was, where a handler has said so. */
+  tenant?: string | undefined;
   /** Runs an action where the call's trace is the current one. */
   inTrace: (action: () => void) => void;
 }
 
 /** What a handler may add to its call's log line. */
-export type CallNotes = Partial<Pick<CallEnd, 'requestId' | 'inTrace'>>;
+export type CallNotes = Partial<Pick<CallEnd, 'requestId' | 'tenant' | 'inTrace'>>;
 
 /**
  * A client's time runs out before ours, since it began earlier, and all that comes here is that it cancels. Whoever does
@@ -70,6 +72,7 @@ export class CallInfo {
       reason: this.#code === null ? (status[code] ?? 'CANCELLED') : this.#reason,
       durationMs: Math.round(monotonicMs() - this.#startMs),
       requestId: this.#notes.requestId,
+      tenant: this.#notes.tenant,
       inTrace: this.#notes.inTrace ?? ((action) => action()),
     };
   }

@@ -12,6 +12,8 @@ export interface EndedRequest {
   reason: string;
   durationMs: number;
   requestId: string | undefined;
+  /** Whose request it was, where that is known. */
+  tenant?: string | undefined;
   stream?: boolean | undefined;
   /** Runs an action where the request's trace is the current one. */
   inTrace: (action: () => void) => void;
@@ -22,9 +24,9 @@ const ROUTINE = /^((GET|HEAD) \/(health|ready|readiness|live|liveness|metrics|ve
 
 /** One counter and one log line for each request that ends; routine ones that went well are told at debug level. */
 export function reportEnd(log: EventLog, ended: EndedRequest): void {
-  const { api, method, status, reason, requestId, durationMs, stream, inTrace } = ended;
+  const { api, method, status, reason, requestId, tenant, durationMs, stream, inTrace } = ended;
   count('apiRequests', 1, { api, method, status, reason });
-  const fields = { requestId, api, method, status, outcome: reason, durationMs, stream };
+  const fields = { requestId, tenant, api, method, status, outcome: reason, durationMs, stream };
   const routine = reason === 'OK' && ROUTINE.test(method);
   inTrace(() => (routine ? log.detail('request-finished', fields) : log.info('request-finished', fields)));
 }

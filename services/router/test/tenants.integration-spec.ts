@@ -30,7 +30,7 @@ const path = fileOf([
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('a router with tenants', () => {
-  const { log, lines } = watchedLog();
+  const { log, lines, finished } = watchedLog();
   let running: RunningRouter;
   let client: inferenceV1.InferenceServiceClient;
 
@@ -75,6 +75,17 @@ describe('a router with tenants', () => {
       expect(running.backend.requests.at(-1)).toMatchObject({ tenant: 'team', cacheSalt: '', policy: 'dense' });
       expect(await overGrpc(key)).toBe('team');
     }
+  });
+
+  it('logs whose request it was, and nobody for a key that is nobody’s', async () => {
+    await complete('old');
+    await overGrpc('new');
+    await complete('wrong');
+    const told = () => finished().slice(-3);
+    while (told().at(-1)?.status !== '401') await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(new Set(told().map(({ api, tenant }) => `${api} ${tenant}`))).toEqual(
+      new Set(['http team', 'grpc team', 'http undefined']),
+    );
   });
 
   it.each(['', 'wrong', digest('old'), 'OLD'])('turns away whoever sends %j', async (key) => {

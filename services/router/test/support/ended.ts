@@ -7,6 +7,7 @@ export interface FinishedLine {
   method: string;
   status: string;
   outcome: string;
+  tenant?: string;
 }
 
 /** A log whose lines can be looked at. */

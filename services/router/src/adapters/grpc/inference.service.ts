@@ -86,7 +86,9 @@ async function* generate(
 
 /** The gate has let the call in already; here it is who came. */
 function tenantOf({ tenants }: InferenceServiceParts, call: CallContext): Tenant {
-  return authenticate(tenants, call.headers['authorization']);
+  const tenant = authenticate(tenants, call.headers['authorization']);
+  call.annotate({ tenant: tenant.id });
+  return tenant;
 }
 
 function requestIdOf(sent: string | undefined): string {

@@ -95,6 +95,7 @@ function guard(request: FastifyRequest, record: RequestRecord, options: EdgeOpti
   record.route = `${request.method} ${request.routeOptions.url ?? ''}`;
   if (!policy.key) return;
   const tenant = authenticate(options.tenants, request.headers.authorization);
+  record.tenant = tenant.id;
   if (chooseRequestId(request.headers['x-request-id']).refused) {
     throw invalidArgument('X-Request-Id', 'X-Request-Id must have 1 to 128 printable ASCII characters without spaces.');
   }

@@ -44,7 +44,8 @@ export class RequestLedger {
   reportMalformed(reason: string, status: number): void {
     const requestId = chooseRequestId(undefined).id;
     const inTrace = (action: () => void) => action();
-    this.#report({ requestId, route: NO_ROUTE, status, reason, durationMs: 0, stream: undefined, inTrace });
+    const unknown = { stream: undefined, tenant: undefined };
+    this.#report({ requestId, route: NO_ROUTE, status, reason, durationMs: 0, ...unknown, inTrace });
   }
 
   /** Of pipelined requests only the first has the connection; the others hear of its end here and nowhere else. */

@@ -16,6 +16,8 @@ export interface RequestEnd {
   /** `OK`, or the stable reason of the error. */
   reason: string;
   durationMs: number;
+  /** Whose request it was; unset where nobody was asked for, or nobody let in. */
+  tenant: string | undefined;
   /** Set for generation only. */
   stream: boolean | undefined;
   /** Runs an action where the request's trace is the current one. */
@@ -26,6 +28,7 @@ export interface RequestEnd {
 export class RequestRecord {
   route = NO_ROUTE;
   stream: boolean | undefined;
+  tenant: string | undefined;
   inTrace: RequestEnd['inTrace'] = (action) => action();
   /** The client waits for a word before it sends the body. */
   awaitsContinue = false;
@@ -58,7 +61,7 @@ export class RequestRecord {
   end(): RequestEnd | null {
     if (this.#ended) return null;
     this.#ended = true;
-    const { requestId, route, stream, inTrace, response } = this;
+    const { requestId, route, stream, tenant, inTrace, response } = this;
     const cut = !response.writableFinished;
     const status = this.#status ?? (response.headersSent ? response.statusCode : CLIENT_CLOSED);
     const reason = this.#reason ?? (cut ? 'CLIENT_DISCONNECTED' : reasonOfHttpStatus(status));
@@ -67,6 +70,7 @@ export class RequestRecord {
       requestId,
       route,
       stream,
+      tenant,
       inTrace,
       status,
       reason,
