@@ -30,6 +30,14 @@ describe('the key chain of a sequence', () => {
     }
   });
 
+  it('is taken over by a sequence that is forked, without a hash', () => {
+    const chain = new KeyChain(root, new IntList(tokens));
+    const keys = [0, 7, 15].map((page) => chain.key(page));
+    const fork = chain.copyFor(new IntList(tokens.subarray(0, 200)));
+    expect([fork.key(0), fork.key(7)].map((key, i) => key === keys[i])).toEqual([true, true]);
+    expect(fork.root).toBe(chain.root);
+  });
+
   it('keeps what it has: a sequence that grows costs one hash for each new page', () => {
     const list = new IntList(tokens);
     const chain = new KeyChain(root, list);

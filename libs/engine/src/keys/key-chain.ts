@@ -18,6 +18,13 @@ export class KeyChain {
     this.#tokens = tokens;
   }
 
+  /** The chain of a sequence that begins with the same tokens and has no keys yet: with those that are there. */
+  copyFor(tokens: IntList): KeyChain {
+    const copy = new KeyChain(this.root, tokens);
+    copy.#keys.push(...this.#keys.slice(0, Math.floor(tokens.length / PAGE_TOKENS)));
+    return copy;
+  }
+
   /** Tokens of pages `[first, end)`; a view, valid until the sequence grows. */
   tokens(first: number, end = first + 1): Int32Array {
     return this.#tokens.view(first * PAGE_TOKENS, end * PAGE_TOKENS);

@@ -218,6 +218,7 @@ export class BlockManager {
       fork.pages.push(page);
     }
     fork.nodes = [...parent.nodes];
+    fork.inheritKeys(parent);
     fork.computed = parent.computed;
   }
 

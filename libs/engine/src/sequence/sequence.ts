@@ -84,6 +84,11 @@ export class Sequence {
     this.#keys = new KeyChain(root, this.tokens);
   }
 
+  /** Takes over the keys of a sequence that it has just been forked from. */
+  inheritKeys(parent: Sequence): void {
+    if (parent.keys.root === this.#keys.root) this.#keys = parent.keys.copyFor(this.tokens);
+  }
+
   /** Keys of its full blocks; another object once it has other tables. */
   get keys(): KeyChain {
     return this.#keys;
