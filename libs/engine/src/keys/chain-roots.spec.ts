@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { qualityNames } from '@longhaul/inference';
 import { deriveNamespaceKey, modelFingerprint, QualityClass, rootKey, toHex, type KvVariant } from '@longhaul/kv-core';
 import { simulatedModel } from '../testing/fixtures.js';
 import { ChainRoots, type KvIdentity } from './chain-roots.js';
@@ -40,6 +41,11 @@ describe('roots of key chains', () => {
     ];
     expect(new Set(all.map(toHex)).size).toBe(all.length);
     expect(roots.of(identity, '').key).toEqual(rootOf({}));
+  });
+
+  it('know the classes by the numbers of the block format', () => {
+    expect(qualityNames.map((name) => QualityClass[name])).toEqual([1, 2, 3, 4, 5]);
+    expect(Object.keys(QualityClass)).toEqual(qualityNames);
   });
 
   it('say how exact the KV is: as exact as the worse of policy and KV type', () => {
