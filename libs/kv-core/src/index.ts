@@ -30,6 +30,7 @@ export {
   SECTION_ALIGNMENT,
   SectionKind,
 } from './format/constants.js';
+export { isEarlierFormat } from './format/earlier-format.js';
 export { requireImportable } from './format/raw-geometry.js';
 export type { RawDtype, RawGeometry } from './format/raw-geometry.js';
 export { readHead } from './format/read-head.js';

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FORMAT_MAJOR } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
 import {
   cpSync,
@@ -129,6 +130,22 @@ describe('longhaul kv on a directory', () => {
     expect(exitCode).toBe(0);
     expect(report).toMatchObject({ sound: true, repaired: false, blocks: 14, damage: [], foreignFiles: [] });
     expect((await kv('verify', '--kv-dir', folder.path)).text).toContain('Everything is as it was written.');
+  });
+
+  it('takes blocks of an earlier format for no damage, and says that they will be dropped', async () => {
+    const object = Uint8Array.from(at(own, 0).object);
+    const view = new DataView(object.buffer);
+    view.setUint16(8, FORMAT_MAJOR - 1, true);
+    view.setUint32(252, crc32c(object.subarray(0, 252)), true);
+    const tier = await openFolder(folder.path);
+    const key = new Uint8Array(32).fill(9);
+    await tier.put(key, object);
+    await tier.close();
+    const { report, exitCode } = await kvJson('verify', '--kv-dir', folder.path);
+    expect(exitCode).toBe(0);
+    expect(report).toMatchObject({ sound: true, blocks: 15, damage: [], earlierFormatBlocks: 1 });
+    expect((await kv('verify', '--kv-dir', folder.path)).text).toContain('1 (dropped at the next start)');
+    expect((await kv('inspect', hex(key), '--kv-dir', folder.path)).text).toContain('not used: The block has format');
   });
 
   it('reports a damaged record, changes nothing, and exits with 1', async () => {

@@ -1,5 +1,4 @@
 import { AppError } from '@longhaul/kernel';
-import { FORMAT_MAJOR } from '@longhaul/kv-core';
 
 type Facts = Readonly<Record<string, string | number | boolean>>;
 
@@ -44,13 +43,4 @@ export const storeErrors = {
 /** Whether the failure says "this copy is damaged", not "this tier has trouble". */
 export function isDamage(error: AppError): boolean {
   return error.reason === 'KV_CORRUPT' || error.reason === 'KV_INCOMPLETE';
-}
-
-/**
- * Whether the block is of an earlier format: nobody asks for its keys any more, so that it would never be evicted. One
- * of a later format is somebody's, who may come back.
- */
-export function isSuperseded({ reason, details = {} }: AppError): boolean {
-  const { fault, version } = details;
-  return reason === 'KV_UNSUPPORTED' && fault === 'major_version' && Number(version) < FORMAT_MAJOR;
 }

@@ -4,6 +4,7 @@ import {
   findSection,
   FORMAT_MAJOR,
   HeaderFlag,
+  isEarlierFormat,
   readHead,
   sectionBytes,
   SectionKind,
@@ -32,6 +33,8 @@ export interface BlockTrouble {
   /** One word of the reader's checks, empty for other failures. */
   readonly fault: string;
   readonly message: string;
+  /** Nothing is wrong with it, but nobody asks for it any more: a store drops it at its next start. */
+  readonly earlierFormat: boolean;
 }
 
 /** One section as the table says, and whether its bytes are those that were written. */
@@ -90,7 +93,8 @@ export function troubleOf(check: () => unknown): BlockTrouble | null {
     return null;
   } catch (error) {
     if (!AppError.isInstance(error)) throw error;
-    return { reason: error.reason, fault: String(error.details['fault'] ?? ''), message: error.message };
+    const fault = String(error.details['fault'] ?? '');
+    return { reason: error.reason, fault, message: error.message, earlierFormat: isEarlierFormat(error) };
   }
 }
 

@@ -53,7 +53,8 @@ async function inspectKey(word: string, flags: Flags): Promise<Inspected> {
   const report = reportBlock(object, { expected, checksum: crc32c, tokens: flags.switches.has('tokens') });
   const source = `segment ${block.segment}, offset ${block.offset}, ${block.state}`;
   if (block.state !== 'damaged') return { source, ...report };
-  const trouble = report.trouble ?? { reason: 'KV_CORRUPT', fault: '', message: 'The record of the block is damaged.' };
+  const damaged = { reason: 'KV_CORRUPT', fault: '', message: 'The record of the block is damaged.' };
+  const trouble = report.trouble ?? { ...damaged, earlierFormat: false };
   return { source, ...report, sound: false, trouble };
 }
 
@@ -74,7 +75,9 @@ function chooseBlock(puts: readonly LoggedBlock[], wanted: string): LoggedBlock 
 }
 
 function describe(report: Inspected): string[] {
-  const verdict = report.sound ? 'sound' : `damaged: ${report.trouble?.message ?? ''} (${report.trouble?.fault ?? ''})`;
+  const verdict = report.sound
+    ? 'sound'
+    : `${report.trouble?.earlierFormat ? 'not used' : 'damaged'}: ${report.trouble?.message ?? ''} (${report.trouble?.fault ?? ''})`;
   const lines = facts([
     ['stored', report.source],
     ['bytes', report.bytes],

@@ -44,6 +44,8 @@ interface Verdict {
   /** Of these the blocks that the newest checkpoint knows and that nothing has removed. */
   readonly lostBlocks: readonly LostBlock[];
   readonly damagedCheckpoints: number;
+  /** Blocks as they were written, in a format that is read no more: the store drops them at its next start. */
+  readonly earlierFormatBlocks: number;
   /** `none`: written before there were ledgers. `damaged`, `missing`: the last records may be lost without a trace. */
   readonly ledger: 'none' | 'whole' | 'damaged' | 'missing';
   /** A write at the end of the log that was never acknowledged; no damage. */
@@ -61,7 +63,7 @@ export async function kvVerify(argv: readonly string[]): Promise<void> {
   const flags = parseFlags(argv, ['kv-dir'], ['json', 'repair']);
   const directory = kvDir(flags);
   const listing = await openLogFolder(directory);
-  const bad = await badBlocks(listing);
+  const { bad, earlierFormatBlocks } = await badBlocks(listing);
   const damage = [...recordDamage(listing), ...bad.map(({ damage: one }) => one)];
   const { damagedCheckpoints, ledger, lostRecords, tornTail } = listing.report;
   const sound = listing.sound && bad.length === 0;
@@ -79,6 +81,7 @@ export async function kvVerify(argv: readonly string[]): Promise<void> {
       lostBlocks: lostBlocks(listing),
       ledger,
       damagedCheckpoints,
+      earlierFormatBlocks,
       tornTail,
       foreignFiles: listing.foreign,
       sound,
@@ -109,20 +112,32 @@ function lostBlocks(listing: LogListing): LostBlock[] {
   }));
 }
 
+interface BadBlock {
+  readonly key: Uint8Array;
+  readonly damage: Damage;
+}
+
+interface FoundBlocks {
+  readonly bad: readonly BadBlock[];
+  readonly earlierFormatBlocks: number;
+}
+
 /** Records that are as they were written, and whose object is no sound block of their key. */
-async function badBlocks(listing: LogListing): Promise<{ key: Uint8Array; damage: Damage }[]> {
-  const bad: { key: Uint8Array; damage: Damage }[] = [];
+async function badBlocks(listing: LogListing): Promise<FoundBlocks> {
+  const bad: BadBlock[] = [];
+  let earlierFormatBlocks = 0;
   for (const block of liveBlocks(listing)) {
     const { key, segment, offset, objectBytes } = block;
     const object = await readLoggedBlock(listing, block);
     const expected = { seqKey: key, objectBytes };
     const trouble: BlockTrouble | null = troubleOf(() => verifyBlock(object, { expected, checksum: crc32c }));
-    if (!trouble) continue;
+    if (trouble?.earlierFormat) earlierFormatBlocks++;
+    if (!trouble || trouble.earlierFormat) continue;
     const { fault, reason, message } = trouble;
     const place = { key: hex(key), segment, offset, bytes: objectBytes, lostRecords: 1 };
     bad.push({ key, damage: { ...place, fault: fault || reason, message } });
   }
-  return bad;
+  return { bad, earlierFormatBlocks };
 }
 
 function damageMessage(offset: number, lostRecords: number): string {
@@ -164,10 +179,11 @@ function unsound({ damage, lostRecords }: Verdict): string {
 }
 
 function describe(verdict: Verdict): string[] {
-  const { damage, sound, repaired } = verdict;
+  const { damage, sound, repaired, earlierFormatBlocks } = verdict;
   const lines = facts([
     ['directory', verdict.directory],
-    ['sound blocks', verdict.blocks - damage.filter(({ fault }) => fault !== 'record').length],
+    ['sound blocks', verdict.blocks - earlierFormatBlocks - damage.filter(({ fault }) => fault !== 'record').length],
+    ['of an earlier format', earlierFormatBlocks === 0 ? '0' : `${earlierFormatBlocks} (dropped at the next start)`],
     ['bytes', size(verdict.blockBytes)],
     ['lost records', verdict.lostRecords],
     ['lost blocks known by key', describeLost(verdict.lostBlocks)],

@@ -6,10 +6,11 @@ import {
   readHead,
   type TierObject,
   verifyHeadPadding,
+  isEarlierFormat,
 } from '@longhaul/kv-core';
 import { AppError } from '@longhaul/kernel';
 import type { StoreClock, StoreObserver } from '../ports.js';
-import { isDamage, isSuperseded } from '../store-errors.js';
+import { isDamage } from '../store-errors.js';
 import { type GuardedTier, tierName, type TierSet } from '../tiers/index.js';
 import { factsOf } from './block-facts.js';
 import type { Namespaces } from './namespaces.js';
@@ -90,7 +91,7 @@ export class Recovery {
       observer.counted(kept === 'kept' ? 'recovered_blocks' : 'recovery_skipped', 1, { ...labels, reason: kept });
     } catch (cause) {
       const error = AppError.from(cause);
-      const superseded = isSuperseded(error);
+      const superseded = isEarlierFormat(error);
       observer.counted('recovery_skipped', 1, { ...labels, reason: superseded ? 'superseded' : error.reason });
       if (superseded) await residence.discard(tier, entry.key);
       if (!isDamage(error)) return;
