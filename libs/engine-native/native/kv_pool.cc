@@ -3,9 +3,7 @@
 #include <sys/mman.h>
 
 #include <cstring>
-#include <mutex>
 #include <string>
-#include <unordered_map>
 
 #include "fault.h"
 
@@ -89,45 +87,4 @@ void KvPool::poison(std::span<const int32_t> pages) {
     for (int layer = 0; layer < view_.layers; layer++) std::memset(view_.slice(layer, page, 0), 0xff, page_bytes());
 }
 
-namespace kv_registry {
-namespace {
-
-struct Registry {
-  std::mutex mutex;
-  int64_t last = 0;
-  std::unordered_map<int64_t, std::shared_ptr<KvPool>> pools;
-};
-
-Registry& registry() {
-  static auto* instance = new Registry;  // never destroyed: an engine thread may look at it during process exit
-  return *instance;
-}
-
-}  // namespace
-
-int64_t add(std::shared_ptr<KvPool> pool) {
-  Registry& self = registry();
-  std::lock_guard lock(self.mutex);
-  self.pools[++self.last] = std::move(pool);
-  return self.last;
-}
-
-std::shared_ptr<KvPool> find(int64_t handle) {
-  Registry& self = registry();
-  std::lock_guard lock(self.mutex);
-  const auto found = self.pools.find(handle);
-  return found == self.pools.end() ? nullptr : found->second;
-}
-
-void remove(int64_t handle) {
-  Registry& self = registry();
-  std::shared_ptr<KvPool> last_reference;  // unmapping takes time: outside the lock
-  std::lock_guard lock(self.mutex);
-  const auto found = self.pools.find(handle);
-  if (found == self.pools.end()) return;
-  last_reference = std::move(found->second);
-  self.pools.erase(found);
-}
-
-}  // namespace kv_registry
 }  // namespace longhaul

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 
 #include "attention/kv_layout.h"
@@ -45,13 +44,5 @@ class KvPool {
   std::byte* mapping_ = nullptr;
   bool huge_pages_ = false;
 };
-
-// Pools by handle: a graph carries the handle as an int64. A run in flight holds its own reference, so that a pool may
-// be removed at any time. Handles are never used twice.
-namespace kv_registry {
-int64_t add(std::shared_ptr<KvPool> pool);
-std::shared_ptr<KvPool> find(int64_t handle);
-void remove(int64_t handle);
-}  // namespace kv_registry
 
 }  // namespace longhaul

@@ -13,8 +13,14 @@ const VARIANTS = {
   thread: ['-O1', '-g', '-fsanitize=thread'],
 };
 
-/** Sources that the tests of native/test need, which are about files of several folders. */
-const CORE_SOURCES = ['kv_pool.cc', 'ops/activation_kernels.cc'];
+const STEP = ['kv_pool.cc', 'gate/load_gate.cc', 'step/step_context.cc'];
+
+/** Sources that the tests of an area need, where those are not just the sources of its folder. */
+const SOURCES_OF = {
+  '': ['kv_pool.cc', 'ops/activation_kernels.cc'],
+  step: STEP,
+  ops: [...STEP, 'ops/step_problem.cc'],
+};
 
 /** Areas whose code builds on that of others. */
 const AREAS_BELOW = { kernels: ['attention', 'linear'] };
@@ -34,7 +40,7 @@ function suites() {
     .map((entry) => (entry.parentPath ?? entry.path).slice(join(root, 'native').length + 1));
   return areas.sort().map((area) => ({
     tests: sourcesIn(join(area, 'test')),
-    sources: area === '' ? CORE_SOURCES : [area, ...(AREAS_BELOW[area] ?? [])].flatMap(sourcesIn),
+    sources: SOURCES_OF[area] ?? [area, ...(AREAS_BELOW[area] ?? [])].flatMap(sourcesIn),
   }));
 }
 

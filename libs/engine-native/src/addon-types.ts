@@ -102,7 +102,6 @@ export interface KvPoolOptions {
  * business (plain TypeScript); the arena only stores.
  */
 export interface NativeKvPool {
-  readonly handle: bigint;
   readonly bytes: number;
   /** True where the kernel granted huge pages for the arena. */
   readonly hugePages: boolean;
@@ -155,8 +154,10 @@ export interface NativeLoadGate {
 export const SKIPPED_PAGE = -1;
 
 export interface NativeModelOptions {
-  /** Path of the ONNX graph; external weights lie beside it. */
-  graphPath: string;
+  /** An ONNX model; copied by the call. */
+  graph: Uint8Array;
+  /** Folder of the files that the graph's external weights name. They are mapped as they are; '' for a graph without. */
+  weightsDir: string;
   /** Compute threads, the model's own engine thread included. */
   threads: number;
   /** Spin inside a run while waiting for work: faster decode, one busy core. */
@@ -223,6 +224,9 @@ export interface SampleResult {
   topLogprobs: Float32Array;
 }
 
+/** How attention chooses what the queries of a sequence look at: `dense` is everything that is visible to them. */
+export const ATTENTION_POLICY = { dense: 0 } as const;
+
 /**
  * One step: all tokens of all sequences flattened, in the order of the sequences. Prefill chunks, decode tokens and
  * verification runs are the same thing: a sequence with `cuSeqlens[b+1] - cuSeqlens[b]` new tokens after `pastLens[b]`.
@@ -242,6 +246,8 @@ export interface StepRequest {
   /** [ropeClasses, B] multiplier of cos and sin. */
   ropeScale: Float32Array;
   ropeClasses: number;
+  /** [B] numbers of ATTENTION_POLICY, one per sequence. Absent: all dense. */
+  policies?: Int32Array;
   /** [R] rows of T whose logits are wanted, ascending. */
   logitRows: Int32Array;
   samples: readonly SampleSpec[];
@@ -252,6 +258,14 @@ export interface StepRequest {
   wantLogits: boolean;
 }
 
+/** What the attention of a step did. */
+export interface AttentionStatistics {
+  /** Attention layers that were computed. */
+  layers: number;
+  /** Bytes of the pages that queries had to look at: each page once per layer and sequence. */
+  kvReadBytes: number;
+}
+
 export interface StepResult {
   samples: readonly SampleResult[];
   scores: readonly SampleResult[];
@@ -259,6 +273,7 @@ export interface StepResult {
   /** Wall time inside ONNX Runtime and in sampling, milliseconds. */
   runMs: number;
   sampleMs: number;
+  attention: AttentionStatistics;
 }
 
 /** A model in an ONNX Runtime session, with its own engine thread. One step at a time. */
@@ -266,6 +281,8 @@ export interface NativeModel {
   /** Settles when the session is created on the engine thread. */
   readonly ready: Promise<void>;
   readonly vocabSize: number;
+  /** Progress of the step that runs: layers whose attention is done. null between steps. */
+  readonly layersDone: number | null;
   /** Rejects with the native message on a bad request; the pool is then as before but for the pages of this step. */
   step(pool: NativeKvPool, request: StepRequest): Promise<StepResult>;
   /** Ends the step in flight at its next node; its promise rejects. */

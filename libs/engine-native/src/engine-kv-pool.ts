@@ -43,10 +43,6 @@ export class EngineKvPool implements NativeKvPool {
     return pool.#alive();
   }
 
-  get handle(): bigint {
-    return this.#native.handle;
-  }
-
   get bytes(): number {
     return this.#native.bytes;
   }

@@ -36,6 +36,10 @@ export class EngineModel implements NativeModel {
     return callNative(() => this.#native.vocabSize);
   }
 
+  get layersDone(): number | null {
+    return this.#native.layersDone;
+  }
+
   async step(pool: NativeKvPool, request: StepRequest): Promise<StepResult> {
     if (this.#disposed) throw disposedError('model');
     if (this.#running) {

@@ -1,5 +1,6 @@
-export { KERNEL_LEVELS, KERNEL_OPERATORS, PAGE_TOKENS, SKIPPED_PAGE } from './addon-types.js';
+export { ATTENTION_POLICY, KERNEL_LEVELS, KERNEL_OPERATORS, PAGE_TOKENS, SKIPPED_PAGE } from './addon-types.js';
 export type {
+  AttentionStatistics,
   DrawStatus,
   KernelCandidate,
   KernelChoice,

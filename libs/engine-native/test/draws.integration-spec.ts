@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { loadEngine, type NativeKvPool, type NativeModel, type SampleSpec } from '../src/index.js';
-import { GraphFolder } from './support/graph.js';
+import { inMemory } from './support/graph.js';
 import { tableGraph } from './support/simple-graphs.js';
 import { anyPool, greedy, randomFloats, stepOf } from './support/steps.js';
 
@@ -20,20 +20,18 @@ const table = Float32Array.from(Object.values(ROWS).flatMap((row) => [...row]));
 const row = (name: keyof typeof ROWS): number => Object.keys(ROWS).indexOf(name);
 const STEP = stepOf(Object.keys(ROWS).length, { wantLogits: false });
 
-const folder = new GraphFolder();
 const engine = await loadEngine();
 let pool: NativeKvPool;
 let model: NativeModel;
 
 beforeAll(async () => {
   pool = anyPool(engine);
-  model = engine.createModel({ graphPath: folder.write(tableGraph(table, WIDTH)), threads: 2, spin: false });
+  model = engine.createModel({ ...inMemory(tableGraph(table, WIDTH)), threads: 2, spin: false });
   await model.ready;
 });
 afterAll(async () => {
   await model.dispose();
   pool.dispose();
-  folder.remove();
 });
 
 async function drawn(samples: SampleSpec[]): Promise<string[]> {

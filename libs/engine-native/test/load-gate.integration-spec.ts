@@ -1,8 +1,7 @@
-import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { kvSectionBytes, loadEngine, type NativeLoadGate, type StepRequest } from '../src/index.js';
 import { AttentionCase } from './support/attention-case.js';
 import type { AttentionShape } from './support/attention-reference.js';
-import { GraphFolder } from './support/graph.js';
 
 const shape: AttentionShape = {
   ...{ heads: 4, kvHeads: 2, headDim: 32, ropeDim: 32, window: 0, softcap: 0, scale: 0.2, normEps: 1e-5 },
@@ -16,8 +15,6 @@ const NEIGHBOUR = 21;
 const HOUR = 3_600_000;
 
 const engine = await loadEngine();
-const folder = new GraphFolder();
-afterAll(() => folder.remove());
 
 let subject: AttentionCase;
 let expected: Float32Array;
@@ -26,7 +23,7 @@ let pages: Int32Array;
 
 /** Computes both pasts and the expected step, takes the gated past out of the pool, and leaves NaN behind. */
 beforeEach(async () => {
-  subject = new AttentionCase({ engine, folder, shape, lengths: [PAST + FRESH, NEIGHBOUR], dtype: 'f32', seed: 3 });
+  subject = new AttentionCase({ engine, shape, lengths: [PAST + FRESH, NEIGHBOUR], dtype: 'f32', seed: 3 });
   await subject.model.ready;
   const past = [0, 0];
   await subject.model.step(subject.pool, subject.request(subject.sequences, past, [PAST, NEIGHBOUR - 1]));

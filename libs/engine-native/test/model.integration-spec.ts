@@ -1,15 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadEngine, type NativeKvPool, type NativeModel, type StepRequest } from '../src/index.js';
-import { GraphFolder } from './support/graph.js';
+import { inMemory, type TestGraph } from './support/graph.js';
 import { slowGraph, tableGraph } from './support/simple-graphs.js';
 import { anyPool, greedy, randomFloats, stepOf } from './support/steps.js';
 
 const WIDTH = 40;
 const ROWS = 64;
 const table = randomFloats(7, ROWS * WIDTH);
-const folder = new GraphFolder();
 const engine = await loadEngine();
-const open = (graphPath: string) => engine.createModel({ graphPath, threads: 2, spin: false });
+const open = (graph: TestGraph) => engine.createModel({ ...inMemory(graph), threads: 2, spin: false });
 
 let pool: NativeKvPool;
 let model: NativeModel;
@@ -17,14 +16,13 @@ let slow: NativeModel;
 
 beforeAll(async () => {
   pool = anyPool(engine);
-  model = open(folder.write(tableGraph(table, WIDTH)));
-  slow = open(folder.write(slowGraph(600)));
+  model = open(tableGraph(table, WIDTH));
+  slow = open(slowGraph(600));
   await Promise.all([model.ready, slow.ready]);
 });
 afterAll(async () => {
   await Promise.all([model.dispose(), slow.dispose()]);
   pool.dispose();
-  folder.remove();
 });
 
 describe('a step', () => {
@@ -59,7 +57,7 @@ describe('a step', () => {
 
   it('gives the same draws when there are enough of them to share out among threads', async () => {
     const width = 50_000;
-    const wide = open(folder.write(tableGraph(randomFloats(3, 8 * width), width)));
+    const wide = open(tableGraph(randomFloats(3, 8 * width), width));
     await wide.ready;
     const samples = Array.from({ length: 64 }, (_, i) => greedy(i % 8, { temperature: 1, seed: 5n, position: i }));
     const together = await wide.step(pool, stepOf(8, { samples, wantLogits: false }));
@@ -85,6 +83,9 @@ describe('a step', () => {
     ['blockTableWidth', { blockTableWidth: 0 }],
     ['blockTableWidth', { pastLens: Int32Array.of(12) }],
     ['ropeScale', { ropeClasses: 1 }],
+    ['policies', { policies: Int32Array.of(0, 0) }],
+    ['policies', { policies: Int32Array.of(7) }],
+    ['policies', { policies: [0] as unknown as Int32Array }],
     ['ropeInvFreq', { ropeInvFreq: new Float32Array(3) }],
     ['logitRows', { logitRows: Int32Array.of(5) }],
     ['logitRows', { logitRows: Int32Array.of(2, 2) }],
@@ -98,7 +99,7 @@ describe('a step', () => {
   });
 
   it('with a pool of something else, or a disposed one, is refused', async () => {
-    const foreign = { handle: 99n } as NativeKvPool;
+    const foreign = { bytes: 99 } as NativeKvPool;
     await expect(model.step(foreign, stepOf(5))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', field: 'pool' });
     const disposed = anyPool(engine);
     disposed.dispose();
@@ -136,7 +137,7 @@ describe('a model', () => {
   });
 
   it('ends its step when disposed, and refuses everything after', async () => {
-    const other = open(folder.write(slowGraph(600)));
+    const other = open(slowGraph(600));
     await other.ready;
     const step = other.step(pool, request());
     const disposed = Promise.all([other.dispose(), other.dispose()]);
@@ -146,31 +147,33 @@ describe('a model', () => {
   });
 
   it('may be disposed while it loads', async () => {
-    const other = open(folder.write(slowGraph(600)));
+    const other = open(slowGraph(600));
     await other.dispose();
     await expect(other.step(pool, request())).rejects.toMatchObject({ reason: 'DISPOSED' });
   });
 
   it.each([
     ['threads', { threads: 0 }],
-    ['graphPath', { graphPath: '' }],
+    ['graph', { graph: new Uint8Array(0) }],
+    ['graph', { graph: 'model.onnx' as unknown as Uint8Array }],
+    ['weightsDir', { weightsDir: null as unknown as string }],
   ])('with a bad %s is refused at once', (field, changes) => {
-    const options = { graphPath: 'model.onnx', threads: 1, spin: false, ...changes };
+    const options = { graph: Uint8Array.of(1), weightsDir: '', threads: 1, spin: false, ...changes };
     expect(() => engine.createModel(options)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', field }));
   });
 
   it('that cannot be loaded says why, at ready and at every step', async () => {
-    const missing = open('/nonexistent/model.onnx');
-    await expect(missing.ready).rejects.toMatchObject({ message: expect.stringContaining('/nonexistent/model.onnx') });
+    const missing = engine.createModel({ graph: Uint8Array.of(1, 2, 3), weightsDir: '', threads: 1, spin: false });
+    await expect(missing.ready).rejects.toMatchObject({ message: expect.stringMatching(/protobuf/i) });
     await expect(missing.step(pool, stepOf(5))).rejects.toMatchObject({ reason: 'ENGINE_STATE' });
     await missing.dispose();
   });
 
   it('leaves nothing behind: memory is flat over loads and unloads', async () => {
-    const path = folder.write(tableGraph(table, WIDTH));
+    const graph = tableGraph(table, WIDTH);
     const cycle = async (count: number) => {
       for (let i = 0; i < count; i++) {
-        const one = open(path);
+        const one = open(graph);
         await one.ready;
         await one.step(pool, stepOf(5, { wantLogits: false }));
         await one.dispose();

@@ -1,19 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ElementType } from '@longhaul/onnx';
 import { loadEngine, type Engine, type StepRequest } from '../src/index.js';
-import { GraphFolder, bytes, floats, halves, integers, node, type TestGraph } from './support/graph.js';
+import { bytes, floats, halves, node, type TestGraph } from './support/graph.js';
 import { maxDifference, randomFloats, runOnce, stepOf } from './support/steps.js';
 
-const folder = new GraphFolder();
 let engine: Engine;
 
 beforeAll(async () => {
   engine = await loadEngine();
 });
-afterAll(() => folder.remove());
 
 async function rowsOf(graph: TestGraph, request: StepRequest): Promise<Float32Array> {
-  const { logits } = await runOnce({ engine, folder, graph }, request);
+  const { logits } = await runOnce({ engine, graph }, request);
   if (logits === null) throw new Error('logits were asked for');
   return logits;
 }
@@ -21,14 +19,11 @@ async function rowsOf(graph: TestGraph, request: StepRequest): Promise<Float32Ar
 describe('RopeTable', () => {
   const classes = 2;
   const pairs = 24;
-  const ropeNode = node('RopeTable', ['rope_inv_freq', 'rope_scale', 'cu_seqlens', 'past_lens'], 'rope');
   const graph: TestGraph = {
     nodes: [
-      ropeNode,
-      node('Transpose', ['rope'], 'by_token', { perm: { ints: [1, 0, 2] } }, ''),
-      node('Reshape', ['by_token', 'shape'], 'logits', {}, ''),
+      { ...node('RopeTable', ['step_context'], 'rope'), outputs: ['rope.0', 'rope.1'] },
+      node('Concat', ['rope.0', 'rope.1'], 'logits', { axis: { i: 1 } }, ''),
     ],
-    initializers: [integers('shape', [-1, classes * 2 * pairs])],
     width: classes * 2 * pairs,
   };
 
@@ -77,6 +72,14 @@ describe('RopeTable', () => {
   it('gives every token the cosines and sines of its own position, class and sequence', async () => {
     const step = request([0, 5, 40], [33, 1, 7]);
     expect(maxDifference(await rowsOf(graph, step), expected(step))).toBeLessThan(2e-7);
+  });
+
+  it('refuses a step with another number of classes than the graph has outputs', async () => {
+    const step = { ...request([0], [2]), ropeClasses: 1, ropeScale: Float32Array.of(1) };
+    await expect(rowsOf(graph, { ...step, ropeInvFreq: step.ropeInvFreq.slice(0, pairs) })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('ropeClasses: the graph needs 2, got 1'),
+    });
   });
 
   it('stays exact at positions beyond a million', async () => {

@@ -1,19 +1,15 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { loadEngine, type KernelLevel, type KvDtype } from '../src/index.js';
 import { AttentionCase, type Advance, type Sequence } from './support/attention-case.js';
 import { referenceAttention, type AttentionShape } from './support/attention-reference.js';
-import { GraphFolder } from './support/graph.js';
 import { maxDifference, randomFloats } from './support/steps.js';
 
 /** Largest error of an output whose values are in [-1, 1]; bf16 keeps 8 bits of K and V. */
 const TOLERANCE: Readonly<Record<KvDtype, number>> = { f32: 2e-5, bf16: 2e-2 };
 const RUNS = 12;
 
-const folder = new GraphFolder();
 const engine = await loadEngine();
-
-afterAll(() => folder.remove());
 
 const operand = (on: boolean, seed: number, length: number) =>
   on ? randomFloats(seed, length).map((x) => x + 1.5) : null;
@@ -80,7 +76,7 @@ async function withCase(
   { dtype, level }: Variant,
   check: (subject: AttentionCase) => Promise<void>,
 ): Promise<void> {
-  const subject = new AttentionCase({ engine, folder, dtype, level, ...situation });
+  const subject = new AttentionCase({ engine, dtype, level, ...situation });
   try {
     await subject.model.ready;
     await check(subject);

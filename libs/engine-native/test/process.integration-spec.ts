@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { addonPath, onnxRuntimePath } from '../src/locate.js';
-import { GraphFolder } from './support/graph.js';
+import { encodeGraph, TestFolder } from './support/graph.js';
 import { slowGraph } from './support/simple-graphs.js';
 
-const folder = new GraphFolder();
-const graph = folder.write(slowGraph(2000));
+const folder = new TestFolder();
+const graph = folder.write('slow.onnx', encodeGraph(slowGraph(2000)));
 afterAll(() => folder.remove());
 
 /** Starts a step that takes about a second, in a process or a worker of it; `end` then says how that ends. */
@@ -14,12 +14,13 @@ function script(end: string): string {
   return `
     const { Worker } = require('node:worker_threads');
     function start() {
+      const { readFileSync } = require('node:fs');
       const holder = { exports: {} };
       process.dlopen(holder, ${JSON.stringify(addonPath())});
       const addon = holder.exports;
       addon.load(${JSON.stringify(onnxRuntimePath())});
       const pool = new addon.KvPool({ layers: 1, kvHeads: 1, headDim: 32, pages: 64, dtype: 'bf16' });
-      const model = new addon.Model({ graphPath: ${JSON.stringify(graph)}, threads: 2, spin: true });
+      const model = new addon.Model({ graph: readFileSync(${JSON.stringify(graph)}), weightsDir: '', threads: 2, spin: true });
       const ids = Int32Array.from({ length: 256 }, (_, i) => i);
       const step = () => model.step(pool, {
         tokenIds: ids, cuSeqlens: Int32Array.of(0, 256), pastLens: Int32Array.of(0), blockTable: ids.slice(0, 16),

@@ -1,14 +1,12 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { loadEngine, type RuntimeLogLine } from '../src/index.js';
-import { floats, GraphFolder } from './support/graph.js';
+import { floats, inMemory } from './support/graph.js';
 import { tableGraph } from './support/simple-graphs.js';
 import { anyPool, randomFloats, stepOf } from './support/steps.js';
 
 const WIDTH = 8;
 const ROWS = 16;
-const folder = new GraphFolder();
 const engine = await loadEngine();
-afterAll(() => folder.remove());
 
 /** The first line of this kind with this text, among those not read yet and those to come. */
 function lineWith(severity: RuntimeLogLine['severity'], text: string): Promise<RuntimeLogLine> {
@@ -27,7 +25,7 @@ async function open(unused?: string) {
   const more = unused === undefined ? [] : [floats(unused, [1], Float32Array.of(1))];
   const initializers = [...(graph.initializers ?? []), ...more];
   const model = engine.createModel({
-    graphPath: folder.write({ ...graph, initializers }),
+    ...inMemory({ ...graph, initializers }),
     threads: 1,
     spin: false,
   });

@@ -26,6 +26,8 @@ export interface StepStats {
   /** In the model and in sampling, as the runner measured. */
   runMs: number;
   sampleMs: number;
+  /** Bytes of the KV pages that attention had to look at. */
+  kvReadBytes: number;
   /** From the call of the runner to its answer, seen from here. */
   waitMs: number;
   /** Committing: tokens, pages, text, events. */

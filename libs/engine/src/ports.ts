@@ -1,4 +1,4 @@
-import type { QualityName } from '@longhaul/inference';
+import type { PolicyName, QualityName } from '@longhaul/inference';
 
 /**
  * What the engine needs from outside. The shapes of a step are those of the native addon's contract, so that the
@@ -92,6 +92,8 @@ export interface RunnerStep {
   /** [ropeClasses, B] */
   ropeScale: Float32Array;
   ropeClasses: number;
+  /** [B] how attention is computed for each sequence. */
+  policies: readonly PolicyName[];
   /** [R] rows of T whose logits are wanted, ascending. */
   logitRows: Int32Array;
   samples: readonly SampleSpec[];
@@ -101,12 +103,21 @@ export interface RunnerStep {
   wantLogits: boolean;
 }
 
+/** What the attention of a step did. */
+export interface AttentionStatistics {
+  /** Attention layers that were computed. */
+  layers: number;
+  /** Bytes of the KV pages that queries had to look at: each page once per layer and sequence. */
+  kvReadBytes: number;
+}
+
 export interface RunnerResult {
   samples: readonly SampleResult[];
   scores: readonly SampleResult[];
   /** Milliseconds in the model and in sampling. */
   runMs: number;
   sampleMs: number;
+  attention: AttentionStatistics;
 }
 
 /** A model with its pool of KV pages. The engine has one step in flight at most and calls nothing else meanwhile. */
@@ -116,6 +127,8 @@ export interface ModelRunner {
    * computed; only pages of this batch's new tokens may then have changed.
    */
   step(request: RunnerStep): Promise<RunnerResult>;
+  /** Layers whose attention the step that runs has done; null between steps. Optional. */
+  layersDone?(): number | null;
   /** Copies one page over all layers. Called between steps only. */
   copyPage(from: number, to: number): void;
   /**

@@ -1,3 +1,9 @@
+/**
+ * Version of the package layout, and of what the graph that is built from a package computes: a change of either that
+ * alters KV or logits raises it, because KV is kept beyond a process under the package's fingerprint.
+ */
+export const PACKAGE_VERSION = 2;
+
 /** How the weights of the linear layers are stored. Norms and biases are always f32. */
 export type WeightScheme = 'f32' | 'int8' | 'int4';
 
@@ -49,23 +55,42 @@ export interface ModelShape {
   vocabSize: number;
 }
 
+export type Activation = 'silu' | 'gelu_tanh' | 'gelu_erf';
+
+/** What the graph of a decoder depends on beside its shape and its weights. */
+export interface DecoderFacts {
+  /** Multiplies the attention scores. */
+  attentionScale: number;
+  /** cap * tanh(score / cap); null: none. */
+  attentionSoftcap: number | null;
+  /** RMS norm over each head's query and key, before the rotation. */
+  qkNorm: boolean;
+  normEps: number;
+  /** Norms after attention and feed-forward as well as before them. */
+  postNorms: boolean;
+  activation: Activation;
+  /** Multiplies the embeddings; null: none. */
+  embeddingScale: number | null;
+  /** As `attentionSoftcap`, for the logits. */
+  finalSoftcap: number | null;
+}
+
 /**
- * The head of a model package: a directory with this manifest, `model.onnx`, `weights.bin`, `tokenizer.json`,
- * `tokenizer_config.json` and, if the model has one, `chat_template.jinja`.
- *
- * Graph inputs: input_ids i32[T], rope_inv_freq f32[C,B,P], rope_scale f32[C,B], kv_pool i64[1], cu_seqlens i32[B+1],
- * past_lens i32[B], block_table i32[B,W], logit_rows i32[R]; output: logits f32[R,V].
+ * The head of a model package: a directory with this manifest, `weights.bin`, `weights.json` (what lies where in it),
+ * `tokenizer.json`, `tokenizer_config.json` and, if the model has one, `chat_template.jinja`. The graph is built from it
+ * when a package is loaded.
  */
 export interface ModelManifest {
   format: 'longhaul-model';
-  /** Version of the package layout; a reader refuses any other. */
-  version: 1;
+  /** A reader refuses any other. */
+  version: typeof PACKAGE_VERSION;
   name: string;
   /** Model family as in Hugging Face `model_type`: llama, mistral, qwen2, qwen3, phi3, gemma2, gemma3_text, smollm3. */
   family: string;
   shape: ModelShape;
   ropeClasses: readonly RopeClass[];
   layerAttention: readonly LayerAttention[];
+  decoder: DecoderFacts;
   contextLength: number;
   weights: { scheme: WeightScheme; bytes: number; sha256: string };
   tokenizer: { sha256: string; bosTokenId: number | null; eosTokenIds: readonly number[]; addBos: boolean };

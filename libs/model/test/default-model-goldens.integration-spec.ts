@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PackageRunner, type RunnerOptions } from '@longhaul/testing';
-import { importModel, ropeTables, type WeightScheme } from '../src/index.js';
+import { importModel, loadGraph, openPackage, ropeTables, type WeightScheme } from '../src/index.js';
 import { PULL_TIMEOUT_MS, pullDefaultModel } from './support/default-model.js';
 
 const GOLDENS = fileURLToPath(new URL('../../../tools/goldens/out/smollm2-135m', import.meta.url));
@@ -51,7 +51,8 @@ describe('the default model', () => {
     const dir = join(work, weights);
     const manifest = await importModel({ source, out: dir, weights });
     const tables = (lengthTokens: number) => manifest.ropeClasses.map((rope) => ropeTables(rope, lengthTokens));
-    const model = { dir, manifest, ropeTables: tables };
+    const graph = await loadGraph(await openPackage(dir));
+    const model = { graph, manifest, ropeTables: tables };
     return PackageRunner.open({ model, kv, poolTokens: 3072, threads: 2 });
   }
 

@@ -71,7 +71,7 @@ const SINGLE = [
   'model.safetensors',
 ];
 const SHARDED = ['model.safetensors.index.json', 'model-00002-of-00004.safetensors'];
-const PACKAGE = ['manifest.json', 'tokenizer.json', 'tokenizer_config.json', 'model.onnx', 'weights.bin'];
+const PACKAGE = ['manifest.json', 'tokenizer.json', 'tokenizer_config.json', 'weights.json', 'weights.bin'];
 
 describe.each(Object.entries(BAD))('in place of a file of a checkpoint, %s', (_kind, put) => {
   it.each([...SINGLE.map((name) => ['llama', name]), ...SHARDED.map((name) => ['llama-sharded', name])])(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PackageRunner, type RunnerOptions } from '@longhaul/testing';
-import { importModel, ropeTables, type WeightScheme } from '../src/index.js';
+import { importModel, loadGraph, openPackage, ropeTables, type WeightScheme } from '../src/index.js';
 import {
   goldenCases,
   largestFlippedMargin,
@@ -28,7 +28,8 @@ async function openGolden(name: string, weights: WeightScheme, kv: RunnerOptions
   const dir = join(work, `${name}-${weights}-${kv}`);
   const manifest = await importModel({ source: golden.dir, out: dir, weights });
   const tables = (lengthTokens: number) => manifest.ropeClasses.map((rope) => ropeTables(rope, lengthTokens));
-  const model = { dir, manifest, ropeTables: tables };
+  const graph = await loadGraph(await openPackage(dir));
+  const model = { graph, manifest, ropeTables: tables };
   return { golden, runner: await PackageRunner.open({ model, kv, poolTokens: 512 }) };
 }
 

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { buildGraph, importModel, openCheckpoint, parseConfig, planWeights, type ModelManifest } from '../src/index.js';
+import { importModel, openPackage, type ModelManifest } from '../src/index.js';
+import { buildPackageGraph } from '../src/package/load-graph.js';
 import { maxDifference, readGolden, relativeError } from './goldens.js';
 import { interpretGraph } from './graph-interpreter.js';
 
@@ -16,10 +17,7 @@ async function interpretGolden(name: string, weights: ModelManifest['weights']['
   const golden = await readGolden(name);
   const dir = join(work, `${name}-${weights}`);
   const manifest = await importModel({ source: golden.dir, out: dir, weights });
-  const checkpoint = await openCheckpoint(golden.dir);
-  const spec = parseConfig(checkpoint.config);
-  const { model } = buildGraph(spec, planWeights(spec, checkpoint.tensors, weights));
-  await checkpoint.close();
+  const model = await buildPackageGraph(await openPackage(dir));
   const rows = golden.positions.filter((position) => position < TOKENS);
   const prompt = { tokens: golden.promptTokens.slice(0, TOKENS), rows, lengthTokens: golden.promptTokens.length };
   const expected = golden.logits.subarray(0, rows.length * golden.vocabSize);

@@ -107,11 +107,14 @@ function rotate(row: Float64Array, table: Float64Array): void {
 }
 
 /** Normalises and rotates the heads `from` to `to` of every row of qkv, in place. */
-function prepareHeads(qkv: Matrix, node: Node, heads: { from: number; to: number; norm: Matrix | null; rope: Matrix }) {
+function prepareHeads(
+  qkv: Matrix,
+  node: Node,
+  heads: { from: number; to: number; norm: Matrix | null; rope: Matrix | null },
+) {
   const { attributes } = node;
   const headDim = integer(attributes, 'head_dim');
   const rotary = integer(attributes, 'rope_dim');
-  const ropeClass = integer(attributes, 'rope_class');
   for (let row = 0; row < qkv.rows; row++) {
     for (let head = heads.from; head < heads.to; head++) {
       const start = row * qkv.columns + head * headDim;
@@ -120,8 +123,8 @@ function prepareHeads(qkv: Matrix, node: Node, heads: { from: number; to: number
         const input = { rows: 1, columns: headDim, data: vector.slice() };
         vector.set(rmsNorm(input, heads.norm.data, float(attributes, 'norm_eps')).data);
       }
-      if (ropeClass < 0) continue;
-      const tableRow = (ropeClass * qkv.rows + row) * heads.rope.columns;
+      if (heads.rope === null) continue;
+      const tableRow = row * heads.rope.columns;
       rotate(vector, heads.rope.data.subarray(tableRow, tableRow + rotary));
     }
   }
@@ -174,10 +177,10 @@ function pagedAttention(input: (index: number) => Matrix, node: Node): Matrix {
   const qkv = map(input(0), (value) => value);
   const heads = integer(node.attributes, 'num_heads');
   const kvHeads = integer(node.attributes, 'kv_heads');
-  const hasNorms = node.inputs.length > 7;
-  const rope = input(1);
-  prepareHeads(qkv, node, { from: 0, to: heads, norm: hasNorms ? input(6) : null, rope });
-  prepareHeads(qkv, node, { from: heads, to: heads + kvHeads, norm: hasNorms ? input(7) : null, rope });
+  const hasNorms = node.inputs.length > 3;
+  const rope = node.inputs[2] === '' ? null : input(2);
+  prepareHeads(qkv, node, { from: 0, to: heads, norm: hasNorms ? input(3) : null, rope });
+  prepareHeads(qkv, node, { from: heads, to: heads + kvHeads, norm: hasNorms ? input(4) : null, rope });
   return attend(qkv, node);
 }
 
@@ -188,7 +191,6 @@ function add(a: Matrix, b: Matrix): Matrix {
 }
 
 const OPERATORS: Readonly<Record<string, Operator>> = {
-  RopeTable: (input) => [input(0)],
   Gather: (input) => [gatherRows(input(0), input(1))],
   EmbeddingPacked: (input) => [gatherRows(input(1), input(0))],
   Gemm: (input, node) => [multiplyTransposed(input(0), input(1), node.inputs.length > 2 ? input(2) : null)],
@@ -237,20 +239,21 @@ function dequantise(values: Values, model: Model): void {
   }
 }
 
-function ropeRows(manifest: ModelManifest, tokens: number, lengthTokens: number): Matrix {
-  const pairs = Math.max(...manifest.ropeClasses.map((rope) => rope.dim)) / 2;
-  const data = new Float64Array(manifest.ropeClasses.length * tokens * 2 * pairs);
-  manifest.ropeClasses.forEach((rope, index) => {
+/** One table per class: what RopeTable makes of the step's context. */
+function ropeRows(manifest: ModelManifest, tokens: number, lengthTokens: number): readonly Matrix[] {
+  return manifest.ropeClasses.map((rope) => {
     const { invFreq, scale } = ropeTables(rope, lengthTokens);
+    const columns = 2 * invFreq.length;
+    const data = new Float64Array(tokens * columns);
     for (let token = 0; token < tokens; token++) {
-      const start = (index * tokens + token) * 2 * pairs;
+      const start = token * columns;
       invFreq.forEach((frequency, i) => {
         data[start + i] = scale * Math.cos(token * frequency);
         data[start + invFreq.length + i] = scale * Math.sin(token * frequency);
       });
     }
+    return { rows: tokens, columns, data };
   });
-  return { rows: manifest.ropeClasses.length * tokens, columns: 2 * pairs, data };
 }
 
 function column(values: readonly number[]): Matrix {
@@ -283,9 +286,9 @@ export async function interpretGraph(
   dequantise(values, model);
   values.set('input_ids', column(tokens));
   values.set('logit_rows', column(rows));
-  values.set('rope_inv_freq', ropeRows(manifest, tokens.length, lengthTokens));
+  const tables = ropeRows(manifest, tokens.length, lengthTokens);
   for (const node of model.graph.nodes) {
-    const operator = OPERATORS[node.op];
+    const operator = node.op === 'RopeTable' ? () => tables : OPERATORS[node.op];
     if (!operator) throw new Error(`operator ${node.op} is not known`);
     const outputs = operator((index) => {
       const value = values.get(node.inputs[index] ?? '');

@@ -1,16 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Node } from '@longhaul/onnx';
+import { decoderFacts } from '../src/config/model-spec.js';
 import { parseConfig } from '../src/config/parse-config.js';
 import { buildGraph } from '../src/graph/build-graph.js';
 import { planWeights } from '../src/graph/plan-weights.js';
+import { layoutWeights } from '../src/graph/weight-layout.js';
 import type { WeightScheme } from '../src/manifest.js';
 import { fakeCheckpoint, type FakeCheckpointOptions } from './fake-checkpoint.js';
 
 function build(options: FakeCheckpointOptions = {}, weights: WeightScheme = 'int8') {
   const checkpoint = fakeCheckpoint(options);
   const spec = parseConfig(checkpoint.config);
-  const { model, layout } = buildGraph(spec, planWeights(spec, checkpoint.tensors, weights));
-  return { graph: model.graph, layout };
+  const layout = layoutWeights(planWeights(spec, checkpoint.tensors, weights));
+  const decoder = { ...spec, decoder: decoderFacts(spec) };
+  return { graph: buildGraph(decoder, layout.weights).graph, layout, decoder };
 }
 
 const ops = (nodes: readonly Node[]) => nodes.map((node) => node.op);
@@ -33,10 +36,37 @@ describe('buildGraph', () => {
     }
   });
 
-  it('computes the rope table once and attends once a layer', () => {
+  it('computes the rope tables once and attends once a layer', () => {
     const { graph } = build();
     expect(ops(graph.nodes).filter((op) => op === 'RopeTable')).toHaveLength(1);
     expect(ops(graph.nodes).filter((op) => op === 'PagedAttention')).toHaveLength(2);
+  });
+
+  it('gives each layer the table of its own class, and a layer without rotation none', () => {
+    const { decoder, layout } = build();
+    const [rope] = decoder.ropeClasses;
+    if (rope === undefined) throw new Error('the model has no rope class');
+    const layerAttention = [
+      { ropeClass: 1, window: null },
+      { ropeClass: null, window: null },
+    ];
+    const model = { ...decoder, ropeClasses: [rope, { ...rope, theta: 5 }], layerAttention };
+    const { nodes } = buildGraph(model, layout.weights).graph;
+    expect(nodes.find(({ op }) => op === 'RopeTable')?.outputs).toEqual(['rope.0', 'rope.1']);
+    expect(nodes.filter(({ op }) => op === 'PagedAttention').map(({ inputs }) => inputs[2])).toEqual(['rope.1', '']);
+  });
+
+  it('finds everything about a step behind one handle: its inputs are ids, rows and the context', () => {
+    const { graph } = build();
+    expect(graph.inputs.map(({ name }) => name)).toEqual(['input_ids', 'logit_rows', 'step_context']);
+  });
+
+  it('refuses weights that miss one that it needs, or have one that it does not', () => {
+    const { decoder, layout } = build();
+    const others = layout.weights.filter(({ name }) => name !== 'layers.1.mlp_norm');
+    expect(() => buildGraph(decoder, others)).toThrow('the weight layers.1.mlp_norm is missing');
+    const more = layout.weights.map((weight) => ({ ...weight, name: `${weight.name}_b` }));
+    expect(() => buildGraph(decoder, [...layout.weights, ...more])).toThrow('embedding_b has no place in the graph');
   });
 
   it('keeps only the wanted rows from the last attention on', () => {

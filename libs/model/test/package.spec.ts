@@ -41,13 +41,15 @@ describe('openPackage', () => {
     expect(manifest).toMatchObject({ name: 'tiny', family: 'qwen2', source: 'tiny-source' });
   });
 
-  it('refuses another version and says which', async () => {
+  it('refuses another version, says which and names the command that makes it anew', async () => {
     await importTiny();
-    await editManifest((manifest) => (manifest['version'] = 2));
-    expect(await reasonOf(openPackage(out))).toMatch(/^PACKAGE_VERSION .* has version 2, this release reads version 1/);
+    await editManifest((manifest) => (manifest['version'] = 1));
+    expect(await reasonOf(openPackage(out))).toMatch(
+      /^PACKAGE_VERSION .* has version 1, this release reads version 2; make it anew: `longhaul model prepare/,
+    );
   });
 
-  it.each(['weights.bin', 'model.onnx', 'tokenizer.json'])('names %s when it is cut short', async (file) => {
+  it.each(['weights.bin', 'weights.json', 'tokenizer.json'])('names %s when it is cut short', async (file) => {
     await importTiny();
     await truncate(join(out, file), 7);
     expect(await reasonOf(openPackage(out))).toMatch(new RegExp(`^PACKAGE_CORRUPT .*${file} has 7 bytes instead of`));

@@ -119,7 +119,7 @@ describe('preparing a local checkpoint', () => {
   it('makes a package anew whose own small files were changed', async () => {
     const source = await copyCheckpoint(join(work, 'tiny'));
     const { dir, manifest } = await prepare(source);
-    for (const name of ['model.onnx', 'tokenizer.json', 'tokenizer_config.json', 'manifest.json']) {
+    for (const name of ['weights.json', 'tokenizer.json', 'tokenizer_config.json', 'manifest.json']) {
       await rewriteInSecret(join(dir, name));
       if (name !== 'manifest.json') {
         await expect(openPackage(dir)).rejects.toMatchObject({
@@ -130,6 +130,20 @@ describe('preparing a local checkpoint', () => {
       expect((await prepare(source)).manifest.fingerprint).toBe(manifest.fingerprint);
       await openPackage(dir, { verify: true });
     }
+  });
+});
+
+describe('a package of another version', () => {
+  it('is imported again by who prepares it, and refused by who only opens it', async () => {
+    const source = await copyCheckpoint(join(work, 'tiny'));
+    const options = { home: join(work, 'home'), weights: 'int8' } as const;
+    const { dir, manifest } = await prepareModel(source, options);
+    const path = join(dir, 'manifest.json');
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"version": 2', '"version": 1'));
+    await expect(openPackage(dir)).rejects.toMatchObject({ reason: 'PACKAGE_VERSION' });
+    await expect(prepareModel(dir, options)).rejects.toMatchObject({ reason: 'PACKAGE_VERSION' });
+    expect((await prepareModel(source, options)).manifest.fingerprint).toBe(manifest.fingerprint);
+    await openPackage(dir, { verify: true });
   });
 });
 

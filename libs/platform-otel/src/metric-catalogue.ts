@@ -214,6 +214,15 @@ const SERVING_METRICS = {
     labels: ['model_name'],
     buckets: STEP_TOKENS,
   },
+  kvReadBytes: {
+    name: 'longhaul_kv_read_bytes_total',
+    kind: 'counter',
+    unit: 'By',
+    help: 'Bytes of the KV pages that attention had to look at, each page once per layer, sequence and step.',
+    action:
+      "Its rate beside the machine's memory bandwidth says how far decoding is bound by KV: a narrower KV type reads less.",
+    labels: ['model_name'],
+  },
   stepDuration: {
     name: 'longhaul_step_duration_seconds',
     kind: 'histogram',

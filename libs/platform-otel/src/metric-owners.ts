@@ -16,7 +16,7 @@ export const METRIC_OWNERS = {
       'recomputedTokens',
     ] as const),
     ...(['prefixCacheQueries', 'prefixCacheHits', 'externalCacheQueries', 'externalCacheHits'] as const),
-    ...(['preemptions', 'corruptedRequests', 'failedSteps', 'stepTokens', 'stepDuration'] as const),
+    ...(['preemptions', 'corruptedRequests', 'failedSteps', 'stepTokens', 'stepDuration', 'kvReadBytes'] as const),
     ...(['requestQueueTime', 'requestPrefillTime', 'requestDecodeTime', 'requestInferenceTime'] as const),
     ...(['requestTimePerOutputToken', 'requestPrefillComputed', 'requestMaxTokens', 'requestChoices'] as const),
     ...(['requestLongestChoice', 'blockLifetime', 'blockIdle', 'blockReuseGap'] as const),

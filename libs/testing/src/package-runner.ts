@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   loadEngine,
   PAGE_TOKENS,
@@ -11,8 +10,8 @@ import {
 
 /** What the runner needs of a model package. */
 export interface RunnablePackage {
-  /** Directory of the package. */
-  dir: string;
+  /** What the engine loads. */
+  graph: { graph: Uint8Array; weightsDir: string };
   manifest: {
     shape: { layers: number; kvHeads: number; headDim: number; vocabSize: number };
     ropeClasses: readonly { dim: number }[];
@@ -72,7 +71,7 @@ export class PackageRunner {
   static async open(options: RunnerOptions): Promise<PackageRunner> {
     const { model, threads = 1, spin = false } = options;
     const engine = options.engine ?? (await loadEngine());
-    const native = engine.createModel({ graphPath: join(model.dir, 'model.onnx'), threads, spin });
+    const native = engine.createModel({ ...model.graph, threads, spin });
     await native.ready;
     return new PackageRunner(options, engine, native);
   }

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { createEngine, defaultLimits, type Engine, type EngineLimits } from '@longhaul/engine';
 import {
   kvPageBytes,
@@ -13,7 +12,7 @@ import {
 } from '@longhaul/engine-native';
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
 import type { AppError } from '@longhaul/kernel';
-import { GRAPH_FILE, openPackage, type ModelManifest } from '@longhaul/model';
+import { loadGraph, openPackage, type LoadableGraph, type ModelManifest } from '@longhaul/model';
 import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
 import { createDetokenizer, createStopMatcher, createTokenizer } from '@longhaul/tokenizer';
@@ -65,7 +64,7 @@ export async function openLocalEngine(
   const info = modelInfo(manifest, config);
   const files = await readTokenizerFiles(modelPackage);
   const tokenizer = createTokenizer(files);
-  const native = await openNative(join(modelPackage.dir, GRAPH_FILE), { manifest, config, log });
+  const native = await openNative(await loadGraph(modelPackage), { manifest, config, log });
   const watch = watchSteps(createNativeRunner(native.engine, native.model, native.pool));
   const engine = createEngine({
     runner: watch.runner,
@@ -151,7 +150,7 @@ interface NativeParts {
 }
 
 async function openNative(
-  graphPath: string,
+  graph: LoadableGraph,
   { manifest, config, log }: { manifest: ModelManifest; config: EngineConfig; log: EventLog },
 ): Promise<NativeParts> {
   const native = await loadEngine();
@@ -159,7 +158,7 @@ async function openNative(
   const shape = { layers, kvHeads, headDim, dtype: config.kvCacheDtype };
   const threads = config.threads ?? availableParallelism();
   const kernels = native.forcedKernels ?? unmeasuredKernels(native.runtime.kernels);
-  const model = native.createModel({ graphPath, threads, spin: config.spin, kernels });
+  const model = native.createModel({ ...graph, threads, spin: config.spin, kernels });
   const unfollowLog = forwardRuntimeLog(native, log);
   try {
     await model.ready;

@@ -117,9 +117,9 @@ describe('a server that cannot start', () => {
       'the package is of another version',
       otherVersion,
       'PACKAGE_VERSION',
-      /has version 2, this release reads version 1/,
+      /has version 1, this release reads version 2; make it anew: `longhaul model prepare/,
     ],
-    ['the graph is no graph', scramble('model.onnx'), '', /model\.onnx/],
+    ['the index of the weights is none', scramble('weights.json'), 'PACKAGE_CORRUPT', /weights\.json/],
     ['the tokenizer is none', scramble('tokenizer.json'), '', /tokenizer/i],
   ])('because %s says which file', async (title, damage, reason, message) => {
     const dir = join(packages.dir, title.replaceAll(' ', '-'));
@@ -161,7 +161,7 @@ function flipFingerprint(dir: string): Promise<void> {
 }
 
 function otherVersion(dir: string): Promise<void> {
-  return editManifest(dir, (text) => text.replace(/"version": ?1\b/, '"version": 2'));
+  return editManifest(dir, (text) => text.replace(/"version": ?2\b/, '"version": 1'));
 }
 
 async function cutWeights(dir: string): Promise<void> {

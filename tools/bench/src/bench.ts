@@ -2,16 +2,20 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kvPageBytes, PAGE_TOKENS } from '@longhaul/engine-native';
 import { type BenchCase } from './cases.js';
+import { type Load, measureLoad } from './load-time.js';
 import { benchModel, type BenchModel } from './models.js';
 import { type BenchOptions, parseOptions } from './options.js';
 import { median, megabytes, rate, table, warnIfBusy } from './report.js';
 import { SideProcess } from './side-process.js';
 
-/** Prefill and decode rates of the native engine over context lengths, with the KV bytes and memory they take. */
+/** How long a package takes to load; prefill and decode rates over context lengths, with the KV bytes and memory they take. */
 const DEPTHS = [0, 1024, 4096, 16384, 32768];
 const PREFILL_TOKENS = 512;
 const DECODE_TOKENS = 32;
 const SLACK_TOKENS = 1024;
+
+/** Loads take a moment, so their median is taken over this many times the rounds. */
+const LOADS_PER_ROUND = 3;
 
 interface DepthResult {
   depth: number;
@@ -57,9 +61,14 @@ async function measureDepth(model: BenchModel, depth: number, options: BenchOpti
   };
 }
 
-function print(model: BenchModel, results: readonly DepthResult[], options: BenchOptions): void {
+interface Results {
+  load: Load;
+  depths: readonly DepthResult[];
+}
+
+function print(model: BenchModel, { load, depths }: Results, options: BenchOptions): void {
   const head = ['depth', `prefill ${PREFILL_TOKENS}, tokens/s`, 'decode, tokens/s', 'KV of the context', 'RSS'];
-  const rows = results.map((row) => [
+  const rows = depths.map((row) => [
     String(row.depth),
     rate(row.prefillTokensPerSecond),
     rate(row.decodeTokensPerSecond),
@@ -70,6 +79,10 @@ function print(model: BenchModel, results: readonly DepthResult[], options: Benc
   console.log(
     `${model.name}: int8 weights (${weights}), bf16 KV, ${options.threads} threads, median of ${options.rounds}`,
   );
+  const { totalMs, openMs, graphMs, sessionMs } = load;
+  console.log(
+    `load ${totalMs.toFixed(0)} ms: package ${openMs.toFixed(0)}, graph ${graphMs.toFixed(0)}, session ${sessionMs.toFixed(0)}`,
+  );
   console.log(table([head, ...rows]));
 }
 
@@ -78,13 +91,16 @@ async function main(): Promise<void> {
   warnIfBusy();
   const model = await benchModel(options.model, join(options.cacheDir, 'bench'));
   const depths = DEPTHS.filter((depth) => depth + PREFILL_TOKENS <= model.package.manifest.contextLength);
+  process.stderr.write('load\n');
+  const rounds = options.rounds * LOADS_PER_ROUND;
+  const load = await measureLoad(model.package.dir, { threads: options.threads, rounds });
   const results: DepthResult[] = [];
   for (const depth of depths) {
     process.stderr.write(`depth ${depth}\n`);
     results.push(await measureDepth(model, depth, options));
   }
-  print(model, results, options);
-  if (options.json !== null) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  print(model, { load, depths: results }, options);
+  if (options.json !== null) await writeFile(options.json, `${JSON.stringify({ load, depths: results }, null, 2)}\n`);
 }
 
 await main();

@@ -11,10 +11,11 @@ namespace longhaul::model {
 // The graph inputs of one step: OrtValues over the step's own arrays, for the inputs that a graph has.
 class Feed {
  public:
-  // True for the input names of manifest.ts.
+  // True for the input names that README.md lists.
   static bool knows(const std::string& input);
 
-  // `step` and `inputs` must outlive the feed.
+  // Makes the step's context known under the handle that it feeds, for as long as the feed lives. `step` and `inputs` must
+  // outlive the feed.
   Feed(StepInput& step, const std::vector<std::string>& inputs);
 
   size_t size() const { return names_.size(); }
@@ -22,6 +23,10 @@ class Feed {
   const ort::Value* const* values() const { return values_.data(); }
 
  private:
+  ort::Owned<ort::Value> value_of(StepInput& step, const std::string& input);
+
+  StepRegistration registration_;
+  int64_t handle_;
   std::vector<const char*> names_;
   std::vector<const ort::Value*> values_;
   std::vector<ort::Owned<ort::Value>> owned_;

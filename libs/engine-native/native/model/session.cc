@@ -9,7 +9,6 @@
 #include "../fault.h"
 #include "../ops/domain.h"
 #include "../ops/kernel_context.h"
-#include "../ops/step_gates.h"
 #include "feed.h"
 #include "parallel_draw.h"
 
@@ -35,6 +34,9 @@ void configure(ort::SessionOptions* target, const ModelOptions& options) {
   // A pattern is one block for all buffers of a step of that shape, beside those of the step that it was learnt from: up
   // to 40 MiB for large steps, and no faster.
   ort::check(api.DisableMemPattern(target));
+  if (!options.weights_dir.empty())
+    ort::check(api.AddSessionConfigEntry(target, "session.model_external_initializers_file_folder_path",
+                                         options.weights_dir.c_str()));
   ort::check(api.AddCustomOpDomain(target, ops::domain()));
 }
 
@@ -54,7 +56,7 @@ int vocab_of(const ort::Session* session) {
   if (tensor) ort::check(api.GetDimensionsCount(tensor, &rank));
   int64_t dims[2] = {0, 0};
   if (rank == 2) ort::check(api.GetDimensions(tensor, dims, rank));
-  if (dims[1] < 1 || dims[1] > INT32_MAX) throw invalid("graphPath", "output logits must be [rows, vocabulary]");
+  if (dims[1] < 1 || dims[1] > INT32_MAX) throw invalid("graph", "output logits must be [rows, vocabulary]");
   return static_cast<int>(dims[1]);
 }
 
@@ -64,7 +66,7 @@ Session::Session(ModelOptions options) : options_(std::move(options)) {
   if (options_.threads < 1 || options_.threads > kMaxThreads)
     throw invalid("threads", "must be in [1, " + std::to_string(kMaxThreads) + "], got " +
                                  std::to_string(options_.threads));
-  if (options_.graph_path.empty()) throw invalid("graphPath", "must not be empty");
+  if (options_.graph.empty()) throw invalid("graph", "must not be empty");
   session_options_ = ort::make<ort::SessionOptions>(ort::api().CreateSessionOptions);
   configure(session_options_.get(), options_);
   run_options_ = ort::make<ort::RunOptions>(ort::api().CreateRunOptions);
@@ -74,8 +76,10 @@ void Session::load() {
   const ort::Env* env = ort::env();
   throw_if_interrupted();
   try {
-    session_ = ort::make<ort::Session>(ort::api().CreateSession, env, options_.graph_path.c_str(),
+    session_ = ort::make<ort::Session>(ort::api().CreateSessionFromArray, env,
+                                       static_cast<const void*>(options_.graph.data()), options_.graph.size(),
                                        static_cast<const ort::SessionOptions*>(session_options_.get()));
+    options_.graph = {};
     read_signature();
   } catch (const Fault&) {
     unload();
@@ -103,12 +107,12 @@ void Session::read_signature() {
   for (size_t i = 0; i < inputs; i++) {
     ort::check(api.SessionGetInputName(session, i, allocator, &name));
     inputs_.push_back(take_name(name, allocator));
-    if (!Feed::knows(inputs_.back())) throw invalid("graphPath", "graph input " + inputs_.back() + " is unknown");
+    if (!Feed::knows(inputs_.back())) throw invalid("graph", "graph input " + inputs_.back() + " is unknown");
   }
-  if (outputs != 1) throw invalid("graphPath", "the graph must have one output, has " + std::to_string(outputs));
+  if (outputs != 1) throw invalid("graph", "the graph must have one output, has " + std::to_string(outputs));
   ort::check(api.SessionGetOutputName(session, 0, allocator, &name));
   if (const std::string found = take_name(name, allocator); found != kOutput)
-    throw invalid("graphPath", "the graph's output must be logits, is " + found);
+    throw invalid("graph", "the graph's output must be logits, is " + found);
   vocab_ = vocab_of(session);
 }
 
@@ -120,9 +124,14 @@ void Session::interrupt() {
   interrupted_ = true;
   ort::check(ort::api().SessionOptionsSetLoadCancellationFlag(session_options_.get(), true));
   ort::check(ort::api().RunOptionsSetTerminate(run_options_.get()));
-  // Last: a run that sets its gates after this sees the flag.
-  std::lock_guard lock(gates_mutex_);
-  for (const GatedSequence& gated : gates_) gated.gate->cancel();
+  // Last: a run that makes its step current after this sees the flag.
+  std::lock_guard lock(current_mutex_);
+  if (current_) current_->cancel_gates();
+}
+
+int Session::layers_done() const {
+  std::lock_guard lock(current_mutex_);
+  return current_ ? current_->statistics().layers.load(std::memory_order_relaxed) : -1;
 }
 
 void Session::resume() {
@@ -148,19 +157,17 @@ ort::Owned<ort::Value> Session::compute(StepInput& step) {
   return owned;
 }
 
-void Session::set_gates(std::span<const GatedSequence> gates) {
-  ops::step_gates = gates;
-  std::lock_guard lock(gates_mutex_);
-  gates_.assign(gates.begin(), gates.end());
+void Session::set_current(std::shared_ptr<StepContext> step) {
+  std::lock_guard lock(current_mutex_);
+  current_ = std::move(step);
 }
 
-ort::Owned<ort::Value> Session::compute_gated(StepInput& step) {
-  if (step.gates.empty()) return compute(step);
+ort::Owned<ort::Value> Session::compute_visibly(StepInput& step) {
   struct Unset {
     Session* self;
-    ~Unset() { self->set_gates({}); }
+    ~Unset() { self->set_current(nullptr); }
   } unset{this};
-  set_gates(step.gates);
+  set_current(step.context);
   throw_if_interrupted();
   return compute(step);
 }
@@ -170,8 +177,10 @@ StepOutput Session::run(StepInput& step) {
   throw_if_interrupted();
   StepOutput output;
   const auto start = Clock::now();
-  const auto logits = compute_gated(step);
+  const auto logits = compute_visibly(step);
   output.run_ms = ms_since(start);
+  output.attention_layers = step.context->statistics().layers;
+  output.kv_read_bytes = step.context->statistics().kv_read_bytes;
 
   int type;
   const int64_t* dims;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <mutex>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -13,7 +13,10 @@
 namespace longhaul::model {
 
 struct ModelOptions {
-  std::string graph_path;
+  // An ONNX ModelProto.
+  std::vector<uint8_t> graph;
+  // Folder that the external weights of the graph are named from; may be empty for a graph without.
+  std::string weights_dir;
   int threads = 1;
   bool spin = false;
   kernels::Choice kernels;
@@ -26,9 +29,10 @@ class Session {
   // Throws Fault when an option is out of range.
   explicit Session(ModelOptions options);
 
-  // External weights are mapped from files beside the graph, not read.
+  // External weights are mapped from their files, not read. The graph's bytes are gone afterwards.
   void load();
-  // Writes the KV of the new tokens, then samples. Throws Fault; kCancelled after interrupt().
+  // Writes the KV of the new tokens, then samples. Operators find the step's context until the graph has run.
+  // Throws Fault; kCancelled after interrupt().
   StepOutput run(StepInput& step);
   void unload();
 
@@ -38,25 +42,27 @@ class Session {
   bool interrupted() const { return interrupted_; }
   // Valid after load().
   int vocab() const { return vocab_; }
+  // Layers whose attention the step under way has done; -1 between steps. From any thread.
+  int layers_done() const;
 
  private:
   void read_signature();
   ort::Owned<ort::Value> compute(StepInput& step);
-  ort::Owned<ort::Value> compute_gated(StepInput& step);
-  void set_gates(std::span<const GatedSequence> gates);
+  ort::Owned<ort::Value> compute_visibly(StepInput& step);
+  void set_current(std::shared_ptr<StepContext> step);
   void draw(const StepInput& step, const float* logits, StepOutput& output) const;
   void throw_if_interrupted() const;
 
-  const ModelOptions options_;
+  ModelOptions options_;
   ort::Owned<ort::SessionOptions> session_options_;
   ort::Owned<ort::RunOptions> run_options_;
   ort::Owned<ort::Session> session_;
   std::vector<std::string> inputs_;
   int vocab_ = 0;
   std::atomic<bool> interrupted_{false};
-  std::mutex gates_mutex_;
-  // Of the run under way, which may be waiting at them.
-  std::vector<GatedSequence> gates_;
+  mutable std::mutex current_mutex_;
+  // The step under way, which may be waiting at its gates.
+  std::shared_ptr<StepContext> current_;
 };
 
 }  // namespace longhaul::model

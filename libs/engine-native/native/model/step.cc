@@ -4,7 +4,7 @@
 #include <string>
 
 #include "../fault.h"
-#include "../ops/ragged_batch.h"
+#include "../step/ragged_batch.h"
 
 namespace longhaul::model {
 namespace {
@@ -21,28 +21,21 @@ void require_index(const char* field, int64_t value, int64_t end) {
   if (value < 0 || value >= end) throw invalid(field, text(value) + " is outside [0, " + text(end) + ")");
 }
 
-ops::Tensor<int32_t> vector_tensor(const char* name, const std::vector<int32_t>& values, const int64_t& length) {
-  return {name, values.data(), {&length, 1}};
-}
-
-ops::RaggedBatch require_batch(const StepInput& step) {
+RaggedBatch require_batch(const StepInput& step) {
   if (step.token_ids.empty()) throw invalid("tokenIds", "must not be empty");
   for (int32_t token : step.token_ids)
     if (token < 0) throw invalid("tokenIds", text(token) + " is negative");
-  if (step.past_lens.empty()) throw invalid("pastLens", "must not be empty");
-  require_length("cuSeqlens", static_cast<int64_t>(step.cu_seqlens.size()), step.batch() + 1);
-  const int64_t sequences = step.batch(), bounds = step.batch() + 1;
-  const auto batch = ops::read_batch(vector_tensor("cuSeqlens", step.cu_seqlens, bounds),
-                                     vector_tensor("pastLens", step.past_lens, sequences));
+  if (step.facts().past_lens.empty()) throw invalid("pastLens", "must not be empty");
+  const RaggedBatch batch = read_batch(step.facts());
   if (batch.tokens != step.tokens()) throw invalid("cuSeqlens", "must end with " + text(step.tokens()));
   return batch;
 }
 
 // Besides the ranges: no page may receive tokens of two sequences.
-void require_pages(const StepInput& step, const ops::RaggedBatch& batch) {
+void require_pages(const StepFacts& step, const RaggedBatch& batch) {
   const int width = step.block_table_width;
   if (width < 1) throw invalid("blockTableWidth", "must be at least 1");
-  require_length("blockTable", static_cast<int64_t>(step.block_table.size()), step.batch() * width);
+  require_length("blockTable", static_cast<int64_t>(step.block_table.size()), int64_t{step.batch()} * width);
   const int pages = step.pool->view().pages;
   std::vector<int32_t> written;
   for (int b = 0; b < batch.batch; b++) {
@@ -58,9 +51,9 @@ void require_pages(const StepInput& step, const ops::RaggedBatch& batch) {
   if (twice != written.end()) throw invalid("blockTable", "page " + text(*twice) + " would be written twice");
 }
 
-void require_rope(const StepInput& step) {
+void require_rope(const StepFacts& step) {
   if (step.rope_classes < 0) throw invalid("ropeClasses", "must not be negative");
-  const int64_t rows = step.rope_classes * step.batch();
+  const int64_t rows = int64_t{step.rope_classes} * step.batch();
   require_length("ropeScale", static_cast<int64_t>(step.rope_scale.size()), rows);
   const auto frequencies = static_cast<int64_t>(step.rope_inv_freq.size());
   if (rows ? frequencies % rows != 0 : frequencies != 0)
@@ -79,7 +72,7 @@ void require_rows(const StepInput& step) {
   for (const auto& score : step.scores) require_index("scores.row", score.row, rows);
 }
 
-void require_gates(const StepInput& step) {
+void require_gates(const StepFacts& step) {
   int64_t previous = -1;
   for (const auto& [sequence, gate] : step.gates) {
     require_index("gates.sequence", sequence, step.batch());
@@ -89,6 +82,11 @@ void require_gates(const StepInput& step) {
       throw invalid("gates.gate", "is for " + text(gate->layers()) + " layers; the pool has " +
                                       text(step.pool->view().layers));
   }
+}
+
+void require_policies(const StepFacts& step) {
+  require_length("policies", static_cast<int64_t>(step.sequences.size()), step.batch());
+  for (int b = 0; b < step.batch(); b++) attention_policy(step.sequences[static_cast<size_t>(b)].policy, b);
 }
 
 void require_logprobs(const char* field, int value, int low) {
@@ -106,16 +104,13 @@ void SampleTask::link() {
   spec.banned_tokens = banned_tokens;
 }
 
-int64_t StepInput::rope_pairs() const {
-  return rope_scale.empty() ? 0 : static_cast<int64_t>(rope_inv_freq.size() / rope_scale.size());
-}
-
 void validate(const StepInput& step, int vocab) {
-  const ops::RaggedBatch batch = require_batch(step);
-  require_pages(step, batch);
-  require_rope(step);
+  const StepFacts& facts = step.facts();
+  require_pages(facts, require_batch(step));
+  require_rope(facts);
+  require_policies(facts);
+  require_gates(facts);
   require_rows(step);
-  require_gates(step);
   for (const auto& sample : step.samples) require_logprobs("samples.logprobs", sample.spec.logprobs, -1);
   for (const auto& score : step.scores) {
     require_index("scores.token", score.spec.token, vocab);

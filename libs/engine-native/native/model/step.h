@@ -4,9 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "../gate/load_gate.h"
-#include "../kv_pool.h"
 #include "../sampling/sampler.h"
+#include "../step/step_context.h"
 
 namespace longhaul::model {
 
@@ -28,21 +27,15 @@ struct ScoreTask {
 
 // One step as addon-types.ts describes it. Its arrays are its own: the caller's may change while it runs.
 struct StepInput {
-  std::shared_ptr<KvPool> pool;
-  int64_t pool_handle = 0;
-  std::vector<int32_t> token_ids, cu_seqlens, past_lens, block_table, logit_rows;
-  std::vector<float> rope_inv_freq, rope_scale;
-  int block_table_width = 0;
-  int rope_classes = 0;
+  // What the graph's operators find by a handle; everything else is fed to the graph or used after it.
+  std::shared_ptr<StepContext> context;
+  std::vector<int32_t> token_ids, logit_rows;
   std::vector<SampleTask> samples;
   std::vector<ScoreTask> scores;
-  // Ascending by sequence.
-  std::vector<GatedSequence> gates;
   bool want_logits = false;
 
+  const StepFacts& facts() const { return context->facts(); }
   int64_t tokens() const { return static_cast<int64_t>(token_ids.size()); }
-  int64_t batch() const { return static_cast<int64_t>(past_lens.size()); }
-  int64_t rope_pairs() const;
 };
 
 // A draw that failed says so in its status; the others of the step stand.
@@ -51,6 +44,9 @@ struct StepOutput {
   std::vector<float> logits;  // [R, vocab] when asked for
   double run_ms = 0;
   double sample_ms = 0;
+  // What attention did: see StepStatistics.
+  int attention_layers = 0;
+  uint64_t kv_read_bytes = 0;
 };
 
 // Checks lengths, ranges and page numbers against the pool and the vocabulary. Throws Fault naming the field.

@@ -20,8 +20,7 @@ KvDtype dtype_field(const Napi::Object& options) {
 
 Napi::Function KvPoolObject::define(Napi::Env env) {
   return DefineClass(env, "KvPool",
-                     {InstanceAccessor<&KvPoolObject::get_handle>("handle"),
-                      InstanceAccessor<&KvPoolObject::get_bytes>("bytes"),
+                     {InstanceAccessor<&KvPoolObject::get_bytes>("bytes"),
                       InstanceAccessor<&KvPoolObject::get_huge_pages>("hugePages"),
                       InstanceMethod<&KvPoolObject::copy_page>("copyPage"),
                       InstanceMethod<&KvPoolObject::poison_pages>("poisonPages"),
@@ -43,20 +42,15 @@ KvPoolObject::KvPoolObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Kv
         int32_field(options, "pages"), dtype_field(options)});
     bytes_ = pool->bytes();
     huge_pages_ = pool->huge_pages();
-    handle_ = kv_registry::add(std::move(pool));
+    pool_ = std::move(pool);
     Value().TypeTag(&kTag);
   });
 }
 
-KvPoolObject::~KvPoolObject() { kv_registry::remove(handle_); }
-
 std::shared_ptr<KvPool> KvPoolObject::pool() const {
-  auto result = kv_registry::find(handle_);
-  if (!result) throw Fault(FaultKind::kFailedPrecondition, "the KV pool is disposed");
-  return result;
+  if (!pool_) throw Fault(FaultKind::kFailedPrecondition, "the KV pool is disposed");
+  return pool_;
 }
-
-Napi::Value KvPoolObject::get_handle(const Napi::CallbackInfo& info) { return Napi::BigInt::New(info.Env(), handle_); }
 
 Napi::Value KvPoolObject::get_bytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(bytes_));
@@ -82,6 +76,6 @@ Napi::Value KvPoolObject::import_block(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] { return start_transfer(info, pool(), TransferDirection::kImport); });
 }
 
-void KvPoolObject::dispose(const Napi::CallbackInfo&) { kv_registry::remove(handle_); }
+void KvPoolObject::dispose(const Napi::CallbackInfo&) { pool_.reset(); }
 
 }  // namespace longhaul::napi

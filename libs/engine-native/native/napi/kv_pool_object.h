@@ -14,13 +14,11 @@ class KvPoolObject : public Napi::ObjectWrap<KvPoolObject> {
   static KvPoolObject& from(const Napi::Value& value, const char* name);
 
   explicit KvPoolObject(const Napi::CallbackInfo& info);
-  ~KvPoolObject() override;
 
-  int64_t handle() const { return handle_; }
+  // Whoever holds it keeps the arena beyond dispose().
   std::shared_ptr<KvPool> pool() const;
 
  private:
-  Napi::Value get_handle(const Napi::CallbackInfo& info);
   Napi::Value get_bytes(const Napi::CallbackInfo& info);
   Napi::Value get_huge_pages(const Napi::CallbackInfo& info);
   void copy_page(const Napi::CallbackInfo& info);
@@ -29,7 +27,7 @@ class KvPoolObject : public Napi::ObjectWrap<KvPoolObject> {
   Napi::Value import_block(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
-  int64_t handle_ = 0;
+  std::shared_ptr<KvPool> pool_;
   size_t bytes_ = 0;
   bool huge_pages_ = false;
 };

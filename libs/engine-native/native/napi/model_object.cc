@@ -32,7 +32,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
   return DefineClass(
       env, "Model",
       {InstanceAccessor<&ModelObject::get_ready>("ready"), InstanceAccessor<&ModelObject::get_vocab_size>("vocabSize"),
-       InstanceMethod<&ModelObject::step>("step"), InstanceMethod<&ModelObject::cancel>("cancel"),
+       InstanceAccessor<&ModelObject::get_layers_done>("layersDone"), InstanceMethod<&ModelObject::step>("step"), InstanceMethod<&ModelObject::cancel>("cancel"),
        InstanceMethod<&ModelObject::dispose>("dispose")});
 }
 
@@ -41,7 +41,8 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
     const Napi::Object options = object_argument(info, 0, "options");
     const bool spin = bool_field(options, "spin");
     session_ = std::make_unique<model::Session>(
-        model::ModelOptions{string_field(options, "graphPath"), int32_field(options, "threads"), spin, read_choice(options)});
+        model::ModelOptions{copied_field<uint8_t>(options, "graph"), string_field(options, "weightsDir"),
+                            int32_field(options, "threads"), spin, read_choice(options)});
     thread_ = std::make_unique<EngineThread>(
         info.Env(), EngineThread::Options{[session = session_.get()] { session->interrupt(); }, spin});
     start_loading(info.Env());
@@ -79,6 +80,11 @@ Napi::Value ModelObject::get_vocab_size(const Napi::CallbackInfo& info) {
     if (state_ == State::kLoading || state_ == State::kFailed) throw not_now("the model is not loaded");
     return Napi::Number::New(info.Env(), session_->vocab());
   });
+}
+
+Napi::Value ModelObject::get_layers_done(const Napi::CallbackInfo& info) {
+  const int layers = session_->layers_done();
+  return layers < 0 ? info.Env().Null() : Napi::Number::New(info.Env(), layers).As<Napi::Value>();
 }
 
 void ModelObject::require_idle() const {

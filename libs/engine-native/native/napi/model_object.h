@@ -23,6 +23,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
 
   Napi::Value get_ready(const Napi::CallbackInfo& info);
   Napi::Value get_vocab_size(const Napi::CallbackInfo& info);
+  Napi::Value get_layers_done(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);

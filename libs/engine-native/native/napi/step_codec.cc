@@ -90,25 +90,38 @@ Napi::Array write_draws(Napi::Env env, const std::vector<sampling::SampleOutput>
   return list;
 }
 
+// One per sequence; all dense where the request says nothing.
+std::vector<StepSequence> read_sequences(const Napi::Object& request, size_t batch) {
+  if (!request.Has("policies")) return std::vector<StepSequence>(batch);
+  std::vector<StepSequence> sequences;
+  for (int32_t policy : copied_field<int32_t>(request, "policies")) sequences.push_back({policy});
+  return sequences;
+}
+
+StepFacts read_facts(const Napi::Value& pool, const Napi::Object& request) {
+  StepFacts facts;
+  facts.pool = KvPoolObject::from(pool, "pool").pool();
+  facts.cu_seqlens = copied_field<int32_t>(request, "cuSeqlens");
+  facts.past_lens = copied_field<int32_t>(request, "pastLens");
+  facts.block_table = copied_field<int32_t>(request, "blockTable");
+  facts.block_table_width = int32_field(request, "blockTableWidth");
+  facts.rope_inv_freq = copied_field<float>(request, "ropeInvFreq");
+  facts.rope_scale = copied_field<float>(request, "ropeScale");
+  facts.rope_classes = int32_field(request, "ropeClasses");
+  facts.sequences = read_sequences(request, facts.past_lens.size());
+  if (request.Has("gates")) facts.gates = read_list<GatedSequence>(request, "gates", read_gate);
+  return facts;
+}
+
 }  // namespace
 
 model::StepInput read_step(const Napi::Value& pool, const Napi::Object& request) {
-  const KvPoolObject& object = KvPoolObject::from(pool, "pool");
   model::StepInput step;
-  step.pool = object.pool();
-  step.pool_handle = object.handle();
+  step.context = std::make_shared<StepContext>(read_facts(pool, request));
   step.token_ids = copied_field<int32_t>(request, "tokenIds");
-  step.cu_seqlens = copied_field<int32_t>(request, "cuSeqlens");
-  step.past_lens = copied_field<int32_t>(request, "pastLens");
-  step.block_table = copied_field<int32_t>(request, "blockTable");
-  step.block_table_width = int32_field(request, "blockTableWidth");
-  step.rope_inv_freq = copied_field<float>(request, "ropeInvFreq");
-  step.rope_scale = copied_field<float>(request, "ropeScale");
-  step.rope_classes = int32_field(request, "ropeClasses");
   step.logit_rows = copied_field<int32_t>(request, "logitRows");
   step.samples = read_list<model::SampleTask>(request, "samples", read_sample);
   step.scores = read_list<model::ScoreTask>(request, "scores", read_score);
-  if (request.Has("gates")) step.gates = read_list<GatedSequence>(request, "gates", read_gate);
   step.want_logits = bool_field(request, "wantLogits");
   return step;
 }
@@ -120,6 +133,10 @@ Napi::Object write_result(Napi::Env env, const model::StepOutput& output, bool w
   result.Set("logits", with_logits ? typed_copy<Napi::Float32Array>(env, output.logits).As<Napi::Value>() : env.Null());
   result.Set("runMs", Napi::Number::New(env, output.run_ms));
   result.Set("sampleMs", Napi::Number::New(env, output.sample_ms));
+  Napi::Object attention = Napi::Object::New(env);
+  attention.Set("layers", Napi::Number::New(env, output.attention_layers));
+  attention.Set("kvReadBytes", Napi::Number::New(env, static_cast<double>(output.kv_read_bytes)));
+  result.Set("attention", attention);
   return result;
 }
 

@@ -11,6 +11,7 @@ class EmbeddingPacked {
  public:
   static constexpr const char* kName = "EmbeddingPacked";
   static constexpr InputSpec kInputs[] = {{ort::kInt32}, {ort::kUint8}, {ort::kFloat16}};
+  static constexpr OutputSpec kOutputs[] = {{ort::kFloat}};
 
   explicit EmbeddingPacked(const Attributes& attributes) : shape_(attributes) {}
   void compute(const KernelContext& context);

@@ -11,6 +11,7 @@ class GatedActivation {
  public:
   static constexpr const char* kName = "GatedActivation";
   static constexpr InputSpec kInputs[] = {{ort::kFloat}};
+  static constexpr OutputSpec kOutputs[] = {{ort::kFloat}};
 
   explicit GatedActivation(const Attributes& attributes);
   void compute(const KernelContext& context);

@@ -67,7 +67,10 @@ class KernelContext {
 
   explicit KernelContext(ort::KernelContext* raw) : raw_(raw) {
     ort::check(ort::api().KernelContext_GetInputCount(raw, &inputs_));
+    ort::check(ort::api().KernelContext_GetOutputCount(raw, &outputs_));
   }
+
+  size_t outputs() const { return outputs_; }
 
   template <class T>
   Tensor<T> input(size_t index, const char* name) const {
@@ -126,6 +129,7 @@ class KernelContext {
  private:
   ort::KernelContext* raw_;
   size_t inputs_ = 0;
+  size_t outputs_ = 0;
 };
 
 // Attributes of a node, read when its kernel is made.

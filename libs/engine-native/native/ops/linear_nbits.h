@@ -10,7 +10,8 @@ namespace longhaul::ops {
 class LinearNBits {
  public:
   static constexpr const char* kName = "LinearNBits";
-  static constexpr InputSpec kInputs[] = {{ort::kFloat}, {ort::kUint8}, {ort::kFloat16}, {ort::kFloat, true}};
+  static constexpr InputSpec kInputs[] = {{ort::kFloat}, {ort::kUint8}, {ort::kFloat16}, {ort::kFloat, ort::kOptional}};
+  static constexpr OutputSpec kOutputs[] = {{ort::kFloat}};
 
   explicit LinearNBits(const Attributes& attributes) : shape_(attributes) {}
   void compute(const KernelContext& context);

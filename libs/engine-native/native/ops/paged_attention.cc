@@ -2,10 +2,9 @@
 
 #include <cmath>
 
-#include "../attention/attention.h"
-#include "../kv_pool.h"
-#include "ragged_batch.h"
-#include "step_gates.h"
+#include "../step/ragged_batch.h"
+#include "step_input.h"
+#include "step_problem.h"
 
 namespace longhaul::ops {
 namespace {
@@ -18,16 +17,9 @@ ParallelFor threads_of(const KernelContext& context) {
   return {run, const_cast<KernelContext*>(&context), KernelContext::threads};
 }
 
-std::shared_ptr<KvPool> pool_of(const Tensor<int64_t>& handle) {
-  handle.require_shape({1});
-  std::shared_ptr<KvPool> pool = kv_registry::find(*handle.data);
-  if (!pool) throw invalid(handle.name, "no KV pool with handle " + std::to_string(*handle.data));
-  return pool;
-}
-
 void require_same(const char* field, int pool, int graph) {
   if (pool != graph)
-    throw invalid("kv_pool", std::string("the pool has ") + std::to_string(pool) + " " + field + ", the graph needs " +
+    throw invalid("pool", std::string("the pool has ") + std::to_string(pool) + " " + field + ", the graph needs " +
                                  std::to_string(graph));
 }
 
@@ -38,7 +30,6 @@ PagedAttention::PagedAttention(const Attributes& attributes)
       heads_(attributes.integer("num_heads", 1, 4096)),
       kv_heads_(attributes.integer("kv_heads", 1, 1024)),
       head_dim_(attributes.integer("head_dim", kMinHeadDim, kMaxHeadDim)),
-      rope_class_(attributes.integer("rope_class", -1, 255)),
       rope_dim_(attributes.integer("rope_dim", 0, head_dim_)),
       window_(attributes.integer("window", 0, kMaxPosition)),
       scale_(attributes.real("scale")),
@@ -52,16 +43,12 @@ PagedAttention::PagedAttention(const Attributes& attributes)
   if (!(norm_eps_ >= 0) || !std::isfinite(norm_eps_)) throw invalid("norm_eps", "must be finite and not negative");
 }
 
-const float* PagedAttention::rope_of_class(const KernelContext& context, int64_t tokens) const {
-  const auto rope = context.input<float>(1, "rope");
-  if (rope_class_ < 0) return nullptr;
-  rope.require_rank(3);
-  if (rope_class_ >= rope[0])
-    throw invalid(rope.name, "has " + std::to_string(rope[0]) + " classes, the layer needs class " +
-                                 std::to_string(rope_class_));
-  rope.require_dim(1, tokens);
-  rope.require_dim(2, rope_dim_);
-  return rope.data + rope_class_ * tokens * rope_dim_;
+const float* PagedAttention::rope(const KernelContext& context, int64_t tokens) const {
+  const auto rope = context.optional_input<float>(2, "rope");
+  if (!rope && rope_dim_ > 0) throw invalid(rope.name, "is missing: rope_dim is " + std::to_string(rope_dim_));
+  if (!rope) return nullptr;
+  rope.require_shape({tokens, rope_dim_});
+  return rope.data;
 }
 
 const float* PagedAttention::weights(const KernelContext& context, size_t index, const char* name, int64_t size) const {
@@ -71,28 +58,13 @@ const float* PagedAttention::weights(const KernelContext& context, size_t index,
   return tensor.data;
 }
 
-void PagedAttention::compute(const KernelContext& context) {
+AttentionProblem PagedAttention::problem_of(const KernelContext& context, int tokens) const {
   const auto qkv = context.input<float>(0, "qkv");
-  qkv.require_rank(2);
-  qkv.require_dim(1, int64_t{heads_ + 2 * kv_heads_} * head_dim_);
-  const auto pool = pool_of(context.input<int64_t>(2, "kv_pool"));
-  const RaggedBatch batch = read_batch(context.input<int32_t>(3, "cu_seqlens"), context.input<int32_t>(4, "past_lens"));
-  qkv.require_dim(0, batch.tokens);
-  const auto table = context.input<int32_t>(5, "block_table");
-  table.require_rank(2);
-  table.require_dim(0, batch.batch);
-
+  qkv.require_shape({tokens, int64_t{heads_ + 2 * kv_heads_} * head_dim_});
   AttentionProblem problem;
   problem.qkv = qkv.data;
-  problem.rope = rope_of_class(context, batch.tokens);
+  problem.rope = rope(context, tokens);
   problem.rope_dim = problem.rope ? rope_dim_ : 0;
-  problem.cu_seqlens = batch.cu;
-  problem.past_lens = batch.past;
-  problem.batch = batch.batch;
-  problem.block_table = table.data;
-  problem.block_table_width = static_cast<int>(table[1]);
-  problem.pool = pool->view();
-  if (KernelContext::choice) problem.kernels = KernelContext::choice->attention(problem.pool.dtype);
   problem.layer = layer_;
   problem.heads = heads_;
   problem.kv_heads = kv_heads_;
@@ -101,19 +73,30 @@ void PagedAttention::compute(const KernelContext& context) {
   problem.window = window_;
   problem.softcap = softcap_;
   problem.norm_eps = norm_eps_;
-  problem.q_norm = weights(context, 6, "q_norm", head_dim_);
-  problem.k_norm = weights(context, 7, "k_norm", head_dim_);
-  problem.sinks = weights(context, 8, "sinks", heads_);
-  problem.out = context.output(0, {batch.tokens, int64_t{heads_} * head_dim_});
-  if (batch.tokens == 0) return;
+  problem.q_norm = weights(context, 3, "q_norm", head_dim_);
+  problem.k_norm = weights(context, 4, "k_norm", head_dim_);
+  problem.sinks = weights(context, 5, "sinks", heads_);
+  problem.out = context.output(0, {tokens, int64_t{heads_} * head_dim_});
+  return problem;
+}
 
-  require_same("KV heads", pool->view().kv_heads, kv_heads_);
-  require_same("head dimensions", pool->view().head_dim, head_dim_);
-  if (layer_ >= pool->view().layers) require_same("layers", pool->view().layers, layer_ + 1);
+void PagedAttention::require_pool(const KvPoolView& pool) const {
+  require_same("KV heads", pool.kv_heads, kv_heads_);
+  require_same("head dimensions", pool.head_dim, head_dim_);
+  if (layer_ >= pool.layers) require_same("layers", pool.layers, layer_ + 1);
+}
+
+void PagedAttention::compute(const KernelContext& context) {
+  const std::shared_ptr<StepContext> step = step_input(context, 1);
+  AttentionProblem problem = problem_of(context, read_batch(step->facts()).tokens);
+  describe_step(*step, problem);
+  if (KernelContext::choice) problem.kernels = KernelContext::choice->attention(problem.pool.dtype);
+  require_pool(problem.pool);
   if (const char* fault = find_fault(problem)) throw Fault(FaultKind::kInvalidArgument, fault);
-  const std::vector<uint8_t> skipped = pass_gates(layer_, batch.batch);
+  const std::vector<uint8_t> skipped = step->pass_gates(layer_);
   problem.skipped = skipped.empty() ? nullptr : skipped.data();
   attend(problem, threads_of(context));
+  step->statistics().layer_done(kv_bytes_read(problem));
 }
 
 }  // namespace longhaul::ops

@@ -2,7 +2,8 @@
 
 #include <cmath>
 
-#include "ragged_batch.h"
+#include "../step/ragged_batch.h"
+#include "step_input.h"
 
 namespace longhaul::ops {
 namespace {
@@ -17,34 +18,43 @@ void fill_row(const float* inv_freq, double scale, int position, int pairs, floa
   }
 }
 
+/** The tables of all classes of one step. */
+struct Tables {
+  const StepFacts& facts;
+  RaggedBatch batch;
+  std::vector<int32_t> sequences;
+  std::vector<float*> out;
+
+  void fill(int token) const {
+    const int b = sequences[size_t(token)], pairs = static_cast<int>(facts.rope_pairs());
+    const int position = batch.past[b] + token - batch.cu[b];
+    for (size_t c = 0; c < out.size(); c++) {
+      const size_t row = c * size_t(batch.batch) + size_t(b);
+      fill_row(facts.rope_inv_freq.data() + row * pairs, facts.rope_scale[row], position, pairs,
+               out[c] + size_t(token) * 2 * pairs);
+    }
+  }
+};
+
 }  // namespace
 
 void RopeTable::compute(const KernelContext& context) {
-  const auto inv_freq = context.input<float>(0, "rope_inv_freq");
-  const auto scale = context.input<float>(1, "rope_scale");
-  const RaggedBatch batch =
-      read_batch(context.input<int32_t>(2, "cu_seqlens"), context.input<int32_t>(3, "past_lens"));
-  inv_freq.require_rank(3);
-  inv_freq.require_dim(1, batch.batch);
-  scale.require_shape({inv_freq[0], batch.batch});
-  const int64_t classes = inv_freq[0];
-  const int pairs = static_cast<int>(inv_freq[2]);
-  float* out = context.output(0, {classes, batch.tokens, 2 * int64_t{pairs}});
-  if (inv_freq.count() == 0 || batch.tokens == 0) return;
+  const auto step = step_input(context, 0);
+  const StepFacts& facts = step->facts();
+  if (context.outputs() != size_t(facts.rope_classes))
+    throw invalid("ropeClasses", "the graph needs " + std::to_string(context.outputs()) + ", got " +
+                                     std::to_string(facts.rope_classes));
+  const RaggedBatch batch = read_batch(facts);
+  Tables tables{facts, batch, sequence_of_tokens(batch), {}};
+  for (size_t c = 0; c < context.outputs(); c++)
+    tables.out.push_back(context.output(c, {batch.tokens, 2 * facts.rope_pairs()}));
+  if (facts.rope_pairs() == 0 || batch.tokens == 0) return;
 
-  const std::vector<int32_t> sequences = sequence_of_tokens(batch);
-  const size_t units = (batch.tokens + kTokensPerUnit - 1) / kTokensPerUnit;
+  const size_t units = (size_t(batch.tokens) + kTokensPerUnit - 1) / kTokensPerUnit;
   context.parallel_for(units, [&](size_t unit) {
     const int first = static_cast<int>(unit) * kTokensPerUnit;
     const int last = std::min(first + kTokensPerUnit, batch.tokens);
-    for (int64_t c = 0; c < classes; c++) {
-      for (int t = first; t < last; t++) {
-        const int b = sequences[t];
-        const size_t row = c * batch.batch + b;
-        fill_row(inv_freq.data + row * pairs, scale.data[row], batch.past[b] + t - batch.cu[b], pairs,
-                 out + (c * batch.tokens + t) * 2 * size_t(pairs));
-      }
-    }
+    for (int t = first; t < last; t++) tables.fill(t);
   });
 }
 

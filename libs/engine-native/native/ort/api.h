@@ -45,7 +45,8 @@ using UnitFunction = void (*)(void* user, size_t index);
   X(1, 1, GetErrorCode, int, (const Status*))                                                                          \
   X(2, 1, GetErrorMessage, const char*, (const Status*))                                                               \
   X(4, 1, CreateEnvWithCustomLogger, Status*, (LogFunction, void* user, int level, const char* id, Env** out))         \
-  X(7, 1, CreateSession, Status*, (const Env*, const char* path, const SessionOptions*, Session** out))                \
+  X(8, 1, CreateSessionFromArray, Status*, (const Env*, const void* model, size_t bytes, const SessionOptions*,        \
+                                            Session** out))                                                            \
   X(9, 1, Run, Status*, (Session*, const RunOptions*, const char* const* input_names, const Value* const* inputs,      \
                          size_t input_count, const char* const* output_names, size_t output_count, Value** outputs))   \
   X(10, 1, CreateSessionOptions, Status*, (SessionOptions** out))                                                      \
@@ -75,6 +76,7 @@ using UnitFunction = void (*)(void* user, size_t index);
   X(85, 1, KernelInfoGetAttribute_float, Status*, (const KernelInfo*, const char* name, float* out))                   \
   X(86, 1, KernelInfoGetAttribute_int64, Status*, (const KernelInfo*, const char* name, int64_t* out))                 \
   X(88, 1, KernelContext_GetInputCount, Status*, (const KernelContext*, size_t* out))                                  \
+  X(89, 1, KernelContext_GetOutputCount, Status*, (const KernelContext*, size_t* out))                                 \
   X(90, 1, KernelContext_GetInput, Status*, (const KernelContext*, size_t index, const Value** out))                   \
   X(91, 1, KernelContext_GetOutput, Status*, (KernelContext*, size_t index, const int64_t* dims, size_t rank,          \
                                               Value** out))                                                            \

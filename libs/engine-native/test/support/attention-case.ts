@@ -1,6 +1,6 @@
 import type { Engine, KernelLevel, KvDtype, NativeKvPool, NativeModel, StepRequest } from '../../src/index.js';
 import type { AttentionShape } from './attention-reference.js';
-import { floats, node, type GraphFolder, type TestGraph } from './graph.js';
+import { floats, inMemory, node, type TestGraph } from './graph.js';
 import { randomFloats, stepOf } from './steps.js';
 
 const PAGE = 16;
@@ -15,7 +15,6 @@ export function attentionGraph(shape: AttentionShape, rows: Float32Array): TestG
     num_heads: { i: shape.heads },
     kv_heads: { i: shape.kvHeads },
     head_dim: { i: shape.headDim },
-    rope_class: { i: shape.ropeDim > 0 ? 0 : -1 },
     rope_dim: { i: shape.ropeDim },
     scale: { f: shape.scale },
     window: { i: shape.window },
@@ -23,12 +22,12 @@ export function attentionGraph(shape: AttentionShape, rows: Float32Array): TestG
     norm_eps: { f: shape.normEps },
   };
   const optional = Object.entries(operands).map(([name, values]) => (values === null ? '' : name));
-  const batch = ['kv_pool', 'cu_seqlens', 'past_lens', 'block_table'];
+  const rope = shape.ropeDim > 0 ? 'rope' : '';
   return {
     nodes: [
       node('Gather', ['rows', 'input_ids'], 'qkv', {}, ''),
-      node('RopeTable', ['rope_inv_freq', 'rope_scale', 'cu_seqlens', 'past_lens'], 'rope'),
-      node('PagedAttention', ['qkv', 'rope', ...batch, ...optional], 'attended', attributes),
+      node('RopeTable', ['step_context'], 'rope'),
+      node('PagedAttention', ['qkv', 'step_context', rope, ...optional], 'attended', attributes),
       node('Gather', ['attended', 'logit_rows'], 'logits', {}, ''),
     ],
     initializers: [
@@ -51,7 +50,6 @@ export type Advance = readonly number[];
 
 export interface AttentionCaseOptions {
   engine: Engine;
-  folder: GraphFolder;
   shape: AttentionShape;
   /** Lengths of the prompts. */
   lengths: readonly number[];
@@ -70,7 +68,7 @@ export class AttentionCase {
   readonly model: NativeModel;
   readonly #shape: AttentionShape;
 
-  constructor({ engine, folder, shape, lengths, dtype, level, seed }: AttentionCaseOptions) {
+  constructor({ engine, shape, lengths, dtype, level, seed }: AttentionCaseOptions) {
     const columns = (shape.heads + 2 * shape.kvHeads) * shape.headDim;
     const starts = lengths.map((_, i) => lengths.slice(0, i).reduce((sum, length) => sum + length, 0));
     const pages = lengths.map((length) => Math.ceil(length / PAGE));
@@ -89,7 +87,7 @@ export class AttentionCase {
     this.pool = engine.createPool({ layers: 1, kvHeads, headDim, pages: total + spare, dtype });
     this.pool.poisonPages(Int32Array.from({ length: total + spare }, (_, i) => i));
     this.model = engine.createModel({
-      graphPath: folder.write(attentionGraph(shape, this.rows)),
+      ...inMemory(attentionGraph(shape, this.rows)),
       threads: 2,
       spin: false,
       ...(level === undefined ? {} : { kernels: { [`attention/${dtype}`]: level } }),

@@ -2,17 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ElementType, encodeModel, type Attribute, type Initializer, type Node, type ValueInfo } from '@longhaul/onnx';
+import type { NativeModelOptions } from '../../src/index.js';
 
-/** The inputs that every model graph may have, with the shapes of the manifest. */
+/** The inputs that every model graph may have. */
 const INPUTS: readonly ValueInfo[] = [
   { name: 'input_ids', type: ElementType.int32, shape: ['T'] },
-  { name: 'rope_inv_freq', type: ElementType.float, shape: ['C', 'B', 'P'] },
-  { name: 'rope_scale', type: ElementType.float, shape: ['C', 'B'] },
-  { name: 'kv_pool', type: ElementType.int64, shape: [1] },
-  { name: 'cu_seqlens', type: ElementType.int32, shape: ['B1'] },
-  { name: 'past_lens', type: ElementType.int32, shape: ['B'] },
-  { name: 'block_table', type: ElementType.int32, shape: ['B', 'W'] },
   { name: 'logit_rows', type: ElementType.int32, shape: ['R'] },
+  { name: 'step_context', type: ElementType.int64, shape: [1] },
 ];
 
 export interface TestGraph {
@@ -71,18 +67,23 @@ export function encodeGraph(graph: TestGraph): Uint8Array {
   });
 }
 
-/** A folder for graphs, removed by `remove()`. */
-export class GraphFolder {
-  readonly #path = mkdtempSync(join(tmpdir(), 'longhaul-graphs-'));
-  #count = 0;
+/** The options of a model that has everything in its graph. */
+export function inMemory(graph: TestGraph): Pick<NativeModelOptions, 'graph' | 'weightsDir'> {
+  return { graph: encodeGraph(graph), weightsDir: '' };
+}
 
-  write(graph: TestGraph): string {
-    const path = join(this.#path, `graph-${this.#count++}.onnx`);
-    writeFileSync(path, encodeGraph(graph));
+/** A folder for files of tests, removed by `remove()`. */
+export class TestFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'longhaul-graphs-'));
+
+  /** @returns the path of the file. */
+  write(name: string, bytes: Uint8Array): string {
+    const path = join(this.path, name);
+    writeFileSync(path, bytes);
     return path;
   }
 
   remove(): void {
-    rmSync(this.#path, { recursive: true, force: true });
+    rmSync(this.path, { recursive: true, force: true });
   }
 }

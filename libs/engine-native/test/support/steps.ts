@@ -1,5 +1,5 @@
 import type { Engine, NativeKvPool, SampleSpec, StepRequest, StepResult } from '../../src/index.js';
-import type { GraphFolder, TestGraph } from './graph.js';
+import { inMemory, type TestGraph } from './graph.js';
 
 /** A step of one sequence of `tokens` tokens from position 0 on, all rows wanted, with what `changes` says. */
 export function stepOf(tokens: number, changes: Partial<StepRequest> = {}): StepRequest {
@@ -51,14 +51,13 @@ export function anyPool(engine: Engine, pages = 64): NativeKvPool {
 
 export interface RunOnce {
   engine: Engine;
-  folder: GraphFolder;
   graph: TestGraph;
 }
 
 /** Loads a graph, runs one step in a pool of its own, and unloads it. */
-export async function runOnce({ engine, folder, graph }: RunOnce, request: StepRequest): Promise<StepResult> {
+export async function runOnce({ engine, graph }: RunOnce, request: StepRequest): Promise<StepResult> {
   const pool = anyPool(engine);
-  const model = engine.createModel({ graphPath: folder.write(graph), threads: 2, spin: false });
+  const model = engine.createModel({ ...inMemory(graph), threads: 2, spin: false });
   try {
     await model.ready;
     return await model.step(pool, request);

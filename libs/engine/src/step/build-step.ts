@@ -36,6 +36,7 @@ export function buildStep(items: readonly PlannedItem[], rope: RopeTables): Buil
     blockTableWidth,
     ...ropeOf(items, rope),
     ropeClasses: rope.classes,
+    policies: items.map(({ sequence }) => sequence.owner.request.policy),
     logitRows: Int32Array.from(rows.logitRows),
     samples: rows.samples,
     scores: rows.scores,

@@ -1,3 +1,4 @@
+import { defaultPolicy } from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
 import type { EngineContext } from '../context.js';
 import { engineErrors } from '../errors.js';
@@ -62,6 +63,7 @@ export class EngineTrial {
       ropeInvFreq: table.invFreq,
       ropeScale: table.scale,
       ropeClasses: rope.classes,
+      policies: [defaultPolicy],
       logitRows: Int32Array.of(0),
       samples: [GREEDY],
       scores: [],

@@ -134,7 +134,8 @@ export class StepTransaction {
   #timed(stats: StepStats, answer: RunnerResult, at: { startMs: number; answeredMs: number }): StepStats {
     const commitMs = this.#context.clock.monotonicMs() - at.answeredMs;
     const waitMs = at.answeredMs - at.startMs - stats.planMs;
-    return { ...stats, runMs: answer.runMs, sampleMs: answer.sampleMs, waitMs, commitMs };
+    const { runMs, sampleMs, attention } = answer;
+    return { ...stats, runMs, sampleMs, kvReadBytes: attention.kvReadBytes, waitMs, commitMs };
   }
 }
 
@@ -164,6 +165,6 @@ function describe(items: readonly PlannedItem[]): StepStats {
     draftTokens,
     prefillPairs: items.reduce((sum, { past, tokens }) => sum + tokens * (past + tokens / 2), 0),
     gatedSequences: items.filter(({ gated }) => gated !== null).length,
-    ...{ planMs: 0, runMs: 0, sampleMs: 0, waitMs: 0, commitMs: 0 },
+    ...{ planMs: 0, runMs: 0, sampleMs: 0, kvReadBytes: 0, waitMs: 0, commitMs: 0 },
   };
 }

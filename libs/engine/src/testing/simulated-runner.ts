@@ -58,6 +58,7 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
 
   async step(request: RunnerStep): Promise<RunnerResult> {
     this.steps.push(request);
+    if (request.policies.length !== request.pastLens.length) throw new Error('a sequence has no policy');
     await this.beforeStep(request, this.steps.length - 1);
     const rows = this.#compute(request, await this.#passGates(request));
     return {
@@ -67,6 +68,7 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
       ),
       runMs: 0,
       sampleMs: 0,
+      attention: { layers: LAYERS, kvReadBytes: 0 },
     };
   }
 

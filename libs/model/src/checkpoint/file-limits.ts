@@ -20,6 +20,8 @@ export const FILE_LIMITS = {
   shardIndex: 32 * MIB,
   /** Ours: about 5 kB; a thousand layers take 100 kB. */
   manifest: 4 * MIB,
+  /** Ours: about 120 bytes per weight; a thousand layers take 2 MB. */
+  weightsIndex: 16 * MIB,
   /** Ours: 200 bytes per pulled file. */
   pullReceipt: MIB,
   /** Ours: one line. */

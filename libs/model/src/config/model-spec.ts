@@ -1,9 +1,7 @@
-import type { LayerAttention, ModelShape, RopeClass } from '../manifest.js';
+import type { Activation, DecoderFacts, LayerAttention, ModelShape, RopeClass } from '../manifest.js';
 
 /** Families by their Hugging Face `model_type`; `gemma3` with a `text_config` becomes `gemma3_text`. */
 export type FamilyName = 'llama' | 'mistral' | 'qwen2' | 'qwen3' | 'phi3' | 'gemma2' | 'gemma3_text' | 'smollm3';
-
-export type Activation = 'silu' | 'gelu_tanh' | 'gelu_erf';
 
 /**
  * Everything about a decoder that its graph depends on, with the names, defaults and versions of config.json resolved.
@@ -46,4 +44,19 @@ export interface ModelSpec {
   /** Whether the output head is the embedding table; null: untied if the checkpoint has a head. */
   tiedEmbeddings: boolean | null;
   finalSoftcap: number | null;
+}
+
+/** What a package keeps of a specification beside shape, layers and RoPE: how its tensors are spelled is settled by then. */
+export function decoderFacts(spec: ModelSpec): DecoderFacts {
+  const { attention, norms, feedForward, embeddingScale, finalSoftcap } = spec;
+  return {
+    attentionScale: attention.scale,
+    attentionSoftcap: attention.softcap,
+    qkNorm: attention.qkNorm,
+    normEps: norms.eps,
+    postNorms: norms.post,
+    activation: feedForward.activation,
+    embeddingScale,
+    finalSoftcap,
+  };
 }

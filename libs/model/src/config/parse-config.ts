@@ -1,9 +1,9 @@
-import type { ModelShape, RopeClass } from '../manifest.js';
+import type { Activation, ModelShape, RopeClass } from '../manifest.js';
 import { invalidConfig, shownValue, unsupportedConfig } from './config-error.js';
 import { ConfigReader, type ConfigValues } from './config-reader.js';
 import type { Family } from './families.js';
 import { parseLayerAttention } from './layer-attention.js';
-import type { Activation, ModelSpec } from './model-spec.js';
+import type { ModelSpec } from './model-spec.js';
 import { MAX_CONTEXT_TOKENS, type NumberKey } from './number-ranges.js';
 import { parseRopeClass, type RopeContext } from './rope-config.js';
 import { findFamily, refuseQuantised } from './supported-model.js';

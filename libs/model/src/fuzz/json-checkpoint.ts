@@ -1,10 +1,11 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { parseJsonObject } from '../checkpoint/json-object.js';
 import { parseConfig } from '../config/parse-config.js';
-import type { ModelSpec } from '../config/model-spec.js';
+import { decoderFacts, type ModelSpec } from '../config/model-spec.js';
 import { checkTokenizer } from '../import/check-tokenizer.js';
 import { generationDefaults } from '../import/generation-defaults.js';
 import { tokenizerFacts } from '../import/tokenizer-facts.js';
+import { PACKAGE_VERSION } from '../manifest.js';
 import { manifestSchema } from '../package/manifest-schema.js';
 import { ropeTables } from '../rope/rope-tables.js';
 
@@ -157,12 +158,13 @@ function assertServable(spec: ModelSpec, { tokenizer, generation }: Facts): void
   const sha256 = '0'.repeat(64);
   manifestSchema.parse({
     format: 'longhaul-model',
-    version: 1,
+    version: PACKAGE_VERSION,
     name: 'fuzz',
     family: spec.family,
     shape: spec.shape,
     ropeClasses: spec.ropeClasses,
     layerAttention: spec.layerAttention,
+    decoder: decoderFacts(spec),
     contextLength: spec.contextLength,
     weights: { scheme: 'int8', bytes: 1, sha256 },
     tokenizer: { sha256, ...tokenizer },

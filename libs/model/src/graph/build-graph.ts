@@ -1,13 +1,18 @@
 import type { Model } from '@longhaul/onnx';
-import type { Activation, ModelSpec } from '../config/model-spec.js';
+import type { Activation, ModelManifest } from '../manifest.js';
 import { Domain, GraphBuilder } from './graph-builder.js';
 import { GraphInput, graphInputs, graphOutput, LOGITS } from './graph-io.js';
 import { addEmbedding, addLinear } from './linear.js';
-import { layoutWeights, type WeightLayout } from './weight-layout.js';
-import type { WeightPlans } from './weight-plan.js';
+import { initializersOf, type StoredWeight } from './stored-weight.js';
+import { WeightTable } from './weight-table.js';
+
+/** What a manifest says of the graph. */
+export type DecoderShape = Pick<ModelManifest, 'family' | 'shape' | 'ropeClasses' | 'layerAttention' | 'decoder'>;
 
 const ACTIVATION_CODES: Readonly<Record<Activation, number>> = { silu: 0, gelu_tanh: 1, gelu_erf: 2 };
-const NO_ROPE = -1;
+/** A layer without rotation leaves the operand out. */
+const NO_ROPE = '';
+const ropeOf = (ropeClass: number): string => `rope.${ropeClass}`;
 
 /** The residual stream between two blocks: what is in it, and what the last block adds to it. */
 interface Stream {
@@ -19,17 +24,17 @@ interface Stream {
 /** Writes the decoder node by node. Its methods are the steps of the forward pass. */
 class DecoderGraph {
   readonly builder = new GraphBuilder();
-  readonly #spec: ModelSpec;
-  readonly #plans: WeightPlans;
+  readonly #model: DecoderShape;
+  readonly #weights: WeightTable;
 
-  constructor(spec: ModelSpec, plans: WeightPlans) {
-    this.#spec = spec;
-    this.#plans = plans;
+  constructor(model: DecoderShape, weights: WeightTable) {
+    this.#model = model;
+    this.#weights = weights;
   }
 
   forward(): void {
-    const { shape } = this.#spec;
-    this.#ropeTable();
+    const { shape } = this.#model;
+    this.#ropeTables();
     let stream: Stream = { residual: this.#embed(), delta: null };
     for (let layer = 0; layer < shape.layers; layer++) {
       stream = this.#layer(stream, layer);
@@ -39,20 +44,21 @@ class DecoderGraph {
   }
 
   #embed(): string {
-    const embedded = addEmbedding(this.builder, this.#plans, GraphInput.inputIds);
-    const scale = this.#spec.embeddingScale;
+    const embedded = addEmbedding(this.builder, this.#weights, GraphInput.inputIds);
+    const scale = this.#model.decoder.embeddingScale;
     if (scale === null) return embedded;
     const factor = this.builder.scalar('embedding_scale', scale);
     return this.builder.add({ op: 'Mul', name: 'embedded_scaled', inputs: [embedded, factor] });
   }
 
-  #ropeTable(): void {
-    const { ropeInvFreq, ropeScale, cuSeqlens, pastLens } = GraphInput;
+  /** One table of cosines and sines for each class, for all layers. */
+  #ropeTables(): void {
     this.builder.add({
       op: 'RopeTable',
       domain: Domain.longhaul,
       name: 'rope',
-      inputs: [ropeInvFreq, ropeScale, cuSeqlens, pastLens],
+      inputs: [GraphInput.stepContext],
+      outputs: this.#model.ropeClasses.map((_, ropeClass) => ropeOf(ropeClass)),
     });
   }
 
@@ -62,7 +68,7 @@ class DecoderGraph {
     const qkv = this.#linear(`${name}.qkv`, normed);
     let attended = this.#attention(qkv, layer);
     let kept = residual;
-    if (layer === this.#spec.shape.layers - 1) {
+    if (layer === this.#model.shape.layers - 1) {
       // After the last attention only the rows whose logits are wanted matter.
       attended = this.#pickRows(attended, 'attended_rows');
       kept = this.#pickRows(residual, 'residual_rows');
@@ -74,27 +80,25 @@ class DecoderGraph {
   }
 
   #attention(qkv: string, layer: number): string {
-    const { shape, attention, norms, layerAttention, ropeClasses } = this.#spec;
+    const { shape, decoder, layerAttention, ropeClasses } = this.#model;
     const { ropeClass = null, window = null } = layerAttention[layer] ?? {};
-    const { kvPool, cuSeqlens, pastLens, blockTable } = GraphInput;
-    const inputs = [qkv, 'rope', kvPool, cuSeqlens, pastLens, blockTable];
-    if (attention.qkNorm) inputs.push(`layers.${layer}.q_norm`, `layers.${layer}.k_norm`);
+    const norms = decoder.qkNorm ? ['q_norm', 'k_norm'].map((norm) => this.#weight(`layers.${layer}.${norm}`)) : [];
+    const rope = ropeClass === null ? NO_ROPE : ropeOf(ropeClass);
     return this.builder.add({
       op: 'PagedAttention',
       domain: Domain.longhaul,
       name: `layers.${layer}.attended`,
-      inputs,
+      inputs: [qkv, GraphInput.stepContext, rope, ...norms],
       attributes: {
         layer: { i: layer },
         num_heads: { i: shape.heads },
         kv_heads: { i: shape.kvHeads },
         head_dim: { i: shape.headDim },
-        rope_class: { i: ropeClass ?? NO_ROPE },
         rope_dim: { i: ropeClass === null ? 0 : (ropeClasses[ropeClass]?.dim ?? 0) },
         window: { i: window ?? 0 },
-        scale: { f: attention.scale },
-        softcap: { f: attention.softcap ?? 0 },
-        norm_eps: { f: norms.eps },
+        scale: { f: decoder.attentionScale },
+        softcap: { f: decoder.attentionSoftcap ?? 0 },
+        norm_eps: { f: decoder.normEps },
       },
     });
   }
@@ -106,18 +110,18 @@ class DecoderGraph {
       domain: Domain.longhaul,
       name: `${name}.activated`,
       inputs: [gateUp],
-      attributes: { activation: { i: ACTIVATION_CODES[this.#spec.feedForward.activation] } },
+      attributes: { activation: { i: ACTIVATION_CODES[this.#model.decoder.activation] } },
     });
     return this.#linear(`${name}.down`, activated);
   }
 
   #linear(weight: string, input: string): string {
-    return addLinear(this.builder, this.#plans, { weight, input, output: `${weight}.out` });
+    return addLinear(this.builder, this.#weights, { weight, input, output: `${weight}.out` });
   }
 
   /** Adds the pending delta and normalises the sum. */
   #norm({ residual, delta }: Stream, weight: string): { normed: string; residual: string } {
-    const epsilon = { f: this.#spec.norms.eps };
+    const epsilon = { f: this.#model.decoder.normEps };
     const normed = `${weight}.out`;
     if (delta === null) {
       this.#simpleNorm(residual, weight);
@@ -128,7 +132,7 @@ class DecoderGraph {
       op: 'SkipSimplifiedLayerNormalization',
       domain: Domain.microsoft,
       name: normed,
-      inputs: [residual, delta, weight],
+      inputs: [residual, delta, this.#weight(weight)],
       outputs: [normed, '', '', sum],
       attributes: { epsilon },
     });
@@ -139,14 +143,14 @@ class DecoderGraph {
     return this.builder.add({
       op: 'SimplifiedLayerNormalization',
       name: `${weight}.out`,
-      inputs: [input, weight],
-      attributes: { axis: { i: -1 }, epsilon: { f: this.#spec.norms.eps }, stash_type: { i: 1 } },
+      inputs: [input, this.#weight(weight)],
+      attributes: { axis: { i: -1 }, epsilon: { f: this.#model.decoder.normEps }, stash_type: { i: 1 } },
     });
   }
 
   /** The norm after a block, in the families that have one. */
   #post(input: string, weight: string): string {
-    return this.#spec.norms.post ? this.#simpleNorm(input, weight) : input;
+    return this.#model.decoder.postNorms ? this.#simpleNorm(input, weight) : input;
   }
 
   #pickRows(input: string, name: string): string {
@@ -158,11 +162,17 @@ class DecoderGraph {
     });
   }
 
+  /** A weight that is one tensor. */
+  #weight(name: string): string {
+    return this.#weights.use(name).name;
+  }
+
+  /** Without a table of its own the head is the embeddings'. */
   #head(input: string): void {
-    const cap = this.#spec.finalSoftcap;
-    const weight = this.#plans.tied ? 'embedding' : 'head';
+    const cap = this.#model.decoder.finalSoftcap;
+    const weight = this.#weights.has('head') ? 'head' : 'embedding';
     const output = cap === null ? LOGITS : 'logits_uncapped';
-    addLinear(this.builder, this.#plans, { weight, input, output });
+    addLinear(this.builder, this.#weights, { weight, input, output });
     if (cap === null) return;
     const limit = this.builder.scalar('logit_cap', cap);
     const small = this.builder.add({ op: 'Div', name: 'logits_divided', inputs: [output, limit] });
@@ -171,31 +181,27 @@ class DecoderGraph {
   }
 }
 
-export interface DecoderModel {
-  model: Model;
-  layout: WeightLayout;
-}
-
 /**
- * Builds the decoder as one ONNX graph over a ragged batch and a paged KV pool. The weights are external: `layout`
- * says where in the weights file each belongs.
+ * Builds the decoder as one ONNX graph over a ragged batch and a paged KV pool. The weights are external: references into
+ * the weights file of a package.
+ *
+ * @throws RangeError naming a weight that the graph needs and does not find, or that has no place in it.
  */
-export function buildGraph(spec: ModelSpec, plans: WeightPlans): DecoderModel {
-  const decoder = new DecoderGraph(spec, plans);
+export function buildGraph(model: DecoderShape, weights: readonly StoredWeight[]): Model {
+  const table = new WeightTable(weights);
+  const decoder = new DecoderGraph(model, table);
   decoder.forward();
-  const layout = layoutWeights(plans);
-  const ropePairs = Math.max(...spec.ropeClasses.map((rope) => rope.dim)) / 2;
-  const model: Model = {
+  table.requireAllUsed();
+  return {
     irVersion: 8,
     producer: 'longhaul',
     opsets: { [Domain.onnx]: 17, [Domain.microsoft]: 1, [Domain.longhaul]: 1 },
     graph: {
-      name: spec.family,
-      inputs: graphInputs(spec.ropeClasses.length, ropePairs),
-      outputs: [graphOutput(spec.shape.vocabSize)],
-      initializers: [...layout.initializers, ...decoder.builder.constants],
+      name: model.family,
+      inputs: graphInputs,
+      outputs: [graphOutput(model.shape.vocabSize)],
+      initializers: [...weights.flatMap(initializersOf), ...decoder.builder.constants],
       nodes: decoder.builder.nodes,
     },
   };
-  return { model, layout };
 }

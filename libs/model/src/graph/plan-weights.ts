@@ -3,7 +3,7 @@ import type { TensorInfo } from '../checkpoint/checkpoint.js';
 import type { ModelSpec } from '../config/model-spec.js';
 import type { WeightScheme } from '../manifest.js';
 import { BLOCK_VALUES } from '../quantise/block-format.js';
-import type { WeightFormat, WeightPart, WeightPlan, WeightPlans } from './weight-plan.js';
+import type { WeightFormat, WeightPart, WeightPlan } from './weight-plan.js';
 
 type Tensors = ReadonlyMap<string, TensorInfo>;
 
@@ -153,9 +153,11 @@ function refuseUnknown(tensors: Tensors, used: ReadonlySet<string>): void {
  * Embeddings and the output head are int8 where the linear layers are int4: they decide the quality most, and a tied
  * table is stored once. A matrix whose columns are no multiple of 32 stays f32.
  *
+ * @returns the weights in the order in which they lie in the weights file; without a `head` of its own a model has the
+ * embeddings for one.
  * @throws AppError `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, or `UNSUPPORTED_TENSOR` for one that would be left out.
  */
-export function planWeights(spec: ModelSpec, tensors: Tensors, scheme: WeightScheme): WeightPlans {
+export function planWeights(spec: ModelSpec, tensors: Tensors, scheme: WeightScheme): readonly WeightPlan[] {
   const prefix = PREFIXES.find(({ body }) => tensors.has(`${body}embed_tokens.weight`));
   if (!prefix) throw tensorError('TENSOR_NOT_FOUND', 'The checkpoint has no tensor model.embed_tokens.weight.');
   const weights = new WeightCollector(tensors);
@@ -173,18 +175,5 @@ export function planWeights(spec: ModelSpec, tensors: Tensors, scheme: WeightSch
   if (!tied) weights.matrix('head', [{ tensor: prefix.head, rows: vocabSize }], table);
   else if (hasHead) weights.used.add(prefix.head);
   refuseUnknown(tensors, weights.used);
-  return toPlans(weights.plans, tied);
-}
-
-function toPlans(plans: ReadonlyMap<string, WeightPlan>, tied: boolean): WeightPlans {
-  return {
-    all: [...plans.values()],
-    has: (name) => plans.has(name),
-    get: (name) => {
-      const plan = plans.get(name);
-      if (!plan) throw new RangeError(`no weight is planned as ${name}`);
-      return plan;
-    },
-    tied,
-  };
+  return [...weights.plans.values()];
 }

@@ -20,13 +20,3 @@ export interface WeightPlan {
   /** Added to every value: 1 for norms that are stored less one. */
   offset: 0 | 1;
 }
-
-/** The weights of a decoder, in the order in which they lie in the weights file. */
-export interface WeightPlans {
-  readonly all: readonly WeightPlan[];
-  /** The plan of a name that is known to be there. */
-  get(name: string): WeightPlan;
-  has(name: string): boolean;
-  /** The output head is the embedding table. */
-  readonly tied: boolean;
-}

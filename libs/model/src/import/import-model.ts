@@ -1,31 +1,32 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
-import { encodeModel } from '@longhaul/onnx';
 import { probeTokenizer } from '@longhaul/text-sandbox';
 import type { Checkpoint, TokenizerFiles } from '../checkpoint/checkpoint.js';
 import { diskError } from '../checkpoint/disk-error.js';
 import { assertRoom } from '../checkpoint/disk-room.js';
 import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
 import { identifySource, type SourceIdentity } from '../checkpoint/source-identity.js';
-import type { ModelSpec } from '../config/model-spec.js';
+import { decoderFacts, type ModelSpec } from '../config/model-spec.js';
 import { parseConfig } from '../config/parse-config.js';
-import { buildGraph, type DecoderModel } from '../graph/build-graph.js';
 import { planWeights } from '../graph/plan-weights.js';
-import type { WeightPlans } from '../graph/weight-plan.js';
-import type { ModelManifest, WeightScheme } from '../manifest.js';
+import { buildGraph } from '../graph/build-graph.js';
+import { layoutWeights, type WeightLayout } from '../graph/weight-layout.js';
+import type { WeightPlan } from '../graph/weight-plan.js';
+import { PACKAGE_VERSION, type ModelManifest, type WeightScheme } from '../manifest.js';
 import { fingerprintManifest } from '../package/fingerprint.js';
 import { checkModelName } from '../package/model-name.js';
 import { parseManifest } from '../package/open-package.js';
 import {
   CHAT_TEMPLATE_FILE,
-  GRAPH_FILE,
   MANIFEST_FILE,
   TOKENIZER_CONFIG_FILE,
   TOKENIZER_FILE,
   WEIGHTS_FILE,
+  WEIGHTS_INDEX_FILE,
 } from '../package/package-files.js';
 import { PackageWriter } from '../package/package-writer.js';
+import { encodeWeightIndex } from '../package/weight-index.js';
 import { checkTokenizer } from './check-tokenizer.js';
 import { generationDefaults } from './generation-defaults.js';
 import { tokenizerFacts } from './tokenizer-facts.js';
@@ -58,8 +59,8 @@ interface ImportSteps {
 /** Everything decided before the first byte is written. */
 interface ImportPlan {
   spec: ModelSpec;
-  plans: WeightPlans;
-  decoder: DecoderModel;
+  plans: readonly WeightPlan[];
+  layout: WeightLayout;
   tokenizerFiles: TokenizerFiles;
   tokenizer: ModelManifest['tokenizer'];
   generation: ModelManifest['generation'];
@@ -73,13 +74,16 @@ async function planImport(checkpoint: Checkpoint, weights: WeightScheme): Promis
   const sha256 = createHash('sha256').update(checked.files.tokenizerJson).digest('hex');
   const tokenizer = { sha256, ...tokenizerFacts(checkpoint, checked, vocabSize) };
   const generation = generationDefaults(checkpoint.generationConfig, vocabSize);
+  const layout = layoutWeights(plans);
+  // As a server builds it: what it would refuse is refused here.
+  buildGraph({ ...spec, decoder: decoderFacts(spec) }, layout.weights);
   await probeTokenizer(checked.files);
-  return { spec, plans, decoder: buildGraph(spec, plans), tokenizerFiles: checked.files, tokenizer, generation };
+  return { spec, plans, layout, tokenizerFiles: checked.files, tokenizer, generation };
 }
 
-async function writeSmallFiles(writer: PackageWriter, { decoder, tokenizerFiles }: ImportPlan): Promise<void> {
+async function writeSmallFiles(writer: PackageWriter, { layout, tokenizerFiles }: ImportPlan): Promise<void> {
   const files: [string, Uint8Array][] = [
-    [GRAPH_FILE, encodeModel(decoder.model)],
+    [WEIGHTS_INDEX_FILE, encodeWeightIndex(layout.weights)],
     [TOKENIZER_FILE, tokenizerFiles.tokenizerJson],
     [TOKENIZER_CONFIG_FILE, tokenizerFiles.tokenizerConfigJson],
   ];
@@ -93,15 +97,15 @@ async function writePackage(
   options: ImportOptions,
 ): Promise<ModelManifest> {
   const plan = await planImport(checkpoint, options.weights);
-  const { spec, plans, decoder } = plan;
-  const totalBytes = decoder.layout.bytes;
+  const { spec, plans, layout } = plan;
+  const totalBytes = layout.bytes;
   await assertRoom(dirname(resolve(options.out)), totalBytes, 'The model package');
   await writeSmallFiles(writer, plan);
   const weightsFile = await writer.write(WEIGHTS_FILE, (file) =>
     writeWeights(file, {
       checkpoint,
       plans,
-      layout: decoder.layout,
+      layout,
       onProgress: (doneBytes) => options.onProgress?.({ doneBytes, totalBytes }),
       signal: options.signal,
     }),
@@ -109,12 +113,13 @@ async function writePackage(
   options.onProgress?.({ doneBytes: totalBytes, totalBytes });
   const manifest: Omit<ModelManifest, 'fingerprint'> = {
     format: 'longhaul-model',
-    version: 1,
+    version: PACKAGE_VERSION,
     name: nameOf(options),
     family: spec.family,
     shape: spec.shape,
     ropeClasses: spec.ropeClasses,
     layerAttention: spec.layerAttention,
+    decoder: decoderFacts(spec),
     contextLength: spec.contextLength,
     weights: { scheme: options.weights, ...weightsFile },
     tokenizer: plan.tokenizer,

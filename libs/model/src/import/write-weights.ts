@@ -1,7 +1,8 @@
 import { AppError } from '@longhaul/kernel';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { StoredWeight } from '../graph/stored-weight.js';
 import type { WeightLayout } from '../graph/weight-layout.js';
-import type { WeightPart, WeightPlan, WeightPlans } from '../graph/weight-plan.js';
+import type { WeightPart, WeightPlan } from '../graph/weight-plan.js';
 import type { HashedFile } from '../package/hashed-file.js';
 import { PANEL_ROWS, packPanels, type PackedPanels } from '../quantise/pack-panels.js';
 import { quantiseRows, type QuantisedRows } from '../quantise/quantise-rows.js';
@@ -11,7 +12,7 @@ const CHUNK_VALUES = 1 << 21;
 
 export interface WriteWeightsOptions {
   checkpoint: Checkpoint;
-  plans: WeightPlans;
+  plans: readonly WeightPlan[];
   layout: WeightLayout;
   onProgress: (doneBytes: number) => void;
   signal: AbortSignal | undefined;
@@ -111,18 +112,15 @@ async function writePanels(file: HashedFile, plan: WeightPlan, options: WriteWei
  * @remarks Holds one chunk of rows and the scales of one weight at a time.
  */
 export async function writeWeights(file: HashedFile, options: WriteWeightsOptions): Promise<void> {
-  const offsets = new Map(
-    options.layout.initializers.map(({ name, data }) => [name, data.kind === 'external' ? data.offset : 0]),
-  );
-  for (const plan of options.plans.all) {
-    if (plan.format === 'f32') {
-      await file.padTo(offsets.get(plan.name) ?? 0);
+  for (const [index, plan] of options.plans.entries()) {
+    const { offset, scalesOffset } = options.layout.weights[index] as StoredWeight;
+    await file.padTo(offset);
+    if (scalesOffset === null) {
       await writeF32(file, plan, options);
       continue;
     }
-    await file.padTo(offsets.get(`${plan.name}.values`) ?? 0);
     const scales = await writePanels(file, plan, options);
-    await file.padTo(offsets.get(`${plan.name}.scales`) ?? 0);
+    await file.padTo(scalesOffset);
     for (const part of scales) await file.append(bytesOf(part));
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ModelManifest } from '../manifest.js';
-import { GRAPH_FILE } from './package-files.js';
+import { WEIGHTS_INDEX_FILE } from './package-files.js';
 
 /** JSON with the keys of every object sorted: equal values give equal text. */
 export function canonicalJson(value: unknown): string {
@@ -12,8 +12,8 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * SHA-256 (hex) over what decides the KV values of a token sequence: architecture (the graph included), weights,
- * tokenizer and RoPE. Name, source, date and sampling defaults do not count.
+ * SHA-256 (hex) over what decides the KV values of a token sequence: architecture, weights, tokenizer and
+ * RoPE; the version stands for the graph that is built from them. Name, source, date and sampling defaults do not count.
  */
 export function fingerprintManifest(manifest: Omit<ModelManifest, 'fingerprint'>): string {
   const decisive = {
@@ -22,7 +22,8 @@ export function fingerprintManifest(manifest: Omit<ModelManifest, 'fingerprint'>
     shape: manifest.shape,
     layerAttention: manifest.layerAttention,
     ropeClasses: manifest.ropeClasses,
-    graph: manifest.files[GRAPH_FILE]?.sha256 ?? null,
+    decoder: manifest.decoder,
+    weightsIndex: manifest.files[WEIGHTS_INDEX_FILE]?.sha256 ?? null,
     weights: { scheme: manifest.weights.scheme, sha256: manifest.weights.sha256 },
     tokenizer: manifest.tokenizer.sha256,
   };

@@ -8,7 +8,7 @@ import {
   type NumberRange,
 } from '../config/number-ranges.js';
 import { GENERATION_RANGES } from '../import/generation-defaults.js';
-import type { ModelManifest } from '../manifest.js';
+import { PACKAGE_VERSION, type ModelManifest } from '../manifest.js';
 import { isModelName } from './model-name.js';
 
 /** The ranges of the configuration hold here as well: a manifest can be written by hand. */
@@ -63,10 +63,28 @@ const ropeScaling = z.discriminatedUnion('kind', [
   }),
 ]);
 
-/** What a manifest.json of version 1 looks like. */
+/** 1 / sqrt of what `query_pre_attn_scalar` and `head_dim` may be. */
+const attentionScale = z
+  .number()
+  .min(1 / Math.sqrt(RANGES.query_pre_attn_scalar.max))
+  .max(1 / Math.sqrt(RANGES.query_pre_attn_scalar.min));
+const embeddingScale = z.number().min(1).max(Math.sqrt(RANGES.hidden_size.max));
+
+const decoder = z.object({
+  attentionScale,
+  attentionSoftcap: within(RANGES.attn_logit_softcapping).nullable(),
+  qkNorm: z.boolean(),
+  normEps: within(RANGES.rms_norm_eps),
+  postNorms: z.boolean(),
+  activation: z.enum(['silu', 'gelu_tanh', 'gelu_erf']),
+  embeddingScale: embeddingScale.nullable(),
+  finalSoftcap: within(RANGES.final_logit_softcapping).nullable(),
+});
+
+/** What a manifest.json of this version looks like. */
 export const manifestSchema: z.ZodType<ModelManifest> = z.object({
   format: z.literal('longhaul-model'),
-  version: z.literal(1),
+  version: z.literal(PACKAGE_VERSION),
   name: z.string().refine(isModelName, 'not a model name'),
   family: z.string().min(1).max(100),
   shape: z.object({
@@ -87,6 +105,7 @@ export const manifestSchema: z.ZodType<ModelManifest> = z.object({
   layerAttention: z
     .array(z.object({ ropeClass: z.int().min(0).nullable(), window: within(RANGES.sliding_window).nullable() }))
     .max(MAX_LAYERS),
+  decoder,
   contextLength: within(RANGES.max_position_embeddings),
   weights: z.object({ scheme: z.enum(['f32', 'int8', 'int4']), bytes: z.int().min(1), sha256 }),
   tokenizer: z.object({

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 import { isJsonObject, parseJsonObject } from '../checkpoint/json-object.js';
 import { openRegularFile, readWholeFile, type RegularFile } from '../checkpoint/regular-file.js';
-import type { ModelManifest } from '../manifest.js';
+import { PACKAGE_VERSION, type ModelManifest } from '../manifest.js';
 import { fingerprintManifest } from './fingerprint.js';
 import { manifestSchema } from './manifest-schema.js';
 import { MANIFEST_FILE, REQUIRED_FILES, SMALL_FILES, WEIGHTS_FILE } from './package-files.js';
@@ -23,11 +23,10 @@ export interface ModelPackage {
 }
 
 const FORMAT = 'longhaul-model';
-const VERSION = 1;
 /** Read at once for a digest: small enough that hashing it holds nobody up. */
 const DIGEST_BYTES = 256 * 1024;
 
-function corrupt(path: string, problem: string, cause?: unknown): AppError {
+export function corruptPackage(path: string, problem: string, cause?: unknown): AppError {
   return new AppError({
     code: 'DATA_LOSS',
     reason: 'PACKAGE_CORRUPT',
@@ -41,7 +40,7 @@ async function readManifestJson(path: string): Promise<unknown> {
   try {
     bytes = await readWholeFile(path, 'manifest');
   } catch (cause) {
-    throw corrupt(path, `cannot be read: ${AppError.from(cause).message.replace(/\.$/, '')}`, cause);
+    throw corruptPackage(path, `cannot be read: ${AppError.from(cause).message.replace(/\.$/, '')}`, cause);
   }
   if (bytes === null) {
     throw new AppError({
@@ -53,18 +52,18 @@ async function readManifestJson(path: string): Promise<unknown> {
   try {
     return parseJsonObject(MANIFEST_FILE, bytes);
   } catch (cause) {
-    throw corrupt(path, 'is not valid JSON', cause);
+    throw corruptPackage(path, 'is not valid JSON', cause);
   }
 }
 
 function refuseOtherVersion(json: unknown, path: string): void {
   const { format, version } = isJsonObject(json) ? json : {};
-  if (format !== FORMAT) throw corrupt(path, `is not the manifest of a model package (format ${FORMAT})`);
-  if (version === VERSION) return;
+  if (format !== FORMAT) throw corruptPackage(path, `is not the manifest of a model package (format ${FORMAT})`);
+  if (version === PACKAGE_VERSION) return;
   throw new AppError({
     code: 'FAILED_PRECONDITION',
     reason: 'PACKAGE_VERSION',
-    message: `Model package ${path} has version ${JSON.stringify(version)}, this release reads version ${VERSION}; import the model again.`,
+    message: `Model package ${path} has version ${JSON.stringify(version)}, this release reads version ${PACKAGE_VERSION}; make it anew: \`longhaul model prepare <name>\` for a model by its name, \`longhaul model import <checkpoint> --out <dir>\` for a checkpoint.`,
   });
 }
 
@@ -79,32 +78,34 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw corrupt(path, `is damaged at ${issue?.path.join('.') ?? 'its root'} (${issue?.message ?? 'invalid'})`);
+    throw corruptPackage(path, `is damaged at ${issue?.path.join('.') ?? 'its root'} (${issue?.message ?? 'invalid'})`);
   }
   const manifest = parsed.data;
   assertConsistent(manifest, path);
-  if (fingerprintManifest(manifest) !== manifest.fingerprint) throw corrupt(path, 'does not match its fingerprint');
+  if (fingerprintManifest(manifest) !== manifest.fingerprint)
+    throw corruptPackage(path, 'does not match its fingerprint');
   return manifest;
 }
 
 function assertConsistent(manifest: ModelManifest, path: string): void {
   const { shape, layerAttention, ropeClasses, tokenizer, weights, files } = manifest;
-  if (layerAttention.length !== shape.layers) throw corrupt(path, 'does not describe every layer');
+  if (layerAttention.length !== shape.layers) throw corruptPackage(path, 'does not describe every layer');
   if (layerAttention.some((layer) => (layer.ropeClass ?? 0) >= ropeClasses.length)) {
-    throw corrupt(path, 'refers to a rope class that it does not have');
+    throw corruptPackage(path, 'refers to a rope class that it does not have');
   }
-  if (shape.heads % shape.kvHeads !== 0) throw corrupt(path, 'has key heads that do not divide its heads');
+  if (shape.heads % shape.kvHeads !== 0) throw corruptPackage(path, 'has key heads that do not divide its heads');
   const ids = [...tokenizer.eosTokenIds, ...(tokenizer.bosTokenId === null ? [] : [tokenizer.bosTokenId])];
-  if (ids.some((id) => id >= shape.vocabSize)) throw corrupt(path, 'names a special token outside its vocabulary');
+  if (ids.some((id) => id >= shape.vocabSize))
+    throw corruptPackage(path, 'names a special token outside its vocabulary');
   const { scaling, dim } = ropeClasses.find(({ scaling: { kind } }) => kind === 'longrope') ?? {};
   if (scaling?.kind === 'longrope' && dim !== undefined) {
     const lengths = [scaling.shortFactor.length, scaling.longFactor.length];
     if (lengths.some((length) => length !== dim / 2))
-      throw corrupt(path, 'has another number of rope factors than pairs');
+      throw corruptPackage(path, 'has another number of rope factors than pairs');
   }
   const stored = files[WEIGHTS_FILE];
   if (stored && (stored.bytes !== weights.bytes || stored.sha256 !== weights.sha256)) {
-    throw corrupt(path, 'names two different weights');
+    throw corruptPackage(path, 'names two different weights');
   }
 }
 
@@ -124,10 +125,11 @@ async function digest({ handle }: RegularFile, { signal, turn }: OpenPackageOpti
 
 async function checkFiles(dir: string, manifest: ModelManifest, options: OpenPackageOptions): Promise<void> {
   for (const name of REQUIRED_FILES) {
-    if (!Object.hasOwn(manifest.files, name)) throw corrupt(join(dir, MANIFEST_FILE), `does not list ${name}`);
+    if (!Object.hasOwn(manifest.files, name)) throw corruptPackage(join(dir, MANIFEST_FILE), `does not list ${name}`);
   }
   for (const [name, expected] of Object.entries(manifest.files)) {
-    if (name !== basenameOf(name)) throw corrupt(join(dir, MANIFEST_FILE), `lists a file outside the package: ${name}`);
+    if (name !== basenameOf(name))
+      throw corruptPackage(join(dir, MANIFEST_FILE), `lists a file outside the package: ${name}`);
     // Weights are read whole only when that is asked for; everything else is small beside them.
     const whole = options.verify === true || name !== WEIGHTS_FILE;
     await checkFile(join(dir, name), expected, whole ? options : null);
@@ -142,8 +144,8 @@ async function checkFile(
   const file = await openListed(path);
   try {
     const { size } = file.stats;
-    if (size !== BigInt(expected.bytes)) throw corrupt(path, `has ${size} bytes instead of ${expected.bytes}`);
-    if (options && (await digest(file, options)) !== expected.sha256) throw corrupt(path, 'has other contents');
+    if (size !== BigInt(expected.bytes)) throw corruptPackage(path, `has ${size} bytes instead of ${expected.bytes}`);
+    if (options && (await digest(file, options)) !== expected.sha256) throw corruptPackage(path, 'has other contents');
   } finally {
     await file.handle.close();
   }
@@ -154,9 +156,9 @@ async function openListed(path: string): Promise<RegularFile> {
   try {
     file = await openRegularFile(path);
   } catch (cause) {
-    throw corrupt(path, `cannot be read: ${AppError.from(cause).message.replace(/\.$/, '')}`, cause);
+    throw corruptPackage(path, `cannot be read: ${AppError.from(cause).message.replace(/\.$/, '')}`, cause);
   }
-  if (file === null) throw corrupt(path, 'is missing');
+  if (file === null) throw corruptPackage(path, 'is missing');
   return file;
 }
 
@@ -170,11 +172,11 @@ export async function readPackageFile({ dir, manifest }: ModelPackage, name: str
   const path = join(dir, name);
   const kind = SMALL_FILES[name];
   const expected = manifest.files[name];
-  if (kind === undefined || expected === undefined) throw corrupt(path, 'is not listed in the manifest');
+  if (kind === undefined || expected === undefined) throw corruptPackage(path, 'is not listed in the manifest');
   const bytes = await readWholeFile(path, kind);
-  if (bytes === null) throw corrupt(path, 'is missing');
+  if (bytes === null) throw corruptPackage(path, 'is missing');
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  if (sha256 !== expected.sha256) throw corrupt(path, 'has other contents');
+  if (sha256 !== expected.sha256) throw corruptPackage(path, 'has other contents');
   return bytes;
 }
 

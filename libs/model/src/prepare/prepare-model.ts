@@ -24,7 +24,7 @@ export interface PrepareOptions {
 }
 
 /** Counts layouts of what an import writes: a package imported by another version of this code is imported again. */
-const IMPORT_GENERATION = 3;
+const IMPORT_GENERATION = 4;
 
 /**
  * From a name to a model package that is ready to load: pulls what is missing, imports it once, and finds it again the

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ModelManifest, RopeClass } from '../manifest.js';
+import { PACKAGE_VERSION, type ModelManifest, type RopeClass } from '../manifest.js';
 import { fingerprintManifest } from '../package/fingerprint.js';
 import { applyRopeScalingOverride } from './rope-scaling-override.js';
 
@@ -9,7 +9,7 @@ const plain = (theta: number): RopeClass => ({ theta, dim: 64, scaling: { kind: 
 function manifest(change: Partial<ModelManifest> = {}): ModelManifest {
   const base: Omit<ModelManifest, 'fingerprint'> = {
     format: 'longhaul-model',
-    version: 1,
+    version: PACKAGE_VERSION,
     name: 'tiny',
     family: 'llama',
     shape: { layers: 2, hiddenSize: 64, intermediateSize: 64, heads: 1, kvHeads: 1, headDim: 64, vocabSize: 10 },
@@ -18,6 +18,10 @@ function manifest(change: Partial<ModelManifest> = {}): ModelManifest {
       { ropeClass: 0, window: null },
       { ropeClass: 0, window: null },
     ],
+    decoder: {
+      ...{ attentionScale: 0.125, attentionSoftcap: null, qkNorm: false, normEps: 1e-5, postNorms: false },
+      ...{ activation: 'silu', embeddingScale: null, finalSoftcap: null },
+    },
     contextLength: 8192,
     weights: { scheme: 'f32', bytes: 1, sha256: digest },
     tokenizer: { sha256: digest, bosTokenId: null, eosTokenIds: [], addBos: false },

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import { loadEngine, type NativeKvPool, type NativeModel, PAGE_TOKENS, type StepResult } from '@longhaul/engine-native';
-import { GRAPH_FILE, type ModelManifest, openPackage } from '@longhaul/model';
+import { loadGraph, type ModelManifest, openPackage } from '@longhaul/model';
 import { type BenchCase, type Measured, someTokens } from '../cases.js';
 import { type BenchSide } from '../side.js';
 import { buildStep, type StepPart } from './build-step.js';
@@ -28,11 +27,12 @@ export class OursSide implements BenchSide {
   ) {}
 
   static async open(options: OursOptions): Promise<OursSide> {
-    const { manifest, dir } = await openPackage(options.packageDir);
+    const opened = await openPackage(options.packageDir);
+    const { manifest } = opened;
     const engine = await loadEngine();
     const { layers, kvHeads, headDim } = manifest.shape;
     const model = engine.createModel({
-      graphPath: join(dir, GRAPH_FILE),
+      ...(await loadGraph(opened)),
       threads: options.threads,
       spin: options.spin,
     });

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { longhaulHome } from '@longhaul/embedded';
+import { AppError } from '@longhaul/kernel';
 import { openPackage } from '@longhaul/model';
 import { table } from '../kv/print.js';
 import { parseFlags, refuseWords } from '../flags.js';
@@ -22,31 +23,43 @@ export async function listCommand(argv: readonly string[]): Promise<void> {
   const flags = parseFlags(argv, [], ['json']);
   refuseWords(flags);
   const folder = join(longhaulHome(), 'models');
-  const packages = await readyPackages(folder);
+  const { packages, outdated } = await readyPackages(folder);
   if (flags.switches.has('json')) {
-    console.log(JSON.stringify({ known: knownNames(), packages }, null, 2));
+    console.log(JSON.stringify({ known: knownNames(), packages, outdated }, null, 2));
     return;
   }
   const rows = packages.map(({ name, family, contextTokens, weights, bytes, path }) => [
     ...[name, family, contextTokens, weights, megabytes(bytes), path],
   ]);
   const ready = rows.length === 0 ? ['none'] : table(['name', 'family', 'context', 'weights', 'size', 'package'], rows);
+  const others =
+    outdated.length === 0 ? [] : ['', 'Of another release, not used any more; may be removed:', ...outdated];
   console.log(
-    ['Known names:', ...knownNames().map((name) => `  ${name}`), '', `Ready in ${folder}:`, ...ready].join('\n'),
+    ['Known names:', ...knownNames().map((name) => `  ${name}`), '', `Ready in ${folder}:`, ...ready, ...others].join(
+      '\n',
+    ),
   );
 }
 
-/** What is no sound package, or of another version, is left out: it would be made anew. */
-async function readyPackages(folder: string): Promise<ReadyPackage[]> {
-  const names = await readdir(folder).catch(() => []);
-  const found = await Promise.all(
-    names.sort().map(async (entry): Promise<ReadyPackage[]> => {
-      const path = join(folder, entry);
-      const opened = await openPackage(path).catch(() => null);
-      if (opened === null) return [];
-      const { name, family, contextLength, weights } = opened.manifest;
-      return [{ name, family, contextTokens: contextLength, weights: weights.scheme, bytes: weights.bytes, path }];
-    }),
-  );
-  return found.flat();
+interface CachedPackages {
+  readonly packages: readonly ReadyPackage[];
+  /** Paths of those that another release has made: `prepare` makes them anew, in places of their own. */
+  readonly outdated: readonly string[];
+}
+
+/** What is no sound package is left out: it would be made anew. */
+async function readyPackages(folder: string): Promise<CachedPackages> {
+  const packages: ReadyPackage[] = [];
+  const outdated: string[] = [];
+  for (const entry of (await readdir(folder).catch(() => [])).sort()) {
+    const path = join(folder, entry);
+    try {
+      const { name, family, contextLength, weights } = (await openPackage(path)).manifest;
+      const facts = { name, family, contextTokens: contextLength, weights: weights.scheme, bytes: weights.bytes };
+      packages.push({ ...facts, path });
+    } catch (error) {
+      if (AppError.from(error).reason === 'PACKAGE_VERSION') outdated.push(path);
+    }
+  }
+  return { packages, outdated };
 }

@@ -12,6 +12,7 @@ function heldRunner() {
   const runner = {
     step: () => new Promise<never>((resolve, reject) => ends.push({ resolve: resolve as () => void, reject })),
     copyPage: () => undefined,
+    layersDone: () => 3,
   } as ModelRunner;
   return { runner, ends };
 }
@@ -67,7 +68,10 @@ describe('engine health', () => {
     health.refresh();
     health.refresh();
     expect(health.report()).toMatchObject({ live: false, ready: false });
-    expect(lines.filter((line) => line.includes('step-stuck'))).toHaveLength(1);
+    expect(livenessBody(health.report()).checks['engine-progress']).toMatchObject({
+      reason: 'a step has been running for more than 1000 ms; attention of 3 layers is done',
+    });
+    expect(lines.filter((line) => line.includes('step-stuck') && line.includes('"layersDone":3'))).toHaveLength(1);
     ends[0]?.resolve();
     await step;
     expect(health.refresh()).toMatchObject({ live: true, ready: true });

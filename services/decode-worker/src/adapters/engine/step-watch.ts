@@ -5,6 +5,8 @@ export interface StepWatch {
   runner: ModelRunner;
   /** Milliseconds since the step began that runs now; 0 between steps. */
   ageMs(): number;
+  /** Layers that it has done, where the runner tells; null between steps. */
+  layersDone(): number | null;
 }
 
 /** Steps are computed off this thread, so a step that never returns leaves the clock readable. */
@@ -23,5 +25,6 @@ export function watchSteps(runner: ModelRunner, nowMs: () => number = () => perf
       },
     },
     ageMs: () => (startedMs === null ? 0 : nowMs() - startedMs),
+    layersDone: () => runner.layersDone?.() ?? null,
   };
 }

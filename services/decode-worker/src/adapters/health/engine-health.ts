@@ -17,6 +17,13 @@ const PROGRESS = 'engine-progress';
 const SOUND = 'engine-sound';
 const MS_PER_S = 1000;
 
+/** A step that still gets on is slow; one that does not is stuck. The layers tell which, from one look to the next. */
+function stuckReason(watch: StepWatch, stepTimeoutMs: number): string {
+  const layers = watch.layersDone();
+  const progress = layers === null ? '' : `; attention of ${layers} layers is done`;
+  return `a step has been running for more than ${stepTimeoutMs} ms${progress}`;
+}
+
 /**
  * Adds the checks `engine` (takes requests), `engine-progress` (its step returns) and `engine-sound` (it has not failed
  * for good) to the health model, and the age of the step to the metrics; until the returned function is called.
@@ -29,7 +36,7 @@ export function followEngine(parts: EngineHealthParts): () => void {
   });
   health.observe({ name: PROGRESS, weight: 'liveness' }, () => {
     const up = stepTimeoutMs === 0 || watch.ageMs() <= stepTimeoutMs;
-    return { up, reason: up ? '' : `a step has been running for more than ${stepTimeoutMs} ms` };
+    return { up, reason: up ? '' : stuckReason(watch, stepTimeoutMs) };
   });
   health.observe({ name: SOUND, weight: 'liveness' }, () => {
     const failure = engine.failure();
@@ -38,7 +45,10 @@ export function followEngine(parts: EngineHealthParts): () => void {
   let stuck = false;
   const unfollow = health.follow(({ checks }) => {
     const down = checks.some(({ name, up }) => name === PROGRESS && !up);
-    if (down && !stuck) log.failure('step-stuck', 'A step of the model does not return.', { stepTimeoutMs });
+    if (down && !stuck) {
+      const layersDone = watch.layersDone() ?? undefined;
+      log.failure('step-stuck', 'A step of the model does not return.', { stepTimeoutMs, layersDone });
+    }
     if (!down && stuck) log.info('step-returned');
     stuck = down;
   });

@@ -10,7 +10,7 @@ const log = new EventLog('test', 'silent');
 const notFinite = new AppError({ code: 'INTERNAL', reason: 'MODEL_OUTPUT_NOT_FINITE', message: '' });
 const stats: StepStats = {
   ...{ sequences: 1, prefillTokens: 30, decodeTokens: 2, draftTokens: 0, prefillPairs: 1, gatedSequences: 0 },
-  ...{ planMs: 1, runMs: 1, sampleMs: 1, waitMs: 1, commitMs: 1 },
+  ...{ planMs: 1, runMs: 1, sampleMs: 1, kvReadBytes: 4096, waitMs: 1, commitMs: 1 },
 };
 const load: LoadOutcome = {
   ...{ askedTokens: 64, matchedBlocks: 1, chosenBlocks: 1, loadedBlocks: 1 },

@@ -22,7 +22,8 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
         log.failure('step-failed', outcome.error, { sequences: outcome.sequences });
         return;
       }
-      const { prefillTokens, decodeTokens, planMs, waitMs, commitMs } = outcome.stats;
+      const { prefillTokens, decodeTokens, planMs, waitMs, commitMs, kvReadBytes } = outcome.stats;
+      count('kvReadBytes', kvReadBytes, labels);
       record('stepTokens', prefillTokens + decodeTokens, labels);
       record('stepDuration', (planMs + waitMs + commitMs) / MS_PER_S, labels);
     },

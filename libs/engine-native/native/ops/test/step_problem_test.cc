@@ -1,0 +1,85 @@
+// What PagedAttention takes from the step's context: a policy it does not know is a fault there, too, and the bytes it
+// reports are those of the pages that queries look at.
+#include "../step_problem.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "../../fault.h"
+
+namespace {
+
+using namespace longhaul;
+
+void expect(bool condition, const char* rule) {
+  if (condition) return;
+  std::fprintf(stderr, "failed: %s\n", rule);
+  std::exit(1);
+}
+
+// Two sequences: 20 new tokens at the start, one new token after 100.
+StepFacts two_sequences() {
+  StepFacts facts;
+  facts.pool = std::make_shared<KvPool>(KvPoolShape{1, 2, 32, 16, KvDtype::kF32});
+  facts.cu_seqlens = {0, 20, 21};
+  facts.past_lens = {0, 100};
+  facts.block_table = {0, 1, 0, 0, 0, 0, 0, 2, 3, 4, 5, 6, 7, 8};
+  facts.block_table_width = 7;
+  facts.sequences.resize(2);
+  return facts;
+}
+
+AttentionProblem problem_of(const StepContext& step) {
+  AttentionProblem problem;
+  problem.kv_heads = 2;
+  problem.head_dim = 32;
+  ops::describe_step(step, problem);
+  return problem;
+}
+
+std::string fault_of(StepFacts facts) {
+  try {
+    problem_of(StepContext(std::move(facts)));
+    return "";
+  } catch (const Fault& fault) {
+    return fault.field + "|" + fault.what();
+  }
+}
+
+void every_fact_of_the_step_arrives() {
+  const StepContext step(two_sequences());
+  const AttentionProblem problem = problem_of(step);
+  expect(problem.batch == 2 && problem.cu_seqlens[2] == 21 && problem.past_lens[1] == 100, "lengths arrive");
+  expect(problem.block_table[7] == 2 && problem.block_table_width == 7, "tables arrive");
+  expect(problem.pool.base == step.facts().pool->view().base, "the pool arrives");
+}
+
+void a_policy_that_attention_does_not_know_is_a_fault() {
+  StepFacts facts = two_sequences();
+  facts.sequences[1].policy = 7;
+  expect(fault_of(facts) == "policies|policies: sequence 1 has policy 7; known is 0 (dense)", "an unknown policy is named");
+  facts.sequences.pop_back();
+  expect(fault_of(facts).starts_with("policies|"), "a sequence without a policy is a fault");
+}
+
+void bytes_are_those_of_the_pages_looked_at() {
+  const uint64_t page = 2 * slice_bytes(KvDtype::kF32, 32);
+  const StepContext step(two_sequences());
+  AttentionProblem problem = problem_of(step);
+  expect(ops::kv_bytes_read(problem) == (2 + 7) * page, "dense attention looks at every page");
+  problem.window = 20;
+  expect(ops::kv_bytes_read(problem) == (2 + 2) * page, "a window looks at the pages it reaches into");
+  const uint8_t skipped[] = {1, 0};
+  problem.skipped = skipped;
+  expect(ops::kv_bytes_read(problem) == 2 * page, "a sequence that is left out is not read");
+}
+
+}  // namespace
+
+int main() {
+  every_fact_of_the_step_arrives();
+  a_policy_that_attention_does_not_know_is_a_fault();
+  bytes_are_those_of_the_pages_looked_at();
+  std::puts("step_problem_test passed");
+}

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  ATTENTION_POLICY,
+  kvPageBytes,
+  loadEngine,
+  type NativeKvPool,
+  type NativeModel,
+  type StepRequest,
+} from '../src/index.js';
+import { AttentionCase, attentionGraph } from './support/attention-case.js';
+import type { AttentionShape } from './support/attention-reference.js';
+import { inMemory, integers, node, type TestGraph } from './support/graph.js';
+import { slowGraph } from './support/simple-graphs.js';
+import { anyPool, randomFloats, stepOf } from './support/steps.js';
+
+const shape: AttentionShape = {
+  ...{ heads: 4, kvHeads: 2, headDim: 32, ropeDim: 0, window: 0, softcap: 0, scale: 0.2, normEps: 1e-5 },
+  ...{ qNorm: null, kNorm: null, sinks: null },
+};
+const TOKENS = 20;
+const COLUMNS = (shape.heads + 2 * shape.kvHeads) * shape.headDim;
+const engine = await loadEngine();
+const open = (graph: TestGraph): NativeModel => engine.createModel({ ...inMemory(graph), threads: 2, spin: false });
+
+/** One attention layer that looks for its step under the handle of its own plus `offset`. */
+function astray(offset: number): TestGraph {
+  const { nodes, initializers = [], width } = attentionGraph(shape, randomFloats(1, TOKENS * COLUMNS));
+  const redirected = nodes.map((one) =>
+    one.op === 'PagedAttention'
+      ? { ...one, inputs: one.inputs.map((input) => (input === 'step_context' ? 'handle' : input)) }
+      : one,
+  );
+  return {
+    nodes: [node('Add', ['step_context', 'offset'], 'handle', {}, ''), ...redirected],
+    initializers: [...initializers, integers('offset', [offset])],
+    width,
+  };
+}
+
+describe('the context of a step', () => {
+  let pool: NativeKvPool;
+  beforeAll(() => {
+    pool = engine.createPool({ layers: 1, kvHeads: shape.kvHeads, headDim: shape.headDim, pages: 8, dtype: 'f32' });
+  });
+  afterAll(() => pool.dispose());
+
+  it.each([
+    ['of the step before, which has ended', -1],
+    ['that no step has had', 2 ** 40],
+  ])('is refused by its operators under a handle %s', async (_, offset) => {
+    const model = open(astray(offset));
+    await model.ready;
+    for (let i = 0; i < 2; i++) {
+      await expect(model.step(pool, stepOf(TOKENS))).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/step_context: no step with handle \d+ runs/),
+      });
+    }
+    await model.dispose();
+  });
+
+  it('belongs to one model: two that run at once compute what each computes alone', async () => {
+    const cases = [3, 4].map((seed) => new AttentionCase({ engine, shape, lengths: [40, 9], dtype: 'f32', seed }));
+    const run = (one: AttentionCase) => one.run(one.sequences, [[20, 9], ...Array.from({ length: 20 }, () => [1, 0])]);
+    await Promise.all(cases.map(({ model }) => model.ready));
+    const alone = [];
+    for (const one of cases) alone.push(await run(one));
+    expect(await Promise.all(cases.map(run))).toEqual(alone);
+    for (const one of cases) await one.dispose();
+  });
+});
+
+describe("a sequence's policy", () => {
+  let subject: AttentionCase;
+  beforeAll(async () => {
+    subject = new AttentionCase({ engine, shape, lengths: [30, 17], dtype: 'f32', seed: 5 });
+    await subject.model.ready;
+  });
+  afterAll(() => subject.dispose());
+  const request = (changes: Partial<StepRequest>): StepRequest => ({
+    ...subject.request(subject.sequences, [0, 0], [30, 17]),
+    ...changes,
+  });
+
+  it('is dense where the step says nothing', async () => {
+    const { dense } = ATTENTION_POLICY;
+    const said = await subject.model.step(subject.pool, request({ policies: Int32Array.of(dense, dense) }));
+    expect((await subject.model.step(subject.pool, request({}))).logits).toEqual(said.logits);
+  });
+
+  it('is refused when nobody knows it, naming the sequence, and the next step runs', async () => {
+    await expect(subject.model.step(subject.pool, request({ policies: Int32Array.of(0, 3) }))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'policies',
+      message: expect.stringContaining('sequence 1 has policy 3'),
+    });
+    await expect(subject.model.step(subject.pool, request({}))).resolves.toBeDefined();
+  });
+});
+
+describe('the statistics of a step', () => {
+  it('say which pages its attention had to look at', async () => {
+    const subject = new AttentionCase({ engine, shape, lengths: [30, 17], dtype: 'f32', seed: 5 });
+    await subject.model.ready;
+    const pageBytes = kvPageBytes({ layers: 1, kvHeads: shape.kvHeads, headDim: shape.headDim, dtype: 'f32' });
+    const read = async (past: readonly number[], advance: readonly number[]) =>
+      (await subject.model.step(subject.pool, subject.request(subject.sequences, past, advance))).attention;
+    expect(await read([0, 0], [29, 16])).toEqual({ layers: 1, kvReadBytes: (2 + 1) * pageBytes });
+    expect(await read([29, 16], [1, 1])).toEqual({ layers: 1, kvReadBytes: (2 + 2) * pageBytes });
+    expect(await read([29, 16], [0, 1])).toEqual({ layers: 1, kvReadBytes: 2 * pageBytes });
+    await subject.dispose();
+  });
+
+  it('tell how far a step is while it runs, and nothing between steps', async () => {
+    const pool = anyPool(engine);
+    const model = open(slowGraph(300));
+    await model.ready;
+    expect(model.layersDone).toBeNull();
+    const step = model.step(pool, stepOf(256, { wantLogits: false, logitRows: Int32Array.of(255) }));
+    while (model.layersDone === null) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(model.layersDone).toBe(0);
+    expect((await step).attention).toEqual({ layers: 0, kvReadBytes: 0 });
+    expect(model.layersDone).toBeNull();
+    await model.dispose();
+    pool.dispose();
+  });
+});
