@@ -32,8 +32,8 @@ export function parseOptions(args: readonly string[], defaults: { rounds: number
   });
   return {
     model: values.model,
-    threads: integer('--threads', values.threads, 256),
-    rounds: integer('--rounds', values.rounds, 100),
+    threads: integerOption('--threads', values.threads, 256),
+    rounds: integerOption('--rounds', values.rounds, 100),
     spin: values.spin,
     only: values.only,
     json: values.json === undefined ? null : resolve(values.json),
@@ -41,7 +41,8 @@ export function parseOptions(args: readonly string[], defaults: { rounds: number
   };
 }
 
-function integer(name: string, text: string, limit: number): number {
+/** An option that is an integer from 1 to `limit`. @throws Error naming it. */
+export function integerOption(name: string, text: string, limit: number): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > limit)
     throw new Error(`${name}: ${text} is not an integer from 1 to ${limit}`);

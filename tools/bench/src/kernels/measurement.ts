@@ -1,0 +1,39 @@
+/** What native/bench/kernel_bench.cc prints, one a line. Rates are per second, over all threads. */
+export interface LimitMeasurement {
+  readonly limit: string;
+  readonly instructions: string;
+  readonly threads: number;
+  /** One a round. */
+  readonly perSecond: readonly number[];
+}
+
+export interface KernelMeasurement {
+  readonly case: string;
+  readonly phase: 'prefill' | 'decode';
+  /** Level of the kernels, `avx512vnni`. */
+  readonly level: string;
+  readonly threads: number;
+  /** The limit of its arithmetic: `f32 FMA`, `bf16 dot` or `integer dot`. */
+  readonly arithmetic: string;
+  /** Of one run: operations (a multiply-add is two), and bytes of weights or KV. */
+  readonly operations: number;
+  readonly bytes: number;
+  readonly rounds: readonly KernelRound[];
+}
+
+/** A run of the kernel, and what the machine could right before it. */
+export interface KernelRound {
+  readonly seconds: number;
+  readonly operationsPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+/** @throws Error for a line that is neither: nothing may be left out by mistake. */
+export function parseMeasurement(line: string): LimitMeasurement | KernelMeasurement {
+  const value = JSON.parse(line) as Partial<LimitMeasurement & KernelMeasurement>;
+  const numbers = value.perSecond ?? value.rounds?.flatMap((round) => Object.values<number>({ ...round })) ?? [];
+  if (numbers.length === 0 || !numbers.every((number) => Number.isFinite(number) && number > 0)) {
+    throw new Error(`no measurement: ${line}`);
+  }
+  return value as LimitMeasurement | KernelMeasurement;
+}
