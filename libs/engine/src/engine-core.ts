@@ -127,6 +127,10 @@ export class EngineCore implements Engine {
     return { running: running.length, waiting: waiting.size, loading: loading.size };
   }
 
+  drafterBytes(): number {
+    return this.#drafting.bytesOf(this.#scheduler.running);
+  }
+
   storeActivity(): StoreActivity | null {
     return this.#store?.activity() ?? null;
   }
@@ -299,7 +303,7 @@ export class EngineCore implements Engine {
 
   #finish(state: RequestState, reasons: readonly FinishReason[]): void {
     this.#forget(state);
-    const { request, submittedMs, cachedTokens, completionTokens } = state;
+    const { request, submittedMs, cachedTokens, completionTokens, draftedTokens, acceptedTokens } = state;
     const now = this.#context.clock.monotonicMs();
     const admittedMs = state.admittedMs ?? now;
     const firstTokenMs = state.firstTokenMs ?? now;
@@ -308,7 +312,8 @@ export class EngineCore implements Engine {
       prefillMs: firstTokenMs - admittedMs,
       decodeMs: now - firstTokenMs,
     };
-    const usage = { promptTokens: request.promptTokenIds.length, cachedTokens, completionTokens };
+    const promptTokens = request.promptTokenIds.length;
+    const usage = { promptTokens, cachedTokens, completionTokens, draftedTokens, acceptedTokens };
     state.events.push({ kind: 'done', usage, timings }, now);
     state.events.close();
     this.#retryHint.finished(now);

@@ -25,6 +25,8 @@ export interface Engine {
   submit(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent>;
   load(): BackendLoad;
   queues(): EngineQueues;
+  /** Memory of what proposes drafted tokens for running sequences. */
+  drafterBytes(): number;
   /** Why the engine has failed for good: only a restart helps. Null while it has not. */
   failure(): AppError | null;
   /** What it does with its store; null without one. */

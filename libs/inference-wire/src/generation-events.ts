@@ -55,8 +55,9 @@ export function fromGenerateResponse({ event }: inferenceV1.GenerateResponse, as
       return { kind: 'finished', choice, reason: reasonOf(reason), stopString: stopString === '' ? null : stopString };
     }
     case 'done': {
-      const { promptTokens, cachedTokens, completionTokens, queueMs, prefillMs, decodeMs } = event.value;
-      const usage = { promptTokens, cachedTokens, completionTokens };
+      const { promptTokens, cachedTokens, completionTokens, draftedTokens, acceptedTokens } = event.value;
+      const { queueMs, prefillMs, decodeMs } = event.value;
+      const usage = { promptTokens, cachedTokens, completionTokens, draftedTokens, acceptedTokens };
       return { kind: 'done', usage, timings: { queueMs, prefillMs, decodeMs } };
     }
     case undefined:

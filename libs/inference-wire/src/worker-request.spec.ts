@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { workerV1 } from '@longhaul/contracts';
+import { workerV1, type inferenceV1 } from '@longhaul/contracts';
 import { qualityNames, type GenerationRequest } from '@longhaul/inference';
 import { fromWorkerRequest, toWorkerRequest } from './worker-request.js';
 
@@ -11,7 +11,12 @@ const request: GenerationRequest = {
     ...{ logitBias: new Map([[1, 2]]), seed: 2n ** 64n - 1n },
   },
   stop: { strings: ['x'], tokenIds: [4], includeStopString: true, ignoreEos: false, minTokens: 0 },
-  ...{ logprobs: 0, promptLogprobs: null, includeSpecialTokens: true, speculation: null },
+  ...{
+    logprobs: 0,
+    promptLogprobs: null,
+    includeSpecialTokens: true,
+    speculation: { kind: 'lookup', maxDraftTokens: 7 },
+  },
 };
 
 function overTheWire(message: workerV1.GenerateRequest): workerV1.GenerateRequest {
@@ -27,9 +32,11 @@ describe('a request for a worker', () => {
   it.each<[string, Partial<workerV1.GenerateRequest>, string]>([
     ['no policy', { policy: '' }, 'dense'],
     ['a policy that there is not', { policy: 'quest' }, 'dense'],
+    ['a kind of speculation that there is not', { speculation: { kind: 9 as inferenceV1.SpeculationKind } }, 'lookup'],
     ['a class that there is not', { quality: 99 as workerV1.GenerateRequest['quality'] }, 'exact, near'],
   ])('with %s is refused with the field and what there is', (_, change, known) => {
-    const [field = ''] = Object.keys(change);
+    const [named = ''] = Object.keys(change);
+    const field = named === 'speculation' ? 'speculation.kind' : named;
     const read = () => fromWorkerRequest({ ...toWorkerRequest(request), ...change }, null);
     expect(read).toThrow(expect.objectContaining({ field, message: expect.stringContaining(known) }));
   });

@@ -3,6 +3,7 @@ import { checkPolicy, type GenerationRequest, type SamplingParams } from '@longh
 import { invalidArgument } from '@longhaul/kernel';
 import { fromSampling, fromStop, toSampling, toStop } from './parameters.js';
 import { fromQuality, toQuality } from './quality.js';
+import { fromSpeculation, toSpeculation } from './speculation.js';
 
 /** A request for a worker. The deadline is not in the message: it travels as the deadline of the call. */
 export function toWorkerRequest(request: GenerationRequest): workerV1.GenerateRequest {
@@ -20,6 +21,7 @@ export function toWorkerRequest(request: GenerationRequest): workerV1.GenerateRe
     logprobs: request.logprobs ?? undefined,
     promptLogprobs: request.promptLogprobs ?? undefined,
     includeSpecialTokens: request.includeSpecialTokens,
+    speculation: toSpeculation(request.speculation),
     priority: request.priority,
   };
 }
@@ -40,7 +42,7 @@ export function fromWorkerRequest(message: workerV1.GenerateRequest, deadlineMs:
     logprobs: message.logprobs ?? null,
     promptLogprobs: message.promptLogprobs ?? null,
     includeSpecialTokens: message.includeSpecialTokens,
-    speculation: null,
+    speculation: fromSpeculation(message.speculation),
     priority: message.priority,
     deadlineMs,
   };

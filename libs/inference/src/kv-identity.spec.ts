@@ -3,7 +3,7 @@ import { checkPolicy, checkQuality, defaultPolicy, policies, qualityNames, worse
 
 describe('policies', () => {
   it('have dense and exact as the one that names no arithmetic of its own', () => {
-    expect(policies[defaultPolicy]).toEqual({ numerics: '', quality: 'exact' });
+    expect(policies[defaultPolicy]).toEqual({ numerics: '', quality: 'exact', drafts: true });
   });
 
   it('are known by name; another one is refused with those that there are, and not repeated at length', () => {

@@ -17,10 +17,15 @@ export interface PolicyFacts {
   readonly numerics: string;
   /** Best class that KV computed under it can have. */
   readonly quality: QualityName;
+  /** Whether tokens may be drafted: a step must compute the same for several new tokens at once as for one after the other. */
+  readonly drafts: boolean;
 }
 
 /** How attention may be computed. Dense and exact is the root of all keys. */
-export const policies = { dense: { numerics: '', quality: 'exact' } } as const satisfies Record<string, PolicyFacts>;
+export const policies = { dense: { numerics: '', quality: 'exact', drafts: true } } as const satisfies Record<
+  string,
+  PolicyFacts
+>;
 export type PolicyName = keyof typeof policies;
 export const policyNames = Object.keys(policies) as readonly PolicyName[];
 export const defaultPolicy: PolicyName = 'dense';
@@ -43,7 +48,8 @@ export function checkQuality(field: string, value: string): QualityName {
 /** Characters of a caller's value that an error repeats. */
 const SHOWN_CHARACTERS = 64;
 
-function oneOf<T extends string>(field: string, value: string, names: readonly T[]): T {
+/** @throws AppError `INVALID_ARGUMENT` naming the field and what there is. */
+export function oneOf<T extends string>(field: string, value: string, names: readonly T[]): T {
   const found = names.find((name) => name === value);
   if (found !== undefined) return found;
   const shown = JSON.stringify(value.slice(0, SHOWN_CHARACTERS));

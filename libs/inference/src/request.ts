@@ -1,4 +1,5 @@
 import type { PolicyName, QualityName } from './kv-identity.js';
+import type { SpeculationKind } from './speculation.js';
 
 /**
  * What to do with the logits of one step. Every field has a neutral value that switches it off; the neutral values
@@ -46,13 +47,10 @@ export interface StopParams {
  * answer is the same with and without; only the time that it takes is not.
  */
 export interface Speculation {
-  /** `lookup`: what followed the same words earlier in prompt and answer (prompt lookup). */
   kind: SpeculationKind;
   /** Most tokens to draft for one step; 1 to 32. The engine drafts fewer where more does not pay. */
   maxDraftTokens: number;
 }
-
-export type SpeculationKind = 'lookup';
 
 /** One request as the engine takes it: tokenised and validated. */
 export interface GenerationRequest {
@@ -105,6 +103,9 @@ export interface GenerationUsage {
   /** Prompt tokens whose KV came from the prefix cache. */
   cachedTokens: number;
   completionTokens: number;
+  /** Tokens that were drafted and verified for the request, and those of them that became part of its answer. */
+  draftedTokens: number;
+  acceptedTokens: number;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { AppError, invalidArgument } from '@longhaul/kernel';
 import { checkPolicy, checkQuality } from './kv-identity.js';
-import type { GenerationRequest, SamplingParams, Speculation, SpeculationKind, StopParams } from './request.js';
+import type { GenerationRequest, SamplingParams, StopParams } from './request.js';
+import { checkSpeculation } from './speculation.js';
 
 /** What a request is checked against. */
 export interface RequestLimits {
@@ -19,7 +20,6 @@ export const requestBounds = {
   stopTokens: 64,
   logitBiasEntries: 1024,
   logitBias: 100,
-  draftTokens: 32,
   requestIdCharacters: 128,
   cacheSaltCharacters: 256,
   tenantCharacters: 64,
@@ -100,7 +100,7 @@ export function validateGenerationRequest(request: GenerationRequest, limits: Re
     integer('prompt_logprobs', request.promptLogprobs, { least: 0, most: requestBounds.logprobs });
   }
   if (request.deadlineMs !== null) number('deadline_ms', request.deadlineMs, { least: 0, most: Number.MAX_VALUE });
-  validateSpeculation(request.speculation);
+  if (request.speculation !== null) checkSpeculation(request.speculation, request.policy);
   validatePrompt(request, limits);
   validateSampling(request.sampling, limits);
   validateStop(request.stop, request.maxTokens, limits);
@@ -111,18 +111,6 @@ function validateIdentity({ tenant, cacheSalt, policy, quality }: GenerationRequ
   text('cache_salt', cacheSalt, { least: 0, most: requestBounds.cacheSaltCharacters });
   checkPolicy('policy', policy);
   if (quality !== null) checkQuality('quality', quality);
-}
-
-const SPECULATION_KINDS: readonly SpeculationKind[] = ['lookup'];
-
-function validateSpeculation(speculation: Speculation | null): void {
-  if (speculation === null) return;
-  const { kind, maxDraftTokens } = speculation;
-  if (!SPECULATION_KINDS.includes(kind)) {
-    const known = SPECULATION_KINDS.map((name) => `"${name}"`).join(', ');
-    throw invalidArgument('speculation.kind', `speculation.kind is "${kind}"; it must be one of ${known}.`);
-  }
-  integer('speculation.max_draft_tokens', maxDraftTokens, { least: 1, most: requestBounds.draftTokens });
 }
 
 function validatePrompt(request: GenerationRequest, { contextLength, vocabSize }: RequestLimits): void {

@@ -1,6 +1,7 @@
 import { ENGINE_METRICS } from './engine-metrics.js';
 import { KV_METRICS } from './kv-metrics.js';
 import { PROCESS_METRICS } from './process-metrics.js';
+import { SPECULATION_METRICS } from './speculation-metrics.js';
 import { STEP_TOKENS, TOKENS, TOKEN_GAP_SECONDS, WAIT_SECONDS, type MetricDefinition } from './metric-definition.js';
 
 /** What requests, the engine and the router do. */
@@ -349,6 +350,12 @@ const SERVING_METRICS = {
 } as const satisfies Record<string, MetricDefinition>;
 
 /** Every metric of the suite; docs/metrics.md is generated from this table. */
-export const METRICS = { ...SERVING_METRICS, ...ENGINE_METRICS, ...KV_METRICS, ...PROCESS_METRICS } as const;
+export const METRICS = {
+  ...SERVING_METRICS,
+  ...ENGINE_METRICS,
+  ...SPECULATION_METRICS,
+  ...KV_METRICS,
+  ...PROCESS_METRICS,
+} as const;
 
 export type MetricKey = keyof typeof METRICS;

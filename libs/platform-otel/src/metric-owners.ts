@@ -22,6 +22,8 @@ export const METRIC_OWNERS = {
     ...(['requestLongestChoice', 'blockLifetime', 'blockIdle', 'blockReuseGap'] as const),
     ...(['kvLoadDecisions', 'kvLoadDuration', 'kvLoadOverlap', 'kvLoadWait'] as const),
     ...(['kvWriteBehindQueue', 'kvWriteBehindDropped'] as const),
+    ...(['drafts', 'draftTokens', 'acceptedTokens', 'acceptedTokensByPosition'] as const),
+    ...(['drafterBytes', 'draftingFailures'] as const),
   ],
   router: [
     ...(['requestSuccess', 'requestErrors', 'timeToFirstToken', 'interTokenLatency', 'requestLatency'] as const),
@@ -65,6 +67,7 @@ export const KNOWN_LABELS: Partial<Record<MetricKey, readonly Attributes[]>> = {
   promptTokensBySource: each('source', 'local_compute', 'local_cache_hit', 'external_kv_transfer'),
   kvLoadDecisions: each('decision', 'load', 'recompute', 'failed'),
   kvWriteBehindDropped: each('reason', 'evicted', 'closed'),
+  acceptedTokensByPosition: each('position', '0', '1', '2', '3'),
   requestSuccess: each('finished_reason', 'stop', 'length'),
   apiRequests: ['POST /v1/chat/completions', 'POST /v1/completions'].map((method) => ({
     ...{ api: 'http', method, status: '200', reason: 'OK' },

@@ -39,6 +39,9 @@ export interface Script {
   ready: boolean;
 }
 
+/** What it says of requests that ask for drafts. */
+const DRAFTED = { draftedTokens: 5, acceptedTokens: 3 };
+
 /**
  * Token k of choice c is a letter that follows from the prompt's sum, c and k, so that an answer shows whether request
  * and events arrived whole. Honours max tokens, cancellation and log-probabilities.
@@ -83,6 +86,7 @@ export class ScriptedBackend implements InferenceBackend {
         promptTokens: request.promptTokenIds.length,
         cachedTokens: 3,
         completionTokens: request.maxTokens * request.n,
+        ...(request.speculation === null ? { draftedTokens: 0, acceptedTokens: 0 } : DRAFTED),
       };
       yield { kind: 'done', usage, timings: { queueMs: 1, prefillMs: 2, decodeMs: 3 } };
       ended = true;

@@ -189,3 +189,26 @@ describe('special tokens spelled in a prompt', () => {
     expect(last()).toEqual({ addSpecialTokens: false, parseSpecialTokens: true });
   });
 });
+
+describe('drafted tokens', () => {
+  it.each(['/v1/completions', '/v1/chat/completions'])('are for %s to ask for, and in its usage', async (path) => {
+    const input = path.includes('chat') ? { messages: [{ role: 'user', content: 'x' }] } : { prompt: 'x' };
+    const { body } = await post(path, { ...input, max_tokens: 1, longhaul: { speculation: { kind: 'lookup' } } });
+    expect(running.backend.requests.at(-1)?.speculation).toEqual({ kind: 'lookup', maxDraftTokens: 16 });
+    const details = { accepted_prediction_tokens: 3, rejected_prediction_tokens: 2 };
+    expect(body).toMatchObject({ usage: { completion_tokens: 1, completion_tokens_details: details } });
+    await post(path, { ...input, longhaul: { speculation: { kind: 'lookup', max_draft_tokens: 4 } } });
+    expect(running.backend.requests.at(-1)?.speculation).toEqual({ kind: 'lookup', maxDraftTokens: 4 });
+  });
+
+  it('are not in a usage where nothing was drafted', async () => {
+    const { body } = await post('/v1/completions', { prompt: 'x', longhaul: { speculation: null } });
+    expect(running.backend.requests.at(-1)?.speculation).toBeNull();
+    expect(body['usage']).not.toHaveProperty('completion_tokens_details');
+  });
+
+  it('are nothing that /tokenize knows', async () => {
+    const asked = { prompt: 'x', longhaul: { speculation: { kind: 'lookup' } } };
+    expect(await post('/tokenize', asked)).toMatchObject({ status: 400 });
+  });
+});

@@ -160,6 +160,21 @@ describe('the gRPC API', () => {
     expect(running.backend.requests.at(-1)).toMatchObject({ cacheSalt: '', policy: 'dense', quality: null });
   });
 
+  it('carries what is to be drafted, and says what came of it', async () => {
+    const input = { $case: 'prompt' as const, value: 'x' };
+    const { SPECULATION_KIND_LOOKUP: kind, SPECULATION_KIND_UNSPECIFIED } = inferenceV1.SpeculationKind;
+    const counts: number[] = [];
+    for await (const { event } of generate({ input, maxTokens: 1, speculation: { kind } })) {
+      if (event?.$case === 'done') counts.push(event.value.draftedTokens, event.value.acceptedTokens);
+    }
+    expect(running.backend.requests.at(-1)?.speculation).toEqual({ kind: 'lookup', maxDraftTokens: 16 });
+    expect(counts).toEqual([5, 3]);
+    const unsaid = textOf(generate({ input, maxTokens: 1, speculation: { kind: SPECULATION_KIND_UNSPECIFIED } }));
+    await expect(unsaid).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT', field: 'speculation.kind' });
+    const many = textOf(generate({ input, maxTokens: 1, speculation: { kind, maxDraftTokens: 33 } }));
+    await expect(many).rejects.toMatchObject({ field: 'speculation.max_draft_tokens' });
+  });
+
   it('refuses numbers at the ends of what the wire can say', async () => {
     const input = { $case: 'prompt' as const, value: 'x' };
     const most = 2 ** 32 - 1;

@@ -50,7 +50,7 @@ export async function buildRequest(
     logprobs: command.logprobs,
     promptLogprobs: command.promptLogprobs,
     includeSpecialTokens: command.includeSpecialTokens,
-    speculation: null,
+    speculation: command.speculation,
     priority: command.priority,
     deadlineMs: command.deadlineMs,
   };

@@ -1,4 +1,4 @@
-import type { PolicyName, QualityName, SamplingParams, StopParams } from '@longhaul/inference';
+import type { PolicyName, QualityName, SamplingParams, Speculation, StopParams } from '@longhaul/inference';
 import type { Tenant } from './tenants/tenant.js';
 import type { ChatMessage, ChatOptions, TextOptions } from './ports.js';
 
@@ -24,6 +24,8 @@ export interface GenerateCommand {
   logprobs: number | null;
   promptLogprobs: number | null;
   includeSpecialTokens: boolean;
+  /** Null: nothing is drafted. */
+  speculation: Speculation | null;
   /** Smaller goes first. */
   priority: number;
   /** Who asks, as the edge knows it. */

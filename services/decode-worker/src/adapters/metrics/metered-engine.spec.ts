@@ -28,6 +28,8 @@ function tellAll(observer: EngineObserver, requestId: string): void {
   observer.tokens?.({ requestId, kind: 'prompt', source: 'external_kv_transfer', tokens: 64 });
   observer.tokens?.({ requestId, kind: 'recomputed', tokens: 3 });
   observer.tokens?.({ requestId, kind: 'generated', tokens: 1 });
+  observer.verified?.({ requestId, drafted: 4, accepted: 2 });
+  observer.draftingFailed?.({ requestId, error: notFinite });
   observer.preempted?.({ requestId, choice: 0, lostTokens: 3 });
   observer.prefixLoaded?.({ requestId, tokens: 64, ...load });
   observer.blockEvicted?.({ lifetimeMs: 10, idleMs: 5 });
@@ -36,7 +38,7 @@ function tellAll(observer: EngineObserver, requestId: string): void {
   observer.failed?.({ requestId, error: notFinite });
   observer.finished?.({
     ...{ requestId, reasons: ['stop', 'length'], longestChoiceTokens: 8, totalMs: 9 },
-    usage: { promptTokens: 100, cachedTokens: 80, completionTokens: 10 },
+    usage: { promptTokens: 100, cachedTokens: 80, completionTokens: 10, draftedTokens: 4, acceptedTokens: 2 },
     timings: { queueMs: 1, prefillMs: 2, decodeMs: 6 },
   });
 }
@@ -45,6 +47,7 @@ function observedEngine(model: string): () => void {
   const engine = {
     load: () => ({ ready: true, running: 1, waiting: 1, kvUsage: 0.5 }),
     queues: () => ({ running: 1, waiting: 2, loading: 3 }),
+    drafterBytes: () => 5,
     storeActivity: () => ({ queuedBlocks: 4 }),
   } as Pick<Engine, 'load'> as Engine;
   const stops = [

@@ -22,9 +22,9 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
         log.failure('step-failed', outcome.error, { sequences: outcome.sequences });
         return;
       }
-      const { prefillTokens, decodeTokens, planMs, waitMs, commitMs, kvReadBytes } = outcome.stats;
+      const { prefillTokens, decodeTokens, draftTokens, planMs, waitMs, commitMs, kvReadBytes } = outcome.stats;
       count('kvReadBytes', kvReadBytes, labels);
-      record('stepTokens', prefillTokens + decodeTokens, labels);
+      record('stepTokens', prefillTokens + decodeTokens + draftTokens, labels);
       record('stepDuration', (planMs + waitMs + commitMs) / MS_PER_S, labels);
     },
     queued({ requestId, maxTokens, n }) {
@@ -39,6 +39,16 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
     },
     tokens(tally) {
       if (tally.requestId !== WARM_UP_ID) countTokens(tally, labels);
+    },
+    verified({ drafted, accepted }) {
+      count('drafts', 1, labels);
+      count('draftTokens', drafted, labels);
+      count('acceptedTokens', accepted, labels);
+      for (let i = 0; i < accepted; i++) count('acceptedTokensByPosition', 1, { ...labels, position: String(i) });
+    },
+    draftingFailed({ requestId, error }) {
+      count('draftingFailures', 1, labels);
+      log.failure('drafting-failed', error, { requestId });
     },
     failed({ error }) {
       if (error.reason === 'MODEL_OUTPUT_NOT_FINITE') count('corruptedRequests', 1, labels);
@@ -122,6 +132,7 @@ export function observeEngine(engine: Engine, modelName: string, pool: PoolFacts
     observe('waitingByReason', () => engine.queues().waiting, { ...labels, reason: 'capacity' }),
     observe('waitingByReason', () => engine.queues().loading, { ...labels, reason: 'deferred' }),
     observe('kvCacheUsage', () => engine.load().kvUsage, labels),
+    observe('drafterBytes', () => engine.drafterBytes(), labels),
     observe('kvWriteBehindQueue', () => engine.storeActivity()?.queuedBlocks ?? 0, labels),
   ];
   return () => {

@@ -1,6 +1,13 @@
 import { inferenceV1 } from '@longhaul/contracts';
 import { checkPolicy, defaultPolicy } from '@longhaul/inference';
-import { fromQuality, fromSampling, fromStop, toGenerateResponse, toModelInfoResponse } from '@longhaul/inference-wire';
+import {
+  fromQuality,
+  fromSampling,
+  fromSpeculation,
+  fromStop,
+  toGenerateResponse,
+  toModelInfoResponse,
+} from '@longhaul/inference-wire';
 import { AppError, invalidArgument, monotonicMs } from '@longhaul/kernel';
 import { inSpan, openServerSpan, type EventLog } from '@longhaul/platform-otel';
 import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/platform-grpc';
@@ -137,6 +144,7 @@ function toCommand(
     logprobs: request.logprobs ?? null,
     promptLogprobs: request.promptLogprobs ?? null,
     includeSpecialTokens: request.includeSpecialTokens,
+    speculation: fromSpeculation(request.speculation),
     priority: request.priority,
     cacheSalt: request.cacheSalt,
     policy: request.policy === '' ? defaultPolicy : checkPolicy('policy', request.policy),

@@ -14,12 +14,16 @@ export interface Collected {
   usage: GenerationUsage;
 }
 
+const NO_USAGE: GenerationUsage = {
+  ...{ promptTokens: 0, cachedTokens: 0, completionTokens: 0, draftedTokens: 0, acceptedTokens: 0 },
+};
+
 export function emptyCollected(choices: number): Collected {
   const choice = (): CollectedChoice => ({ text: '', logprobs: [], finishReason: null, stopString: null });
   return {
     choices: Array.from({ length: choices }, choice),
     promptLogprobs: null,
-    usage: { promptTokens: 0, cachedTokens: 0, completionTokens: 0 },
+    usage: NO_USAGE,
   };
 }
 
@@ -47,17 +51,28 @@ export function addUsage(parts: readonly GenerationUsage[]): GenerationUsage {
       promptTokens: sum.promptTokens + part.promptTokens,
       cachedTokens: sum.cachedTokens + part.cachedTokens,
       completionTokens: sum.completionTokens + part.completionTokens,
+      draftedTokens: sum.draftedTokens + part.draftedTokens,
+      acceptedTokens: sum.acceptedTokens + part.acceptedTokens,
     }),
-    { promptTokens: 0, cachedTokens: 0, completionTokens: 0 },
+    NO_USAGE,
   );
 }
 
-/** `usage` as OpenAI spells it. */
+/**
+ * `usage` as OpenAI spells it. Drafted tokens are its predicted ones; they are reported where there were any, and those that
+ * were refused are no completion tokens.
+ */
 export function usageBody(usage: GenerationUsage) {
+  const { draftedTokens, acceptedTokens } = usage;
+  const details = {
+    accepted_prediction_tokens: acceptedTokens,
+    rejected_prediction_tokens: draftedTokens - acceptedTokens,
+  };
   return {
     prompt_tokens: usage.promptTokens,
     completion_tokens: usage.completionTokens,
     total_tokens: usage.promptTokens + usage.completionTokens,
     prompt_tokens_details: { cached_tokens: usage.cachedTokens },
+    ...(draftedTokens > 0 ? { completion_tokens_details: details } : {}),
   };
 }

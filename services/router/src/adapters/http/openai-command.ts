@@ -1,4 +1,13 @@
-import { checkPolicy, checkQuality, defaultPolicy, type SamplingParams, type StopParams } from '@longhaul/inference';
+import {
+  checkPolicy,
+  checkQuality,
+  checkSpeculationKind,
+  defaultPolicy,
+  draftTokenBounds,
+  type SamplingParams,
+  type Speculation,
+  type StopParams,
+} from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand, PromptInput } from '../../core/command.js';
 import { checkInteger, MAX_LOGPROBS } from '../../core/limits.js';
@@ -121,6 +130,7 @@ function commonCommand(body: CommonRequest, origin: RequestOrigin): Omit<Generat
     priority: body.priority ?? 0,
     cacheSalt: body.cache_salt ?? '',
     ...kvIdentity(body.longhaul ?? {}),
+    speculation: speculation(body.longhaul ?? {}),
   };
 }
 
@@ -133,6 +143,12 @@ function kvIdentity({
     policy: isGiven(policy) ? checkPolicy('longhaul.policy', policy) : defaultPolicy,
     quality: isGiven(quality) ? checkQuality('longhaul.quality', quality) : null,
   };
+}
+
+function speculation({ speculation: asked }: NonNullable<CommonRequest['longhaul']>): Speculation | null {
+  if (!isGiven(asked)) return null;
+  const kind = checkSpeculationKind('longhaul.speculation.kind', asked.kind);
+  return { kind, maxDraftTokens: asked.max_draft_tokens ?? draftTokenBounds.unsaid };
 }
 
 function sampling(body: CommonRequest): Partial<SamplingParams> {

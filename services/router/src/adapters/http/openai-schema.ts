@@ -65,7 +65,12 @@ const template = {
 /** What is ours alone. Strict, with room for more. */
 const textOptions = { parse_special_tokens: optionalBoolean };
 const longhaul = z
-  .strictObject({ ...textOptions, policy: z.string().nullish(), quality: z.string().nullish() })
+  .strictObject({
+    ...textOptions,
+    policy: z.string().nullish(),
+    quality: z.string().nullish(),
+    speculation: z.strictObject({ kind: z.string(), max_draft_tokens: optionalInteger }).nullish(),
+  })
   .nullish();
 
 export const chatRequestSchema = z.strictObject({

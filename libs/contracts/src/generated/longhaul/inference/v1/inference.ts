@@ -21,6 +21,13 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 
+/** What proposes drafted tokens. */
+export enum SpeculationKind {
+  SPECULATION_KIND_UNSPECIFIED = 0,
+  /** SPECULATION_KIND_LOOKUP - What followed the same words earlier in prompt and answer. */
+  SPECULATION_KIND_LOOKUP = 1,
+}
+
 /** How exact KV is, best first; the numbers are those of the block format. */
 export enum Quality {
   QUALITY_UNSPECIFIED = 0,
@@ -131,6 +138,14 @@ export interface GenerateRequest {
   policy: string;
   /** The least exact KV that the answer may come from; unset takes what policy and KV type give. */
   quality: Quality;
+  /** Let the engine draft tokens and verify several in one step; unset: no. The answer is the same either way. */
+  speculation: Speculation | undefined;
+}
+
+export interface Speculation {
+  kind: SpeculationKind;
+  /** Most tokens to draft for one step, 1 to 32; unset: 16. */
+  maxDraftTokens?: number | undefined;
 }
 
 export interface TokenLogprob {
@@ -172,6 +187,9 @@ export interface DoneEvent {
   queueMs: number;
   prefillMs: number;
   decodeMs: number;
+  /** Tokens that were drafted and verified, and those of them that became part of the answer. */
+  draftedTokens: number;
+  acceptedTokens: number;
 }
 
 export interface GenerateResponse {
@@ -842,6 +860,7 @@ function createBaseGenerateRequest(): GenerateRequest {
     cacheSalt: "",
     policy: "",
     quality: 0,
+    speculation: undefined,
   };
 }
 
@@ -902,6 +921,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.quality !== 0) {
       writer.uint32(144).int32(message.quality);
+    }
+    if (message.speculation !== undefined) {
+      Speculation.encode(message.speculation, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -1063,6 +1085,14 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.quality = reader.int32() as any;
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.speculation = Speculation.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1117,6 +1147,76 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.cacheSalt = object.cacheSalt ?? "";
     message.policy = object.policy ?? "";
     message.quality = object.quality ?? 0;
+    message.speculation = (object.speculation !== undefined && object.speculation !== null)
+      ? Speculation.fromPartial(object.speculation)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSpeculation(): Speculation {
+  return { kind: 0, maxDraftTokens: undefined };
+}
+
+export const Speculation: MessageFns<Speculation> = {
+  encode(message: Speculation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.maxDraftTokens !== undefined) {
+      writer.uint32(16).uint32(message.maxDraftTokens);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Speculation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpeculation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxDraftTokens = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Speculation>): Speculation {
+    return Speculation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Speculation>): Speculation {
+    const message = createBaseSpeculation();
+    message.kind = object.kind ?? 0;
+    message.maxDraftTokens = object.maxDraftTokens ?? undefined;
     return message;
   },
 };
@@ -1531,7 +1631,16 @@ export const FinishedEvent: MessageFns<FinishedEvent> = {
 };
 
 function createBaseDoneEvent(): DoneEvent {
-  return { promptTokens: 0, cachedTokens: 0, completionTokens: 0, queueMs: 0, prefillMs: 0, decodeMs: 0 };
+  return {
+    promptTokens: 0,
+    cachedTokens: 0,
+    completionTokens: 0,
+    queueMs: 0,
+    prefillMs: 0,
+    decodeMs: 0,
+    draftedTokens: 0,
+    acceptedTokens: 0,
+  };
 }
 
 export const DoneEvent: MessageFns<DoneEvent> = {
@@ -1553,6 +1662,12 @@ export const DoneEvent: MessageFns<DoneEvent> = {
     }
     if (message.decodeMs !== 0) {
       writer.uint32(49).double(message.decodeMs);
+    }
+    if (message.draftedTokens !== 0) {
+      writer.uint32(56).uint32(message.draftedTokens);
+    }
+    if (message.acceptedTokens !== 0) {
+      writer.uint32(64).uint32(message.acceptedTokens);
     }
     return writer;
   },
@@ -1618,6 +1733,22 @@ export const DoneEvent: MessageFns<DoneEvent> = {
             message.decodeMs = reader.double();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.draftedTokens = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.acceptedTokens = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1641,6 +1772,8 @@ export const DoneEvent: MessageFns<DoneEvent> = {
     message.queueMs = object.queueMs ?? 0;
     message.prefillMs = object.prefillMs ?? 0;
     message.decodeMs = object.decodeMs ?? 0;
+    message.draftedTokens = object.draftedTokens ?? 0;
+    message.acceptedTokens = object.acceptedTokens ?? 0;
     return message;
   },
 };

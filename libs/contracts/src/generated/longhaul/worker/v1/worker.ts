@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { GenerateResponse, Quality, Sampling, Stop } from "../../inference/v1/inference.js";
+import { GenerateResponse, Quality, Sampling, Speculation, Stop } from "../../inference/v1/inference.js";
 
 export interface GenerateRequest {
   requestId: string;
@@ -43,6 +43,8 @@ export interface GenerateRequest {
   policy: string;
   /** The least exact KV that the answer may come from; unset takes what policy and KV type give. */
   quality: Quality;
+  /** Unset: nothing is drafted. max_draft_tokens is always set. */
+  speculation: Speculation | undefined;
 }
 
 export interface GetModelRequest {
@@ -106,6 +108,7 @@ function createBaseGenerateRequest(): GenerateRequest {
     tenant: "",
     policy: "",
     quality: 0,
+    speculation: undefined,
   };
 }
 
@@ -156,6 +159,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.quality !== 0) {
       writer.uint32(112).int32(message.quality);
+    }
+    if (message.speculation !== undefined) {
+      Speculation.encode(message.speculation, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -295,6 +301,14 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.quality = reader.int32() as any;
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.speculation = Speculation.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -328,6 +342,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.tenant = object.tenant ?? "";
     message.policy = object.policy ?? "";
     message.quality = object.quality ?? 0;
+    message.speculation = (object.speculation !== undefined && object.speculation !== null)
+      ? Speculation.fromPartial(object.speculation)
+      : undefined;
     return message;
   },
 };

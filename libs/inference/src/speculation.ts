@@ -1,0 +1,38 @@
+import { invalidArgument } from '@longhaul/kernel';
+import { oneOf, policies, type PolicyFacts, type PolicyName } from './kv-identity.js';
+import type { Speculation } from './request.js';
+
+/** What proposes drafted tokens. `lookup`: what followed the same words earlier in prompt and answer (prompt lookup). */
+export const speculationKinds = ['lookup'] as const;
+export type SpeculationKind = (typeof speculationKinds)[number];
+
+/** Tokens drafted for one step at most: what a request may ask for, and what it gets when it does not say. */
+export const draftTokenBounds = { least: 1, most: 32, unsaid: 16 } as const;
+
+/** @throws AppError `INVALID_ARGUMENT` naming the field and the kinds that there are. */
+export function checkSpeculationKind(field: string, value: string): SpeculationKind {
+  return oneOf(field, value, speculationKinds);
+}
+
+/**
+ * Checks what a request asks of drafting, its policy included.
+ *
+ * @throws AppError `INVALID_ARGUMENT` naming the field and what would be right.
+ */
+export function checkSpeculation({ kind, maxDraftTokens }: Speculation, policy: PolicyName): void {
+  checkSpeculationKind('speculation.kind', kind);
+  requireDrafts(policy, policies);
+  const { least, most } = draftTokenBounds;
+  if (Number.isInteger(maxDraftTokens) && maxDraftTokens >= least && maxDraftTokens <= most) return;
+  const field = 'speculation.max_draft_tokens';
+  const message = `${field} is ${maxDraftTokens}; it must be a whole number from ${least} to ${most}.`;
+  throw invalidArgument(field, message, { least, most });
+}
+
+/** @throws AppError `INVALID_ARGUMENT` where what the policy computes depends on how many tokens come at once. */
+export function requireDrafts(policy: string, facts: Readonly<Record<string, Pick<PolicyFacts, 'drafts'>>>): void {
+  if (facts[policy]?.drafts === true) return;
+  const allowing = Object.keys(facts).filter((name) => facts[name]?.drafts);
+  const message = `The policy ${policy} allows no drafted tokens; leave speculation out, or use ${allowing.join(' or ')}.`;
+  throw invalidArgument('speculation', message);
+}
