@@ -1,4 +1,4 @@
-import { AppError } from '@longhaul/kernel';
+import { AppError, systemClock } from '@longhaul/kernel';
 import {
   validateGenerationRequest,
   worseQuality,
@@ -16,7 +16,6 @@ import { checkLimits, PAGE_TOKENS, pagesFor } from './limits.js';
 import { notify } from './observer.js';
 import { ChainRoots } from './keys/chain-roots.js';
 import { BlockManager } from './pages/block-manager.js';
-import { systemClock } from './ports.js';
 import { RetryHint } from './scheduler/retry-hint.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { openRequest, retable } from './sequence/open-request.js';

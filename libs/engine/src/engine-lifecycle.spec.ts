@@ -135,7 +135,7 @@ describe('a request id', () => {
 describe('time', () => {
   it('ends a running and a waiting request at their deadlines', async () => {
     let now = 1000;
-    const clock = { nowMs: () => now, monotonicMs: () => now };
+    const clock = { wallMs: () => now, monotonicMs: () => now };
     const { engine, runner } = harness({ maxSequences: 1 }, { clock });
     runner.beforeStep = () => {
       now += 10;
@@ -152,7 +152,7 @@ describe('time', () => {
 
   it('ends a request whose consumer does not read, and no other', async () => {
     let now = 0;
-    const clock = { nowMs: () => now, monotonicMs: () => now };
+    const clock = { wallMs: () => now, monotonicMs: () => now };
     const { engine, runner } = harness({ stallTimeoutMs: 100 }, { clock });
     runner.beforeStep = () => {
       now += 10;
@@ -166,7 +166,7 @@ describe('time', () => {
 
   it('is reported: waiting, prefill, decode, and the time between tokens', async () => {
     let now = 0;
-    const clock = { nowMs: () => now, monotonicMs: () => now };
+    const clock = { wallMs: () => now, monotonicMs: () => now };
     const seen: [string, number][] = [];
     const observer: EngineObserver = {
       admitted: ({ queueMs }) => void seen.push(['queue', queueMs]),

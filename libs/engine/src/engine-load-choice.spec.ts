@@ -27,7 +27,7 @@ async function filled(): Promise<MemoryStore> {
 function deciding(store: MemoryStore, pace: { microsPerToken: number; microsPerFrame: number }) {
   const time = { ms: 0 };
   const outcomes: LoadOutcome[] = [];
-  const clock = { nowMs: () => Date.now(), monotonicMs: () => time.ms };
+  const clock = { wallMs: () => Date.now(), monotonicMs: () => time.ms };
   const options = { clock, observer: { prefixLoaded: (load: LoadOutcome) => void outcomes.push(load) } };
   const harness = storeHarness(store, { options, store: { loadPolicy: 'auto', overlapPatienceMs: 0 } });
   harness.runner.beforeStep = ({ tokenIds }) => void (time.ms += (tokenIds.length * pace.microsPerToken) / 1000);

@@ -29,7 +29,7 @@ async function filled(): Promise<MemoryStore> {
 /** An engine whose loads stop before layer 1 until the test says so; time passes only in long steps. */
 async function stopped(parts: StoreHarnessOptions = {}, store?: MemoryStore) {
   const time = { ms: 0 };
-  const clock = { nowMs: () => Date.now(), monotonicMs: () => time.ms };
+  const clock = { wallMs: () => Date.now(), monotonicMs: () => time.ms };
   const outcomes: (LoadOutcome & { tokens: number })[] = [];
   const observer = { prefixLoaded: (load: LoadOutcome & { tokens: number }) => void outcomes.push(load) };
   const harness = storeHarness(store ?? (await filled()), { ...parts, options: { clock, observer } });
@@ -181,7 +181,7 @@ describe('requests at random', () => {
       what === 'frame' && random(4) === 0 ? new Promise((resolve) => setTimeout(resolve, random(3))) : undefined;
     // Time passes in long steps alone: what is decided does not depend on the machine.
     const time = { ms: 0 };
-    const clock = { nowMs: () => Date.now(), monotonicMs: () => time.ms };
+    const clock = { wallMs: () => Date.now(), monotonicMs: () => time.ms };
     const harness = storeHarness(store, { limits: { pages: 64 }, options: { clock } });
     harness.runner.beforeStep = ({ tokenIds }) => void (time.ms += tokenIds.length > 32 ? 50 : 0);
     let gates = 0;

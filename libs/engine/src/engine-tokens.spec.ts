@@ -125,7 +125,7 @@ describe('cached blocks', () => {
     const reused: number[] = [];
     const evicted: { lifetimeMs: number; idleMs: number }[] = [];
     let now = 0;
-    const clock = { nowMs: () => now, monotonicMs: () => now };
+    const clock = { wallMs: () => now, monotonicMs: () => now };
     const observer: EngineObserver = {
       blockReused: ({ gapMs }) => void reused.push(gapMs),
       blockEvicted: (block) => void evicted.push(block),

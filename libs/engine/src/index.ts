@@ -7,7 +7,6 @@ export { defaultLimits, PAGE_TOKENS, pagesFor } from './limits.js';
 export type { EngineLimits } from './limits.js';
 export type { EngineObserver, FinishedRequest, StepOutcome, StepStats, TokenTally } from './observer.js';
 export type * from './ports.js';
-export { systemClock } from './ports.js';
 export { gumbelNoise, philox4x32 } from './sampling/philox.js';
 export type { NoiseKey, Words } from './sampling/philox.js';
 export { processLogits, sampleReference, scoreReference, survivors } from './sampling/sampler.js';

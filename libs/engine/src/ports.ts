@@ -1,4 +1,5 @@
 import type { PolicyName, QualityName } from '@longhaul/inference';
+import type { Clock as Time } from '@longhaul/kernel';
 
 /**
  * What the engine needs from outside. The shapes of a step are those of the native addon's contract, so that the
@@ -181,13 +182,8 @@ export interface StopMatcher {
 /** Opens a matcher for one choice; `createStopMatcher` of the tokenizer package is one. */
 export type OpenStopMatcher = (strings: readonly string[], options: { includeStopString: boolean }) => StopMatcher;
 
-/** Time. `nowMs` is Unix time, for what is shown or kept; `monotonicMs` never steps and is for durations and deadlines. */
-export interface Clock {
-  nowMs(): number;
-  monotonicMs(): number;
-}
-
-export const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+/** Time, as far as the engine looks at it. */
+export type Clock = Pick<Time, 'wallMs' | 'monotonicMs'>;
 
 /** What the engine has to know of the model it serves. */
 export interface ModelFacts {

@@ -1,10 +1,23 @@
-/** Time of a process: two clocks that must not be taken for each other. */
+/**
+ * Time of a process: clocks that must not be taken for each other, and being called back. Injected where tests decide
+ * what the hour is; a part names what of it it uses (`Pick<Clock, 'monotonicMs'>`).
+ */
 export interface Clock {
   /** Unix milliseconds, which may jump either way when somebody sets the clock: for what is kept or shown. */
   wallMs(): number;
   /** Milliseconds since some moment, which never jump: for whatever is waited for or compared within the process. */
   monotonicMs(): number;
+  /** As `steadyUnixMs`: looks like a time of day, and counts on evenly. */
+  steadyUnixMs(): number;
+  /**
+   * Calls back once after a delay; the returned function cancels. What is done in the `background` does not keep the
+   * process alive.
+   */
+  after(delayMs: number, call: () => void, kind?: 'background'): () => void;
 }
+
+/** Longest delay that a timer can have; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Milliseconds of a clock that never jumps. Means nothing in another process. */
 export function monotonicMs(): number {
@@ -20,4 +33,13 @@ export function steadyUnixMs(): number {
 }
 
 /** The clocks of this machine. */
-export const systemClock: Clock = { wallMs: () => Date.now(), monotonicMs };
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs,
+  steadyUnixMs,
+  after(delayMs, call, kind) {
+    const timer = setTimeout(call, Math.min(Math.max(0, delayMs), MAX_TIMER_MS));
+    if (kind === 'background') timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,8 +1,8 @@
+import { pause } from '@longhaul/kernel';
 import { kvstoreV1 } from '@longhaul/contracts';
 import { type BlockEventBatch, BlockEventFollower, type BlockView, type FollowerCounts } from '@longhaul/kv-core';
 import { fromEventBatch } from '@longhaul/kv-wire';
 import type { BusLog, EventBus, EventSubscription, ReceivedEvent } from '@longhaul/platform-kafka';
-import { setTimeout as delay } from 'node:timers/promises';
 import { EVENTS_TOPIC } from './event-topics.js';
 import type { OwnerPlace, SnapshotSource } from './snapshot-source.js';
 
@@ -135,7 +135,7 @@ export class BlockEventSubscriber {
     for (let attempt = 0; wanted(); attempt += 1) {
       if (attempt > 0) {
         const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 10));
-        await delay(waitMs, undefined, { signal }).catch(() => undefined);
+        await pause(waitMs, signal);
       }
       try {
         await this.trySnapshot(followed, attempt);

@@ -1,8 +1,7 @@
 import { ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { listenFailed } from '@longhaul/kernel';
+import { endedWithin, listenFailed } from '@longhaul/kernel';
 import type { HealthModel } from '@longhaul/platform-health';
 import { HealthImplementation } from 'grpc-health-check';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { bounded } from './bounded-reader.js';
 import { gateInterceptor, type CallGate } from './call-gate.js';
 import { CallTracker } from './call-tracker.js';
@@ -107,14 +106,11 @@ export class GrpcHost {
     this.setServing(false);
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
     this.calls.drain();
-    const timer = new AbortController();
-    const pause = (ms: number) => sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined);
     const idle = this.calls.whenIdle();
-    await Promise.race([closed, idle, pause(graceMs)]);
+    await endedWithin(graceMs, closed, idle);
     this.calls.abortAll();
-    await Promise.race([closed, idle, pause(LAST_WORD_MS)]);
-    await Promise.race([closed, pause(IDLE_CLOSE_MS)]);
-    timer.abort();
+    await endedWithin(LAST_WORD_MS, closed, idle);
+    await endedWithin(IDLE_CLOSE_MS, closed);
     this.server.forceShutdown();
     await closed;
   }

@@ -1,10 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
-/** Waits, or ends early when the signal aborts. Never rejects: callers look at the signal. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal, ref: true }).catch(() => undefined);
-}
-
 /** Doubles from `firstMs` up to `lastMs`. */
 export function backoffMs(attempt: number, firstMs: number, lastMs: number): number {
   return Math.min(lastMs, firstMs * 2 ** Math.min(attempt, 20));

@@ -11,7 +11,7 @@ import {
   type NativeModel,
 } from '@longhaul/engine-native';
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
-import type { AppError } from '@longhaul/kernel';
+import { type AppError, endedWithin } from '@longhaul/kernel';
 import { loadGraph, openPackage, type LoadableGraph, type ModelManifest } from '@longhaul/model';
 import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
@@ -115,9 +115,7 @@ export async function openLocalEngine(
       load: () => engine.load(),
     },
     async drain(graceMs) {
-      const timer = new AbortController();
-      await Promise.race([engine.drain(), delay(graceMs, timer.signal)]);
-      timer.abort();
+      await endedWithin(graceMs, engine.drain());
     },
     async close() {
       unfollow();
@@ -196,14 +194,4 @@ function limitsOf(config: EngineConfig, pages: number): EngineLimits {
     maxWaiting: config.maxWaitingRequests,
     prefixCaching: config.prefixCaching,
   };
-}
-
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -1,14 +1,10 @@
-import 'reflect-metadata';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { InferenceBackend } from '@longhaul/inference';
-import { listenFailed } from '@longhaul/kernel';
 import { GrpcHost, requireBearerKey, type CallGate } from '@longhaul/platform-grpc';
 import { HealthModel } from '@longhaul/platform-health';
+import { openOperations } from '@longhaul/platform-http';
 import { reportEnd, type EventLog, type Telemetry } from '@longhaul/platform-otel';
 import { addWorkerService } from './adapters/grpc/worker.service.js';
 import type { WorkerConfig } from './config.js';
-import { DecodeWorkerModule } from './decode-worker.module.js';
 
 export type ListenConfig = Pick<
   WorkerConfig,
@@ -50,39 +46,21 @@ export async function createWorkerServer(config: ListenConfig, parts: WorkerPart
   const isReady = () => health.report().ready;
   addWorkerService(host, { ...parts, isReady, stallTimeoutMs: config.stallTimeoutMs });
   const grpcPort = await host.listen(config.host, config.grpcPort);
-  const app = await listenHttp(config, parts, health).catch(async (error: unknown) => {
+  const http = await openOperations(config, { ...parts, health }).catch(async (error: unknown) => {
     await host.close(0);
     throw error;
   });
   const unpoll = health.poll(HEALTH_POLL_MS);
   return {
     grpcPort,
-    httpPort: (app.getHttpServer().address() as { port: number }).port,
+    httpPort: http.port,
     async close() {
       unpoll();
       health.drain();
       await host.close(config.drainTimeoutMs);
-      app.getHttpServer().closeAllConnections();
-      await app.close();
+      await http.close();
     },
   };
-}
-
-async function listenHttp(
-  { host, port }: ListenConfig,
-  parts: WorkerParts,
-  health: HealthModel,
-): Promise<NestFastifyApplication> {
-  const module = DecodeWorkerModule.forRoot(health, parts.telemetry);
-  const options = { logger: parts.log, abortOnError: false };
-  const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), options);
-  try {
-    await app.listen(port, host);
-    return app;
-  } catch (cause) {
-    await app.close();
-    throw listenFailed({ host, port, what: 'HTTP', flag: '--port' }, cause);
-  }
 }
 
 function backendHealth(backend: InferenceBackend): HealthModel {

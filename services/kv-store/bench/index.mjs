@@ -2,6 +2,7 @@
 // `npm run bench:index -w @longhaul/kv-store -- [--blocks 1000000] [--json FILE]`. Needs `npm run build`; takes minutes.
 // The tier below is made up: it says that it has the blocks and makes their heads up when they are read, so that what is
 // measured is the core's own memory. Index and eviction policy by themselves: `npm run bench -w @longhaul/kv-core`.
+import { systemClock } from '@longhaul/kernel';
 import { FORMAT_MAJOR } from '@longhaul/kv-core';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -90,13 +91,7 @@ async function started(count, limits = {}) {
     limits,
     ramBytes: 2 ** 30,
     lower: [{ tier: madeUpTier(count), write: { kind: 'write_through' } }],
-    clock: {
-      nowMs: Date.now,
-      after: (ms, callback) => {
-        const timer = setTimeout(callback, ms).unref();
-        return () => clearTimeout(timer);
-      },
-    },
+    clock: systemClock,
     checksum: crc32c,
     random: (length) => Uint8Array.from(randomBytes(length)),
     sink: { publish: ({ events }) => void (told += events.length) },

@@ -1,17 +1,14 @@
-import 'reflect-metadata';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { listenFailed, steadyUnixMs } from '@longhaul/kernel';
+import { steadyUnixMs } from '@longhaul/kernel';
 import type { BlockStore, Checksum } from '@longhaul/kv-core';
 import { DataChannelServer } from '@longhaul/kv-transfer';
 import { FRAME_SLACK_BYTES } from '@longhaul/kv-wire';
 import { GrpcHost, serverCredentials } from '@longhaul/platform-grpc';
 import type { HealthModel } from '@longhaul/platform-health';
+import { openOperations } from '@longhaul/platform-http';
 import { observe, type EventLog, type Telemetry } from '@longhaul/platform-otel';
 import { readAccessPolicy, type AccessPolicy } from './access-policy.js';
 import { addKvStoreService } from './adapters/grpc/kv-store.service.js';
 import type { KvStoreConfig } from './config.js';
-import { KvStoreModule } from './kv-store.module.js';
 
 export type KvListenConfig = Pick<
   KvStoreConfig,
@@ -70,18 +67,14 @@ export async function createKvStoreServer(config: KvListenConfig, parts: KvServe
     const host = openGrpc(config, parts, { access, channels });
     const grpcPort = await host.listen(config.host, config.grpcPort);
     opened.push(() => host.close(config.drainTimeoutMs));
-    const app = await listenHttp(config, parts);
-    opened.push(async () => {
-      app.getHttpServer().closeAllConnections();
-      await app.close();
-    });
+    const http = await openOperations(config, parts);
+    opened.push(() => http.close());
     const unpoll = parts.health.poll(HEALTH_POLL_MS);
     const stopGauge = observe('kvDataChannels', () => channels?.open ?? 0);
-    const httpPort = (app.getHttpServer().address() as { port: number }).port;
     return {
       grpcPort,
       dataPort,
-      httpPort,
+      httpPort: http.port,
       async close() {
         stopGauge();
         unpoll();
@@ -137,17 +130,4 @@ function openGrpc(config: KvListenConfig, parts: KvServerParts, { access, channe
 
 function transferParts({ frameBytes, frameCredit }: KvListenConfig, { store, checksum }: KvServerParts) {
   return { store, checksum, maxFrameBytes: frameBytes, credit: frameCredit };
-}
-
-async function listenHttp({ host, port }: KvListenConfig, parts: KvServerParts): Promise<NestFastifyApplication> {
-  const module = KvStoreModule.forRoot(parts.health, parts.telemetry);
-  const options = { logger: parts.log, abortOnError: false };
-  const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), options);
-  try {
-    await app.listen(port, host);
-    return app;
-  } catch (cause) {
-    await app.close();
-    throw listenFailed({ host, port, what: 'HTTP', flag: '--port' }, cause);
-  }
 }

@@ -1,4 +1,4 @@
-import { AppError } from '@longhaul/kernel';
+import { AppError, withinDeadline } from '@longhaul/kernel';
 import type { HealthModel } from '@longhaul/platform-health';
 import { KafkaBus } from '@longhaul/platform-kafka';
 import type { EventLog } from '@longhaul/platform-otel';
@@ -68,28 +68,17 @@ export function openBlockEvents(
     sink: events,
     announce: (storeEpoch) => events.announce(storeEpoch),
     async close() {
-      await within(CLOSE_MS, end()).catch((error: unknown) => log.failure('block-events-not-closed', error));
+      const closed = withinDeadline({ timeoutMs: CLOSE_MS, late: closeTimeout }, end);
+      await closed.catch((error: unknown) => log.failure('block-events-not-closed', error));
       stopGauges();
     },
   };
 }
 
-async function within(limitMs: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(
-        new AppError({
-          code: 'DEADLINE_EXCEEDED',
-          reason: 'KAFKA_CLOSE_TIMEOUT',
-          message: `Not closed in ${limitMs} ms.`,
-        }),
-      );
-    }, limitMs);
+function closeTimeout(): AppError {
+  return new AppError({
+    code: 'DEADLINE_EXCEEDED',
+    reason: 'KAFKA_CLOSE_TIMEOUT',
+    message: `Not closed in ${CLOSE_MS} ms.`,
   });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

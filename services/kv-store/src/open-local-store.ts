@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { steadyUnixMs } from '@longhaul/kernel';
+import { systemClock } from '@longhaul/kernel';
 import { crc32cTable, type Checksum } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
 import type { HealthModel } from '@longhaul/platform-health';
@@ -12,7 +12,7 @@ import { openObjectTier, type ObjectTier } from './adapters/object/index.js';
 import type { StoreConfig } from './config.js';
 import { createStoreCore } from './core/create-store-core.js';
 import type { TierState } from './core/tiers/index.js';
-import type { EventSink, StoreClock } from './core/ports.js';
+import type { EventSink } from './core/ports.js';
 import type { StoreCore } from './core/store-core.js';
 import type { LowerTier, StoreLimits, WriteMode } from './core/store-options.js';
 import { DiskWatch } from './disk-watch.js';
@@ -57,7 +57,7 @@ export async function openLocalStore(config: StoreConfig, parts: LocalStoreParts
     owner: parts.owner,
     ramBytes: config.kvRamBytes,
     lower: lowerTiers(config, disk, object),
-    clock: SYSTEM_CLOCK,
+    clock: systemClock,
     checksum,
     random: randomBytes,
     limits: { maxBlocks: config.kvMaxBlocks, ...parts.limits },
@@ -79,15 +79,6 @@ export async function openLocalStore(config: StoreConfig, parts: LocalStoreParts
   });
   return { store: timedStore(store), checksum, close };
 }
-
-const SYSTEM_CLOCK: StoreClock = {
-  nowMs: steadyUnixMs,
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
-};
 
 function pickChecksum(log: EventLog): Checksum {
   try {

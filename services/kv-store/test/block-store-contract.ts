@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { steadyUnixMs, systemClock } from '@longhaul/kernel';
 import { crc32cTable, QualityClass, type BlockStore, type PutOutcome, FORMAT_MAJOR } from '@longhaul/kv-core';
 import { randomBytes } from 'node:crypto';
 import { createStoreCore, type StoreCore } from '../src/index.js';
@@ -15,13 +16,7 @@ export async function openCore(): Promise<StoreCore> {
   const core = createStoreCore({
     owner: 'store-1',
     ramBytes: 100 * BLOCK_BYTES,
-    clock: {
-      nowMs: () => Date.now(),
-      after(delayMs, callback) {
-        const timer = setTimeout(callback, delayMs);
-        return () => clearTimeout(timer);
-      },
-    },
+    clock: systemClock,
     checksum: crc32cTable,
     random: randomBytes,
     limits: { maxBlocks: 4096, ringEvents: 1024 },
@@ -121,7 +116,7 @@ export function describeBlockStore(name: string, open: () => Promise<OpenedStore
       const { leaseId } = await lookup(store, samples);
       const what = { kind: 'namespace' } as const;
       expect(await store.evict({ namespace: space().namespace, what })).toEqual({ evicted: 0, leasedSkipped: 2 });
-      expect((await store.renewLease(leaseId, 5_000)).expiresUnixMs).toBeGreaterThan(Date.now());
+      expect((await store.renewLease(leaseId, 5_000)).expiresUnixMs).toBeGreaterThan(steadyUnixMs());
       await store.releaseLease(leaseId);
       expect(await store.evict({ namespace: space().namespace, what })).toEqual({ evicted: 2, leasedSkipped: 0 });
     });
@@ -147,7 +142,7 @@ export function describeBlockStore(name: string, open: () => Promise<OpenedStore
       const [sample] = chain(1) as [Sample];
       const signal = AbortSignal.abort();
       expect(await reasonOf(store.lookupPrefix(asked([sample]), { signal }))).toBe('CANCELLED');
-      const late = { deadlineUnixMs: Date.now() - 1 };
+      const late = { deadlineUnixMs: steadyUnixMs() - 1 };
       expect(await reasonOf(store.lookupPrefix(asked([sample]), late))).toBe('DEADLINE_EXCEEDED');
     });
 

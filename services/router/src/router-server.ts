@@ -1,15 +1,14 @@
 import 'reflect-metadata';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { listenFailed } from '@longhaul/kernel';
+import { pause } from '@longhaul/kernel';
 import { GrpcHost, shuttingDown } from '@longhaul/platform-grpc';
+import { listenHttp } from '@longhaul/platform-http';
 import { declareSeries, observe, observeEventLoop } from '@longhaul/platform-otel';
 import { sandboxLoad } from '@longhaul/text-sandbox';
 import { createGate } from './adapters/grpc/gate.js';
 import { addInferenceService } from './adapters/grpc/inference.service.js';
 import { createHttpAdapter } from './adapters/http/edge.js';
-import { addressesOf, alsoListen } from './adapters/http/also-listen.js';
 import { corsOptions } from './adapters/http/cors.js';
 import { ErrorFilter } from './adapters/http/error.filter.js';
 import { tellUnenforced } from './adapters/tenants/tell-unenforced.js';
@@ -55,7 +54,7 @@ export async function createRouterServer(
   const app = await createApp(config, dependencies, parts);
   const grpc = config.grpcPort === undefined ? null : createGrpc(config, dependencies, parts);
   const grpcPort = grpc ? await grpc.listen(config.host, config.grpcPort ?? 0) : null;
-  const stopListening = await listen(app, config).catch(async (error: unknown) => {
+  const door = await listenHttp(app, config).catch(async (error: unknown) => {
     await grpc?.close(0);
     throw error;
   });
@@ -67,7 +66,7 @@ export async function createRouterServer(
     parts.health.refresh();
   });
   const unpoll = parts.health.poll(HEALTH_POLL_MS);
-  const httpPort = (app.getHttpServer().address() as { port: number }).port;
+  const httpPort = door.port;
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${httpPort}`,
     httpPort,
@@ -83,14 +82,12 @@ export async function createRouterServer(
       const graceEnd = performance.now() + config.drainTimeoutMs;
       const grpcClosed = grpc?.close(config.drainTimeoutMs);
       const idleBy = async (endMs: number) => {
-        while (parts.admission.snapshot().requests > 0 && performance.now() < endMs) await sleep(HELD_POLL_MS);
+        while (parts.admission.snapshot().requests > 0 && performance.now() < endMs) await pause(HELD_POLL_MS);
       };
       await idleBy(graceEnd);
       parts.shutdown.abort(shuttingDown());
       await idleBy(performance.now() + LAST_WORD_MS);
-      stopListening();
-      app.getHttpServer().closeAllConnections();
-      await Promise.all([app.close(), grpcClosed]);
+      await Promise.all([door.close(), grpcClosed]);
       parts.models.close();
       for (const stop of unobserve) stop();
     },
@@ -121,18 +118,6 @@ function createGrpc(config: RouterConfig, dependencies: RouterDependencies, part
   const { stallTimeoutMs, requestTimeoutMs } = config;
   addInferenceService(host, { ...parts, log: dependencies.log, stallTimeoutMs, requestTimeoutMs });
   return host;
-}
-
-async function listen(app: NestFastifyApplication, { host, port }: RouterConfig): Promise<() => void> {
-  const [first, ...more] = await addressesOf(host);
-  try {
-    await app.listen(port, first);
-    const http = app.getHttpServer();
-    return await alsoListen(http, more, (http.address() as { port: number }).port);
-  } catch (cause) {
-    await app.close();
-    throw listenFailed({ host, port, what: 'HTTP', flag: '--port' }, cause);
-  }
 }
 
 /** Metrics by model are there before the first request. */

@@ -2,11 +2,12 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { InferenceBackend } from '@longhaul/inference';
 import { HealthController, HealthModel } from '@longhaul/platform-health';
+import { OperationsController, TELEMETRY } from '@longhaul/platform-http';
 import { reportEnd, type EventLog, type Telemetry } from '@longhaul/platform-otel';
 import { GenerationResponder } from './adapters/http/generation-responder.js';
 import { OpenAiController } from './adapters/http/openai.controller.js';
-import { OperationsController } from './adapters/http/operations.controller.js';
 import { TokenizeController } from './adapters/http/tokenize.controller.js';
+import { VersionController } from './adapters/http/version.controller.js';
 import { RequestLedger } from './adapters/http/request-ledger.js';
 import { meteredObserver } from './adapters/metrics/metered-observer.js';
 import type { OpenTenants } from './adapters/tenants/open-tenants.js';
@@ -17,7 +18,7 @@ import { GenerationService } from './core/generation.js';
 import type { CodecFactory, RequestObserver } from './core/ports.js';
 import { ModelDirectory } from './core/served-model.js';
 import type { TenantDirectory } from './core/tenants/tenant.js';
-import { TELEMETRY, VERSION } from './tokens.js';
+import { VERSION } from './tokens.js';
 
 /** What the router does not make itself. */
 export interface RouterDependencies {
@@ -96,7 +97,7 @@ export class RouterModule {
     });
     return {
       module: RouterModule,
-      controllers: [OpenAiController, TokenizeController, OperationsController, HealthController],
+      controllers: [OpenAiController, TokenizeController, VersionController, OperationsController, HealthController],
       providers: [
         { provide: ModelDirectory, useValue: parts.models },
         { provide: HealthModel, useValue: parts.health },

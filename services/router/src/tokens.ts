@@ -1,4 +1,2 @@
-/** Injection tokens of the router's composition root, for values that have no class. */
-export const TELEMETRY = Symbol('longhaul.router.telemetry');
+/** Injection token of the router's composition root, for a value that has no class. */
 export const VERSION = Symbol('longhaul.router.version');
-export const BACKEND = Symbol('longhaul.router.backend');

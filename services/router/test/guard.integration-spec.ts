@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RequestMethod } from '@nestjs/common';
 import { HealthController } from '@longhaul/platform-health';
+import { OperationsController } from '@longhaul/platform-http';
 import 'reflect-metadata';
 import { OpenAiController } from '../src/adapters/http/openai.controller.js';
-import { OperationsController } from '../src/adapters/http/operations.controller.js';
 import { TokenizeController } from '../src/adapters/http/tokenize.controller.js';
+import { VersionController } from '../src/adapters/http/version.controller.js';
 import { startRouter, type RunningRouter } from './support/start-router.js';
 import { exchangeRaw, head, post, statuses } from './support/raw-http.js';
 
@@ -25,7 +26,8 @@ interface Route {
 
 /** Every route that the controllers declare. */
 function declaredRoutes(): Route[] {
-  return [OpenAiController, TokenizeController, OperationsController, HealthController].flatMap((controller) => {
+  const controllers = [OpenAiController, TokenizeController, VersionController, OperationsController, HealthController];
+  return controllers.flatMap((controller) => {
     const prefix = Reflect.getMetadata('path', controller) as string;
     const methods = Object.getOwnPropertyNames(controller.prototype).map(
       (name) => controller.prototype[name as never] as object,

@@ -1,10 +1,9 @@
-import { AppError } from '@longhaul/kernel';
+import { AppError, unlessAborted } from '@longhaul/kernel';
 import type { GetFrame } from '@longhaul/kv-core';
 import type { BlockChain } from './block-chain.js';
 import { IncomingBlock, type LoadedLayer } from './incoming-block.js';
 import { SectionBuffers } from './section-buffers.js';
 import type { PrefixStoreOptions } from './store-options.js';
-import { within } from './within.js';
 
 /** A run of blocks to load through one get stream. */
 export interface BlockGroup {
@@ -72,7 +71,7 @@ export class GroupLoad {
     const frames = this.#open();
     try {
       for (;;) {
-        const next = await within(this.#group.signal, frames.next());
+        const next = await unlessAborted(this.#group.signal, frames.next());
         if (next.done === true || (await this.#take(next.value))) break;
       }
     } catch (error) {

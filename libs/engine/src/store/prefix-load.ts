@@ -1,4 +1,4 @@
-import { AppError } from '@longhaul/kernel';
+import { AppError, unlessAborted } from '@longhaul/kernel';
 import { type PrefixMatch, type Tier, type TierSpan } from '@longhaul/kv-core';
 import { PAGE_TOKENS } from '../limits.js';
 import type { BlockManager, PageHold } from '../pages/block-manager.js';
@@ -15,7 +15,7 @@ import { noteFailure } from './store-failure.js';
 import type { StoreHealth } from './store-health.js';
 import type { StoreNamespaces } from './store-namespaces.js';
 import type { PrefixStoreOptions } from './store-options.js';
-import { deadlineAfter, within } from './within.js';
+import { storeDeadline } from './store-deadline.js';
 
 /** What the loads of one engine share. */
 export interface LoadContext {
@@ -120,7 +120,7 @@ export class PrefixLoad implements LoadHandle {
   async run(): Promise<LoadOutcome> {
     const startMs = this.#context.clock.monotonicMs();
     const { blockTokens } = this.#context.options.geometry;
-    const deadline = deadlineAfter(this.#context.options.limits.loadTimeoutMs, this.#controller.signal);
+    const deadline = storeDeadline(this.#context.options.limits.loadTimeoutMs, this.#controller.signal);
     const askedTokens = this.#keys().length * blockTokens;
     const progress: Progress = { askedTokens, matchedBlocks: 0, chosenBlocks: 0, bytes: 0 };
     let error: AppError | null = null;
@@ -191,17 +191,20 @@ export class PrefixLoad implements LoadHandle {
   async #lookup(signal: AbortSignal): Promise<PrefixMatch> {
     const { options, namespaces, health } = this.#context;
     const { lookupTimeoutMs, loadTimeoutMs } = options.limits;
-    const deadline = deadlineAfter(lookupTimeoutMs, signal);
+    const deadline = storeDeadline(lookupTimeoutMs, signal);
     try {
       const { space } = this.#chain;
-      await within(deadline.signal, namespaces.handshake(space, deadline.signal));
+      await unlessAborted(deadline.signal, namespaces.handshake(space, deadline.signal));
       const lookup = {
         namespace: space.namespace,
         keys: this.#keys(),
         minQuality: this.#chain.quality,
         leaseMs: loadTimeoutMs + lookupTimeoutMs,
       };
-      const match = await within(deadline.signal, options.store.lookupPrefix(lookup, { signal: deadline.signal }));
+      const match = await unlessAborted(
+        deadline.signal,
+        options.store.lookupPrefix(lookup, { signal: deadline.signal }),
+      );
       health.succeeded();
       this.#chain.space.reads.succeeded();
       return match;

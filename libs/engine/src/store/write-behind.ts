@@ -1,4 +1,4 @@
-import { AppError } from '@longhaul/kernel';
+import { AppError, unlessAborted } from '@longhaul/kernel';
 import {
   allocateBlock,
   keyName,
@@ -19,7 +19,7 @@ import { noteFailure } from './store-failure.js';
 import type { StoreHealth } from './store-health.js';
 import type { StoreNamespaces } from './store-namespaces.js';
 import type { PrefixStoreOptions } from './store-options.js';
-import { deadlineAfter, within } from './within.js';
+import { storeDeadline } from './store-deadline.js';
 
 /** Why a block was not written: it left the pool before its turn, the queue was given up, or the store said no. */
 export type DropReason = 'evicted' | 'closed' | 'failed';
@@ -100,8 +100,8 @@ export class WriteBehind {
     const away = this.#active === 0 && this.#context.health.waitMs > 0;
     if (!away && (this.#active > 0 || this.queue.size > 0)) {
       const drained = new Promise<void>((resolve) => this.#idle.push(resolve));
-      const deadline = deadlineAfter(timeoutMs);
-      await within(deadline.signal, drained).catch(() => undefined);
+      const deadline = storeDeadline(timeoutMs);
+      await unlessAborted(deadline.signal, drained).catch(() => undefined);
       deadline.dispose();
     }
     this.#closed = true;
@@ -140,9 +140,9 @@ export class WriteBehind {
   async #write(block: QueuedBlock): Promise<void> {
     const { clock, options, events, health } = this.#context;
     const startMs = clock.monotonicMs();
-    const deadline = deadlineAfter(options.limits.exportTimeoutMs);
+    const deadline = storeDeadline(options.limits.exportTimeoutMs);
     try {
-      const outcome = await within(deadline.signal, this.#put(block, deadline.signal));
+      const outcome = await unlessAborted(deadline.signal, this.#put(block, deadline.signal));
       if (outcome === 'evicted') events.dropped({ reason: 'evicted', error: null, blocks: 1 });
       else {
         this.queue.markStored(block.key);
@@ -166,7 +166,7 @@ export class WriteBehind {
     const { blockTokens } = options.geometry;
     if (!isLive(block)) return 'evicted';
     const { space } = block.chain;
-    const agreed = await within(signal, namespaces.handshake(space, signal));
+    const agreed = await unlessAborted(signal, namespaces.handshake(space, signal));
     const begin = block.block * blockTokens;
     const recomputeMicros = Math.max(0, Math.round(prefill.micros(begin, begin + blockTokens)));
     const { key, parentKey } = block;
@@ -206,7 +206,7 @@ export class WriteBehind {
         firstPosition: block.block * geometry.blockTokens,
         tokens: block.tokens,
         quality: block.chain.quality,
-        createdUnixMs: this.#context.clock.nowMs(),
+        createdUnixMs: this.#context.clock.wallMs(),
         producerId,
         recomputeMicros,
       },

@@ -1,4 +1,4 @@
-import { steadyUnixMs } from '@longhaul/kernel';
+import { openDeadline, steadyUnixMs } from '@longhaul/kernel';
 import type { CallOptions } from '@longhaul/kv-core';
 import { clientErrors } from './client-errors.js';
 
@@ -14,18 +14,18 @@ export interface CallScope {
 
 /** The caller's deadline, or `defaultMs` from now. */
 export function openScope(call: CallOptions | undefined, defaultMs: number): CallScope {
-  const controller = new AbortController();
-  const deadlineMs = call?.deadlineUnixMs ?? steadyUnixMs() + defaultMs;
-  const cancel = () => controller.abort(clientErrors.cancelled());
-  const leftMs = () => Math.max(0, deadlineMs - steadyUnixMs());
-  const timer = setTimeout(() => controller.abort(clientErrors.deadline()), leftMs());
+  const given = call?.deadlineUnixMs;
+  const timeoutMs = given === undefined ? defaultMs : Math.max(0, given - steadyUnixMs());
+  const deadline = openDeadline({ timeoutMs, late: clientErrors.deadline });
+  // Whatever the caller's reason is, the store's client names it its own way.
+  const cancel = () => deadline.abort(clientErrors.cancelled());
   if (call?.signal?.aborted) cancel();
   else call?.signal?.addEventListener('abort', cancel, { once: true });
   return {
-    signal: controller.signal,
-    leftMs,
+    signal: deadline.signal,
+    leftMs: deadline.leftMs,
     close() {
-      clearTimeout(timer);
+      deadline.dispose();
       call?.signal?.removeEventListener('abort', cancel);
     },
   };

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError } from '@longhaul/kernel';
+import { AppError, endedWithin } from '@longhaul/kernel';
 import {
   capabilityErrors,
   encodeFailure,
@@ -68,11 +67,9 @@ export class DataChannel {
 
   async close(graceMs: number): Promise<void> {
     this.closing = true;
-    const timer = new AbortController();
-    await Promise.race([this.running, sleep(graceMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
-    timer.abort();
+    await endedWithin(graceMs, this.running);
     this.current?.fail(shuttingDown());
-    await Promise.race([this.running, sleep(LAST_WORD_MS)]);
+    await endedWithin(LAST_WORD_MS, this.running);
     this.frames.destroy();
   }
 

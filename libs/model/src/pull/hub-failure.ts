@@ -1,4 +1,4 @@
-import type { ErrorCode, AppError } from '@longhaul/kernel';
+import { type AppError, type ErrorCode, openDeadline } from '@longhaul/kernel';
 import { pullError } from './pull-types.js';
 
 /** A hub that accepts a request answers its head within this time; bodies have no bound but may not stall (undici: 5 min). */
@@ -20,13 +20,12 @@ interface Failure {
 
 /** `fetch` that gives up on a hub that never begins to answer. */
 export async function hubFetch(input: Parameters<typeof fetch>[0], init: RequestInit): Promise<Response> {
-  const head = new AbortController();
-  const timer = setTimeout(() => head.abort(headTimeout()), HEAD_TIMEOUT_MS);
+  const head = openDeadline({ timeoutMs: HEAD_TIMEOUT_MS, late: headTimeout });
   const signals = init.signal ? [init.signal, head.signal] : [head.signal];
   try {
     return await fetch(input, { ...init, signal: AbortSignal.any(signals) });
   } finally {
-    clearTimeout(timer);
+    head.dispose();
   }
 }
 

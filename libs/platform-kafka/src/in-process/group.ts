@@ -1,5 +1,6 @@
+import { pause } from '@longhaul/kernel';
 import type { BusLog, EventSubscription, ReceivedEvent, Subscription } from '../event-bus.js';
-import { backoffMs, Bell, pause } from '../waiting.js';
+import { backoffMs, Bell } from '../waiting.js';
 import type { PartitionLog } from './partition-log.js';
 
 const FIRST_RETRY_MS = 20;

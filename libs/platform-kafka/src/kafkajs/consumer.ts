@@ -1,7 +1,8 @@
+import { pause } from '@longhaul/kernel';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { ConnectionTracker } from '../connection-tracker.js';
 import type { BusLog, EventSubscription, Subscription, SubscriptionState } from '../event-bus.js';
-import { backoffMs, Bell, pause } from '../waiting.js';
+import { backoffMs, Bell } from '../waiting.js';
 import { RETRY } from './client.js';
 import { toEvent } from './messages.js';
 import { Pulse } from './pulse.js';

@@ -1,4 +1,4 @@
-import { steadyUnixMs } from '@longhaul/kernel';
+import { pause, steadyUnixMs, unlessAborted } from '@longhaul/kernel';
 import type { Admin, Kafka } from 'kafkajs';
 import { busErrors } from '../bus-errors.js';
 import { ConnectionTracker } from '../connection-tracker.js';
@@ -16,7 +16,7 @@ import type {
 } from '../event-bus.js';
 import { SendBuffer } from '../send-buffer.js';
 import { checkDeclaration } from '../topic-settings.js';
-import { backoffMs, pause } from '../waiting.js';
+import { backoffMs } from '../waiting.js';
 import { makeClient, RETRY } from './client.js';
 import { KafkaSubscription } from './consumer.js';
 import { readToEnd } from './reader.js';
@@ -105,7 +105,7 @@ export class KafkaBus implements EventBus {
   async readToEnd(request: ReadRequest): Promise<void> {
     const { open } = this.assertDeclared(request.topic);
     const signal = AbortSignal.any([this.closing.signal, ...(request.signal ? [request.signal] : [])]);
-    await unlessAborted(open, signal);
+    await unlessAborted(signal, open);
     const admin = await this.connectedAdmin();
     await readToEnd(this.kafka, admin, { ...request, signal }, this.settings.clientId);
   }
@@ -201,17 +201,6 @@ export class KafkaBus implements EventBus {
     const admin = await dropped?.catch(() => undefined);
     await admin?.disconnect().catch(() => undefined);
   }
-}
-
-/** @throws the reason of the signal, at once when it aborts. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  let stop: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  await Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', stop));
 }
 
 function newDeclared(): Declared {

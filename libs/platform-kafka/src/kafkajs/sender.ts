@@ -1,10 +1,10 @@
-import { steadyUnixMs } from '@longhaul/kernel';
+import { pause, steadyUnixMs } from '@longhaul/kernel';
 import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
 import { busErrors } from '../bus-errors.js';
 import type { ConnectionTracker } from '../connection-tracker.js';
 import type { BusLog } from '../event-bus.js';
 import type { PendingRecord, SendBuffer } from '../send-buffer.js';
-import { backoffMs, Bell, pause } from '../waiting.js';
+import { backoffMs, Bell } from '../waiting.js';
 import { RETRY } from './client.js';
 import { placedPartitioner, toMessage } from './messages.js';
 import type { KafkaLimits } from './settings.js';

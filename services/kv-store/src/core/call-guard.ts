@@ -13,7 +13,7 @@ export class CallGuard {
   check(): void {
     if (this.call.signal?.aborted) throw storeErrors.cancelled();
     const { deadlineUnixMs } = this.call;
-    if (deadlineUnixMs !== undefined && this.clock.nowMs() >= deadlineUnixMs) throw storeErrors.deadline();
+    if (deadlineUnixMs !== undefined && this.clock.steadyUnixMs() >= deadlineUnixMs) throw storeErrors.deadline();
   }
 
   /** What `work` resolves to, unless the caller leaves first. The work goes on and must not reject. */
@@ -28,8 +28,8 @@ export class CallGuard {
       signal?.addEventListener('abort', cancelled);
       cleanups.push(() => signal?.removeEventListener('abort', cancelled));
       if (deadlineUnixMs === undefined) return;
-      const leftMs = Math.max(0, deadlineUnixMs - this.clock.nowMs());
-      cleanups.push(this.clock.after(leftMs, () => reject(storeErrors.deadline())));
+      const leftMs = Math.max(0, deadlineUnixMs - this.clock.steadyUnixMs());
+      cleanups.push(this.clock.after(leftMs, () => reject(storeErrors.deadline()), 'background'));
     });
     try {
       return await Promise.race([work, left]);

@@ -1,15 +1,8 @@
+import type { Clock } from '@longhaul/kernel';
 import type { BlockEventBatch, Tier } from '@longhaul/kv-core';
 
-/** Time, as the core sees it. Injected, so that tests decide what the hour is. */
-export interface StoreClock {
-  /**
-   * Unix milliseconds that count on evenly, whatever is done to the clock of the machine: leases, idle times and
-   * expiries are reckoned by it.
-   */
-  nowMs(): number;
-  /** Calls back once after a delay; the returned function cancels. */
-  after(delayMs: number, callback: () => void): () => void;
-}
+/** Time, as the core sees it: leases, idle times and expiries are reckoned by the steady clock. */
+export type StoreClock = Pick<Clock, 'steadyUnixMs' | 'after'>;
 
 /** Unpredictable bytes: lease ids and the epoch of the store. */
 export type RandomBytes = (length: number) => Uint8Array;

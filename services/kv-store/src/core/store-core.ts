@@ -219,9 +219,10 @@ export class KvStoreCore implements StoreCore {
 
   /** Leases, pins and silent writers end on time even when nobody calls. */
   #sweepLater(): void {
-    this.#cancelSweep = this.#parts.clock.after(SWEEP_MS, () => {
+    const sweep = () => {
       this.#parts.sweep();
       if (!this.#closed) this.#sweepLater();
-    });
+    };
+    this.#cancelSweep = this.#parts.clock.after(SWEEP_MS, sweep, 'background');
   }
 }

@@ -10,7 +10,7 @@ export class ManualClock implements StoreClock {
   private now = 1_800_000_000_000;
   private timers = new Set<Timer>();
 
-  nowMs(): number {
+  steadyUnixMs(): number {
     return this.now;
   }
 

@@ -86,7 +86,7 @@ class Model {
   }
 
   check(disk: FakeTier): void {
-    const nowMs = this.store.clock.nowMs();
+    const nowMs = this.store.clock.steadyUnixMs();
     this.leases = this.leases.filter(({ untilMs }) => untilMs > nowMs);
     for (const { samples } of this.leases) {
       for (const { key } of samples) expect(this.copies.has(name(key))).toBe(true);

@@ -1,7 +1,8 @@
 // The store of bit-flips.mjs: the real core behind the real service in this process, clients through loopback, and what
 // the core's metrics counted. The core can be replaced under a running service.
-import { FORMAT_MAJOR } from '@longhaul/kv-core';
 import { randomBytes } from 'node:crypto';
+import { systemClock } from '@longhaul/kernel';
+import { FORMAT_MAJOR } from '@longhaul/kv-core';
 import { connectKvStore } from '@longhaul/kv-client';
 import { crc32c } from '@longhaul/kv-native';
 import { GrpcHost } from '@longhaul/platform-grpc';
@@ -62,7 +63,7 @@ export class FlipStore {
     const lower = directory ? [{ tier: await this.#openDisk(directory), write: { kind: 'write_through' } }] : [];
     this.core = createStoreCore({
       ...{ owner: 'bit-flips', ramBytes: directory ? 100_000 : 64 << 20, lower, checksum: crc32c },
-      clock: { nowMs: Date.now, after: (ms, call) => clearTimeout.bind(null, setTimeout(call, ms).unref()) },
+      clock: systemClock,
       random: (length) => Uint8Array.from(randomBytes(length)),
       observer: {
         counted: (name, amount) => (this.counted += DAMAGE.has(name) ? amount : 0),

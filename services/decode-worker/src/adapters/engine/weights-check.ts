@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { AppError } from '@longhaul/kernel';
+import { AppError, pause } from '@longhaul/kernel';
 import { openPackage } from '@longhaul/model';
 import type { HealthCheck } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
@@ -25,7 +24,7 @@ export function checkWeights(
   const startMs = performance.now();
   const { signal } = ending;
   const turn = async () => {
-    if (parts.busy()) await delay(BUSY_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    if (parts.busy()) await pause(BUSY_PAUSE_MS, signal);
   };
   const reading = openPackage(dir, { verify: true, signal, turn }).then(
     () => {

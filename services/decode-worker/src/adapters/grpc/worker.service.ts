@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { workerV1, type inferenceV1 } from '@longhaul/contracts';
 import type { InferenceBackend, TokenizerFiles } from '@longhaul/inference';
 import { fromWorkerRequest, toGenerateResponse, toGetModelResponse } from '@longhaul/inference-wire';
-import { AppError, monotonicMs } from '@longhaul/kernel';
+import { AppError, monotonicMs, pause } from '@longhaul/kernel';
 import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/platform-grpc';
 import { inSpan, openServerSpan, type EventLog } from '@longhaul/platform-otel';
 
@@ -100,6 +99,6 @@ async function* loads(
     const key = JSON.stringify([ready, running, waiting, kvUsage]);
     if (key !== told) yield { ready, running, waiting, kvUsage };
     told = key;
-    await sleep(LOAD_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+    await pause(LOAD_INTERVAL_MS, signal);
   }
 }

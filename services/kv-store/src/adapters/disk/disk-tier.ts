@@ -1,19 +1,12 @@
 import { KEY_BYTES, type BlockTier, type Checksum, type TierObject, keyName } from '@longhaul/kv-core';
-import { AppError, invalidArgument } from '@longhaul/kernel';
+import { AppError, invalidArgument, systemClock } from '@longhaul/kernel';
 import { crc32c, crc32cAsync } from '@longhaul/kv-native';
 import { type CompactionTools } from './compaction.js';
 import { busy, closed, notFound, tierFull } from './disk-errors.js';
 import { nativeFiles } from './disk-files.js';
 import { DiskLog } from './disk-log.js';
 import { Maintenance } from './maintenance.js';
-import {
-  type DiskClock,
-  type DiskSettings,
-  diskSettings,
-  type DiskStats,
-  type DiskTierOptions,
-  systemClock,
-} from './options.js';
+import { type DiskClock, type DiskSettings, diskSettings, type DiskStats, type DiskTierOptions } from './options.js';
 import { recordBytes, RecordType } from './record-format.js';
 import { type Place } from './record-index.js';
 import { readPart, readWhole } from './record-reader.js';
@@ -67,7 +60,7 @@ export async function openDiskTier(options: DiskTierOptions): Promise<DiskTier> 
   try {
     recovery = await recoverLog({
       ...{ files, checksum, directory: settings.directory, onEvent: settings.onEvent },
-      ...{ mode: 'write', useCheckpoint: true, now: () => clock.now() },
+      ...{ mode: 'write', useCheckpoint: true, now: () => clock.monotonicMs() },
     });
   } catch (error) {
     await unlock();

@@ -1,5 +1,5 @@
 import { type Checksum } from '@longhaul/kv-core';
-import { AppError } from '@longhaul/kernel';
+import { AppError, monotonicMs } from '@longhaul/kernel';
 import { crc32c } from '@longhaul/kv-native';
 import { keepCheckpoints } from './checkpoint.js';
 import { type DiskFiles, nativeFiles } from './disk-files.js';
@@ -97,7 +97,7 @@ async function readWholeLog(
   const records: (Extract<LogItem, { kind: 'record' }> & { readonly whole: boolean })[] = [];
   const damage: DamageFound[] = [];
   const recovery = await recoverLog({
-    ...{ ...tools, mode: 'read', useCheckpoint: false, now: () => performance.now() },
+    ...{ ...tools, mode: 'read', useCheckpoint: false, now: monotonicMs },
     onEvent: (event) => {
       if (event.kind === 'damage') damage.push(event);
     },

@@ -1,16 +1,11 @@
 import { type Checksum } from '@longhaul/kv-core';
-import { invalidArgument } from '@longhaul/kernel';
+import { type Clock, invalidArgument } from '@longhaul/kernel';
 import { type DiskFiles } from './disk-files.js';
 import { type FolderRights } from './folder-rights.js';
 import { BLOCK_BYTES } from './record-format.js';
 
-/** Time for the disk tier. */
-export interface DiskClock {
-  /** Milliseconds of a clock that never goes back. */
-  now(): number;
-  /** Calls back once; the result cancels. Work in the background does not keep the process alive. */
-  after(ms: number, call: () => void, kind?: 'background'): () => void;
-}
+/** Time, as the disk tier sees it. */
+export type DiskClock = Pick<Clock, 'monotonicMs' | 'after'>;
 
 export interface DiskTierOptions {
   /** Created if it is missing. One process at a time. */
@@ -140,14 +135,3 @@ export function diskSettings(options: DiskTierOptions): DiskSettings {
   }
   return settings;
 }
-
-export const systemClock: DiskClock = {
-  now: () => performance.now(),
-  after(ms, call, kind) {
-    const timer = setTimeout(call, ms);
-    if (kind === 'background') timer.unref();
-    return () => {
-      clearTimeout(timer);
-    };
-  },
-};

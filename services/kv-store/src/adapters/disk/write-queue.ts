@@ -31,7 +31,7 @@ export class WriteQueue {
   }
 
   push(write: RecordWrite): void {
-    this.#waiting.push({ write, since: this.#clock.now() });
+    this.#waiting.push({ write, since: this.#clock.monotonicMs() });
     this.#bytes += recordBytes(write.payload.length);
     if (this.#bytes >= this.#settings.syncBytes) this.#wake();
     this.#pump ??= this.#run();
@@ -76,7 +76,7 @@ export class WriteQueue {
   }
 
   #gather(): Promise<void> {
-    const waited = this.#clock.now() - (this.#waiting[0]?.since ?? 0);
+    const waited = this.#clock.monotonicMs() - (this.#waiting[0]?.since ?? 0);
     const rest = this.#settings.syncIntervalMs - waited;
     if (this.#hurry || rest <= 0 || this.#bytes >= this.#settings.syncBytes) return Promise.resolve();
     return new Promise((resolve) => {

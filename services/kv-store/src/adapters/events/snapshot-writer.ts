@@ -1,7 +1,7 @@
+import { pause } from '@longhaul/kernel';
 import { type BlockEvent, type BlockEventBatch, BlockView } from '@longhaul/kv-core';
 import { blockRecord, ownerRecord, readSnapshotRecord, SNAPSHOT_TOPIC, tombstone } from '@longhaul/kv-events';
 import type { BusLog, EventBus, EventRecord } from '@longhaul/platform-kafka';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EventSink } from '../../core/ports.js';
 
 const CHUNK_RECORDS = 500;
@@ -179,6 +179,6 @@ export class SnapshotWriter implements EventSink {
   }
 
   private async pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    await pause(ms, this.stopping.signal);
   }
 }

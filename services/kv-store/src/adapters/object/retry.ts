@@ -1,6 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, monotonicMs } from '@longhaul/kernel';
-import { withDeadline } from './deadline.js';
+import { AppError, monotonicMs, pause, withinDeadline } from '@longhaul/kernel';
 import { tierErrors, type Outage } from './tier-errors.js';
 
 export interface RetryPolicy {
@@ -34,15 +32,20 @@ export async function withRetries<T>(policy: RetryPolicy, attempt: (signal: Abor
   const share = policy.attempts > 1 ? policy.deadlineMs / 2 : policy.deadlineMs;
   for (let tries = 1; ; tries++) {
     try {
-      return await withDeadline(Math.min(share, deadline - monotonicMs()), attempt);
+      const timeoutMs = Math.max(0, Math.min(share, deadline - monotonicMs()));
+      return await withinDeadline({ timeoutMs, late: () => tooLate(timeoutMs) }, attempt);
     } catch (thrown) {
       const error = AppError.isInstance(thrown) ? thrown : unknownFailure(thrown);
-      const pause = random() * Math.min(policy.maxMs, policy.baseMs * 2 ** (tries - 1));
-      if (!isPassing(error) || tries >= policy.attempts || monotonicMs() + pause >= deadline) throw error;
+      const pauseMs = random() * Math.min(policy.maxMs, policy.baseMs * 2 ** (tries - 1));
+      if (!isPassing(error) || tries >= policy.attempts || monotonicMs() + pauseMs >= deadline) throw error;
       policy.onRetry?.(error);
-      await sleep(pause);
+      await pause(pauseMs);
     }
   }
+}
+
+function tooLate(limitMs: number): AppError {
+  return tierErrors.unavailable('timeout', `The object store did not answer within ${limitMs} ms.`);
 }
 
 function isPassing(error: AppError): boolean {

@@ -66,8 +66,8 @@ describe('a lookup', () => {
     const blocks = chain(1);
     await store.putAll(blocks);
     const first = await store.lookup(blocks, space(), 3_600_000);
-    expect(first.leaseExpiresUnixMs).toBe(store.clock.nowMs() + 20_000);
-    expect((await store.lookup(blocks)).leaseExpiresUnixMs).toBe(store.clock.nowMs() + 10_000);
+    expect(first.leaseExpiresUnixMs).toBe(store.clock.steadyUnixMs() + 20_000);
+    expect((await store.lookup(blocks)).leaseExpiresUnixMs).toBe(store.clock.steadyUnixMs() + 10_000);
     expect(await reasonOf(store.lookup(blocks))).toBe('KV_BUSY');
     store.clock.advance(10_000);
     expect(await reasonOf(store.lookup(blocks))).toBe('resolved');
@@ -79,7 +79,7 @@ describe('a lookup', () => {
     const blocks = chain(1);
     await store.putAll(blocks);
     const { leaseId } = await store.lookup(blocks);
-    const start = store.clock.nowMs();
+    const start = store.clock.steadyUnixMs();
     store.clock.advance(9_000);
     expect(await store.core.renewLease(leaseId, 50_000)).toEqual({ expiresUnixMs: start + 30_000 });
     store.clock.advance(21_000);
@@ -252,7 +252,7 @@ describe('a get', () => {
     await settle();
     abort.abort();
     expect(await cancelled).toBe('CANCELLED');
-    const late = store.core.get(request, { deadlineUnixMs: store.clock.nowMs() + 500 })[Symbol.asyncIterator]();
+    const late = store.core.get(request, { deadlineUnixMs: store.clock.steadyUnixMs() + 500 })[Symbol.asyncIterator]();
     const result = reasonOf(late.next());
     await settle();
     store.clock.advance(500);

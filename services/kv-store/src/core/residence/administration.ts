@@ -40,7 +40,7 @@ export class Administration {
     const slots = keys.map((key) => blocks.find(key));
     const missing = slots.findIndex((slot) => !residence.isVisible(slot, record, namespace.deployEpoch));
     if (missing >= 0) throw storeErrors.notFound(`keys[${missing}] is not stored; nothing was pinned.`, { missing });
-    pins.pin(new Set(slots), hard, clock.nowMs() + ttlSeconds * 1000);
+    pins.pin(new Set(slots), hard, clock.steadyUnixMs() + ttlSeconds * 1000);
   }
 
   /** Blocks of others, and those that are not there, are passed over. */

@@ -52,7 +52,7 @@ export class LeaseTable {
       throw storeErrors.busy(`The store has given its ${limits.maxLeases} leases.`, { limit: limits.maxLeases });
     }
     const lengthMs = this.length(leaseMs);
-    const nowMs = clock.nowMs();
+    const nowMs = clock.steadyUnixMs();
     const endMs = nowMs + limits.maxLeaseLifeMs;
     const expiresMs = Math.min(nowMs + lengthMs, endMs);
     const slots = Uint32Array.from(blocks);
@@ -72,12 +72,12 @@ export class LeaseTable {
   }
 
   alive(lease: Lease): boolean {
-    return this.parts.clock.nowMs() < lease.expiresMs && this.leases.has(keyName(lease.id));
+    return this.parts.clock.steadyUnixMs() < lease.expiresMs && this.leases.has(keyName(lease.id));
   }
 
   /** Moves the expiry on, never back and never beyond the lease's life. */
   extend(lease: Lease, leaseMs = lease.lengthMs): number {
-    const until = Math.min(this.parts.clock.nowMs() + this.length(leaseMs), lease.endMs);
+    const until = Math.min(this.parts.clock.steadyUnixMs() + this.length(leaseMs), lease.endMs);
     lease.expiresMs = Math.max(lease.expiresMs, until);
     return lease.expiresMs;
   }
@@ -90,7 +90,7 @@ export class LeaseTable {
 
   /** Ends what has expired. At most every 100 ms unless forced: eviction asks often. */
   sweep(force = false): void {
-    const nowMs = this.parts.clock.nowMs();
+    const nowMs = this.parts.clock.steadyUnixMs();
     if (!force && nowMs - this.sweptMs < 100) return;
     this.sweptMs = nowMs;
     for (const lease of this.leases.values()) if (lease.expiresMs <= nowMs) this.end(lease, true);

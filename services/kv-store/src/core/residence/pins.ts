@@ -65,7 +65,7 @@ export class Pins {
   private alive(slot: number): Pin | undefined {
     if (this.pins.size === 0) return undefined;
     const pin = this.pins.get(slot);
-    if (!pin || this.parts.clock.nowMs() < pin.untilMs) return pin;
+    if (!pin || this.parts.clock.steadyUnixMs() < pin.untilMs) return pin;
     this.drop(slot);
     return undefined;
   }

@@ -102,7 +102,7 @@ export class Recovery {
 
   /** By the clock as it is at this start: what was put while it was wrong ends early or late by as much. */
   private hasExpired({ expiresS = 0 }: TierObject): boolean {
-    return expiresS !== 0 && this.parts.clock.nowMs() >= expiresS * 1000;
+    return expiresS !== 0 && this.parts.clock.steadyUnixMs() >= expiresS * 1000;
   }
 
   private adopt(tier: number, { head, headCrc32c, expiresS }: StoredHead): 'kept' | 'other' | 'index_full' {

@@ -47,7 +47,7 @@ export class Residence {
     if (slot < 0 || blocks.tiersOf(slot) === 0) return false;
     if (blocks.namespaceOf(slot) !== record.ordinal || blocks.deployEpochOf(slot) !== deployEpoch) return false;
     const expiresS = blocks.expiresSOf(slot);
-    return expiresS === 0 || clock.nowMs() < expiresS * 1000;
+    return expiresS === 0 || clock.steadyUnixMs() < expiresS * 1000;
   }
 
   /** The copy in the tier is complete: lookups may find it. */

@@ -45,8 +45,12 @@ export class Snapshots {
     for (const { events, snapshotEnd } of this.batches(record, deployEpoch)) {
       if (stopped()) return;
       for (const event of events) this.parts.events.append(event);
-      if (!snapshotEnd) await new Promise<void>((resolve) => void this.parts.clock.after(0, resolve));
+      if (!snapshotEnd) await this.turn();
     }
+  }
+
+  private turn(): Promise<void> {
+    return new Promise((resolve) => void this.parts.clock.after(0, resolve, 'background'));
   }
 
   private copies(slot: number, namespaceId: Uint8Array | null, sequence: bigint): BlockEvent[] {

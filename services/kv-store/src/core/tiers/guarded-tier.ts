@@ -45,7 +45,7 @@ export class GuardedTier implements TierState {
     readonly tier: BlockTier,
     private readonly parts: GuardParts,
   ) {
-    this.speed = new TierSpeed(FIRST_SPEED[tier.name], () => parts.clock.nowMs());
+    this.speed = new TierSpeed(FIRST_SPEED[tier.name], () => parts.clock.steadyUnixMs());
   }
 
   get name(): Tier {
@@ -122,20 +122,20 @@ export class GuardedTier implements TierState {
   /** @param late the operation succeeded after all; @param missed the deadline has passed. */
   private withDeadline<T>(
     operation: () => Promise<T>,
-    { late, missed }: { late?: (() => void) | undefined; missed?: () => void } = {},
+    { late: tooLate, missed }: { late?: (() => void) | undefined; missed?: () => void } = {},
   ): Promise<T> {
     const { clock, limits, observer } = this.parts;
     this.count(1);
     return new Promise<T>((resolve, reject) => {
       let open = true;
-      const cancel = clock.after(limits.tierDeadlineMs, () => {
+      const late = () => {
         open = false;
         observer.counted('tier_timeouts', 1, { tier: this.tier.name });
         missed?.();
-        reject(
-          storeErrors.unavailable(`The ${this.tier.name} tier did not answer within ${limits.tierDeadlineMs} ms.`),
-        );
-      });
+        const { tierDeadlineMs } = limits;
+        reject(storeErrors.unavailable(`The ${this.tier.name} tier did not answer within ${tierDeadlineMs} ms.`));
+      };
+      const cancel = clock.after(limits.tierDeadlineMs, late, 'background');
       const settle = (then: () => void) => {
         this.count(-1);
         cancel();
@@ -143,7 +143,7 @@ export class GuardedTier implements TierState {
       };
       started(operation).then(
         (value) => {
-          if (!open) late?.();
+          if (!open) tooLate?.();
           settle(() => resolve(value));
         },
         (error: unknown) => settle(() => reject(AppError.from(error))),
@@ -161,12 +161,12 @@ export class GuardedTier implements TierState {
     if (!missedDeadline && this.failures[side] < limits.tierFailures) return;
     this.failures[side] = 0;
     this.trouble = error.message;
-    this.pausedUntilMs[side] = clock.nowMs() + limits.tierPauseMs;
+    this.pausedUntilMs[side] = clock.steadyUnixMs() + limits.tierPauseMs;
     observer.counted('tier_pauses', 1, { tier: this.tier.name, reason: side });
   }
 
   private paused(side: Side): boolean {
-    return this.parts.clock.nowMs() < this.pausedUntilMs[side];
+    return this.parts.clock.steadyUnixMs() < this.pausedUntilMs[side];
   }
 
   private count(by: number): void {

@@ -83,7 +83,7 @@ export class WritingSession implements PutSession {
     }
     this.object ??= new Uint8Array(Buffer.allocUnsafeSlow(objectBytes).buffer);
     this.object.set(bytes, offset);
-    this.lastWriteMs = this.parts.clock.nowMs();
+    this.lastWriteMs = this.parts.clock.steadyUnixMs();
     if (!this.headRead) this.checkHeadEarly(this.object);
   }
 
@@ -155,7 +155,7 @@ export class WritingSession implements PutSession {
       namespace: record.ordinal,
       deployEpoch: namespace.deployEpoch,
       recomputeMicros: Math.min(2 ** 32 - 1, Math.round(micros)),
-      expiresS: ttlSeconds > 0 ? Math.min(LAST_SECOND, Math.ceil(clock.nowMs() / 1000) + ttlSeconds) : 0,
+      expiresS: ttlSeconds > 0 ? Math.min(LAST_SECOND, Math.ceil(clock.steadyUnixMs() / 1000) + ttlSeconds) : 0,
     });
     this.parts.evictor.releaseMemory(object.length, record);
     ram.adopt(key, object);
@@ -176,7 +176,7 @@ export class WritingSession implements PutSession {
     try {
       if (stored && this.parts.waitForDurable) {
         await new Promise<void>((resolve) => {
-          const cancel = clock.after(limits.durableWaitMs, resolve);
+          const cancel = clock.after(limits.durableWaitMs, resolve, 'background');
           void stored.then(() => {
             cancel();
             resolve();

@@ -61,7 +61,7 @@ export class Puts {
   /** Takes back the space of writers that have had their time. */
   sweep(): void {
     const { clock, limits } = this.parts;
-    const bound = clock.nowMs() - limits.maxPutLifeMs;
+    const bound = clock.steadyUnixMs() - limits.maxPutLifeMs;
     for (const session of this.sessions.values()) if (session.beganMs <= bound) this.expire(session);
   }
 
@@ -88,7 +88,7 @@ export class Puts {
     const { clock, limits } = this.parts;
     const other = this.sessions.get(keyName(key));
     if (!other) return;
-    const idleMs = clock.nowMs() - other.lastWriteMs;
+    const idleMs = clock.steadyUnixMs() - other.lastWriteMs;
     if (idleMs < limits.writerLeaseMs) {
       throw storeErrors.busy('Another writer has this key.', {
         retryAfterMs: Math.ceil(limits.writerLeaseMs - idleMs),
@@ -117,7 +117,7 @@ export class Puts {
   }
 
   private reclaimSilent(): void {
-    const bound = this.parts.clock.nowMs() - this.parts.limits.writerLeaseMs;
+    const bound = this.parts.clock.steadyUnixMs() - this.parts.limits.writerLeaseMs;
     for (const session of this.sessions.values()) if (session.lastWriteMs <= bound) this.expire(session);
   }
 
@@ -137,7 +137,7 @@ export class Puts {
       if (this.sessions.get(name) === session) this.sessions.delete(name);
       this.count(-request.objectBytes);
     };
-    const place = { record, slot, beganMs: clock.nowMs(), ended };
+    const place = { record, slot, beganMs: clock.steadyUnixMs(), ended };
     const session = this.parts.open(copyOf(request), place);
     this.sessions.set(name, session);
     this.count(request.objectBytes);

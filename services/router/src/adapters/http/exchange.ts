@@ -1,4 +1,4 @@
-import { AppError, monotonicMs } from '@longhaul/kernel';
+import { AppError, monotonicMs, openDeadline } from '@longhaul/kernel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { contextOf, type RequestContext } from './request-context.js';
 import { recordOf } from './request-ledger.js';
@@ -20,30 +20,22 @@ export interface ExchangeOptions {
   shutdown: AbortSignal;
 }
 
-/** Longest delay that a timer can have. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** Ties a request's life to its connection, its deadline and the server's. */
 export function openExchange(request: FastifyRequest, reply: FastifyReply, options: ExchangeOptions): Exchange {
-  const controller = new AbortController();
   const { requestTimeoutMs, shutdown } = options;
-  const onShutdown = () => controller.abort(shutdown.reason);
-  shutdown.addEventListener('abort', onShutdown, { once: true });
-  if (shutdown.aborted) onShutdown();
-  const late = () => controller.abort(deadlineExceeded(requestTimeoutMs));
-  const timer = setTimeout(late, Math.min(requestTimeoutMs, MAX_TIMER_MS));
+  const late = () => deadlineExceeded(requestTimeoutMs);
+  const deadline = openDeadline({ timeoutMs: requestTimeoutMs, late, parent: shutdown });
   const onClose = () => {
-    clearTimeout(timer);
-    shutdown.removeEventListener('abort', onShutdown);
-    if (!reply.raw.writableFinished) controller.abort(disconnected());
+    deadline.dispose();
+    if (!reply.raw.writableFinished) deadline.abort(disconnected());
   };
   recordOf(request.raw)?.whenEnded(onClose);
   return {
     reply,
     context: contextOf(request),
     deadlineMs: monotonicMs() + requestTimeoutMs,
-    signal: controller.signal,
-    abort: (error) => controller.abort(error),
+    signal: deadline.signal,
+    abort: (error) => deadline.abort(error),
   };
 }
 

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError } from '@longhaul/kernel';
+import { AppError, pause } from '@longhaul/kernel';
 import type { EventLog } from '@longhaul/platform-otel';
 import type { ModelDirectory } from '../../core/served-model.js';
 
@@ -40,7 +39,7 @@ export class ModelWatcher {
       const ready = await this.refreshed(signal);
       if (ready !== wasReady) this.announce(ready);
       wasReady = ready;
-      await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+      await pause(POLL_MS, signal);
     }
   }
 
@@ -49,7 +48,7 @@ export class ModelWatcher {
       return await this.models.refresh(signal);
     } catch (error) {
       if (!signal.aborted) this.log.failure('model-refresh-failed', error, { reason: AppError.from(error).reason });
-      await sleep(FAILURE_BACKOFF_MS, undefined, { signal }).catch(() => undefined);
+      await pause(FAILURE_BACKOFF_MS, signal);
       return false;
     }
   }

@@ -9,10 +9,9 @@ import type {
   TokenizerFiles,
 } from '@longhaul/inference';
 import { fromGenerateResponse, fromGetModelResponse, toWorkerRequest } from '@longhaul/inference-wire';
-import { AppError, remainingMs } from '@longhaul/kernel';
+import { AppError, pause, remainingMs } from '@longhaul/kernel';
 import { callServerStream, callUnary } from '@longhaul/platform-grpc';
 import { traceHeaders, type EventLog } from '@longhaul/platform-otel';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { assembleTokenizer } from './tokenizer-files.js';
 
 export interface WorkerBackendOptions {
@@ -133,7 +132,7 @@ export class WorkerBackend implements InferenceBackend {
           this.options.log.warning('worker-unreachable', { address: this.options.address, reason, backoffMs });
       }
       this.current = DOWN;
-      await sleep(backoffMs, undefined, { signal }).catch(() => undefined);
+      await pause(backoffMs, signal);
       backoffMs = Math.min(LAST_BACKOFF_MS, backoffMs * 2);
     }
   }

@@ -1,8 +1,8 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import type { Telemetry } from '@longhaul/platform-otel';
-import { TELEMETRY } from '../../tokens.js';
+import { TELEMETRY } from './telemetry-token.js';
 
-/** What scrapers ask a worker; health has a controller of its own. */
+/** What scrapers ask a service; health has a controller of its own. None of it depends on how busy the service is. */
 @Controller()
 export class OperationsController {
   constructor(@Inject(TELEMETRY) private readonly telemetry: Telemetry) {}

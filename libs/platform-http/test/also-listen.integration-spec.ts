@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { addressesOf, alsoListen } from '../src/adapters/http/also-listen.js';
+import { addressesOf, alsoListen } from '../src/also-listen.js';
 
 it('more addresses lead to the same server, and those that cannot be had are left out', async () => {
   const http = createServer((request, response) => response.end(request.socket.localAddress));

@@ -1,0 +1,2 @@
+/** Injection token of the `Telemetry` that `/metrics` shows. */
+export const TELEMETRY = Symbol('longhaul.telemetry');

@@ -1,2 +1,0 @@
-/** Injection tokens of the worker's composition root. */
-export const TELEMETRY = Symbol('longhaul.decode-worker.telemetry');
