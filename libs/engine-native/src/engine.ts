@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { AppError } from '@longhaul/kernel';
 import type {
   KernelChoice,
@@ -24,6 +26,8 @@ import { RuntimeLog, type RuntimeLogListener } from './runtime-log.js';
 /** The native engine of this process. */
 export interface Engine {
   readonly runtime: RuntimeInfo;
+  /** SHA-256 (hex) of the compiled addon: another build may compute other low bits. */
+  buildId(): Promise<string>;
   /** Throws AppError INVALID_ARGUMENT or OUT_OF_MEMORY. */
   createPool(options: KvPoolOptions): NativeKvPool;
   /** Throws AppError INVALID_ARGUMENT. */
@@ -72,6 +76,10 @@ class AddonEngine implements Engine {
     return new EngineModel(this.#addon, { ...options, kernels });
   }
 
+  buildId(): Promise<string> {
+    return fileDigest(addonPath());
+  }
+
   async measureKernels(request: MeasureRequest): Promise<readonly KernelRate[]> {
     try {
       return await this.#addon.measureKernels(request);
@@ -83,6 +91,12 @@ class AddonEngine implements Engine {
   followLog(listener: RuntimeLogListener): () => void {
     return this.#log.follow(listener);
   }
+}
+
+async function fileDigest(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
 }
 
 function openAddon(path: string): NativeAddon {

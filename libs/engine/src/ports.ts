@@ -189,7 +189,10 @@ export type Clock = Pick<Time, 'wallMs' | 'monotonicMs'>;
 export interface ModelFacts {
   /** SHA-256 (hex) of everything that decides KV values. */
   fingerprint: string;
-  /** Names the arithmetic (KV dtype, kernel class). Where there is a store, its fingerprint says what may be shared. */
+  /**
+   * Names the class of arithmetic: the KV type and how sums are kept. KV of another class is never shared; kernel levels of
+   * one class move low bits only and do share. Where there is a store, its fingerprint says so.
+   */
   numericsId: string;
   /** How exact what the KV type keeps is. */
   kvQuality: QualityName;

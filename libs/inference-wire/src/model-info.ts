@@ -1,5 +1,5 @@
 import type { inferenceV1, workerV1 } from '@longhaul/contracts';
-import type { ModelInfo } from '@longhaul/inference';
+import type { KernelReport, ModelInfo } from '@longhaul/inference';
 
 /** A worker's model for the router. */
 export function toGetModelResponse(info: ModelInfo): workerV1.GetModelResponse {
@@ -39,7 +39,16 @@ export function fromGetModelResponse(message: workerV1.GetModelResponse): ModelI
     kvDtype,
     defaults: set,
     createdUnixS,
+    ...(message.kernels === undefined ? {} : { kernels: fromKernels(message.kernels) }),
   };
+}
+
+function toKernels({ profileId, source, levels }: KernelReport): inferenceV1.Kernels {
+  return { profileId: profileId ?? '', source, levels: { ...levels } };
+}
+
+function fromKernels({ profileId, source, levels }: inferenceV1.Kernels): KernelReport {
+  return { profileId: profileId === '' ? null : profileId, source, levels };
 }
 
 /** The public part of it. */
@@ -55,5 +64,6 @@ export function toModelInfoResponse(info: ModelInfo): inferenceV1.ModelInfoRespo
     kvDtype,
     eosTokenIds: [...info.eosTokenIds],
     samplingDefaults: { ...info.defaults, logitBias: {} },
+    kernels: info.kernels && toKernels(info.kernels),
   };
 }

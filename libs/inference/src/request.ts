@@ -146,6 +146,17 @@ export interface ModelInfo {
   /** Sampling defaults of the model: its generation_config.json, or what is known about a model of its name. */
   defaults: { temperature?: number; topP?: number; topK?: number; minP?: number; repetitionPenalty?: number };
   createdUnixS: number;
+  /** Absent where the worker does not tell. */
+  kernels?: KernelReport;
+}
+
+/** Which kernels compute a model. Workers of one profile compute the same bits. */
+export interface KernelReport {
+  /** By operator and the type of its KV or weights, such as `attention/bf16`. */
+  levels: Readonly<Record<string, string>>;
+  /** Who decided: `stored`, `measured`, `pinned` or `environment`. */
+  source: string;
+  profileId: string | null;
 }
 
 /**

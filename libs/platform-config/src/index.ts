@@ -2,6 +2,7 @@ export { parseArguments } from './arguments.js';
 export { helpText, markdownTable } from './document.js';
 export { configInvalid, loadConfig, wantsHelp } from './load-config.js';
 export type { ConfigSources } from './load-config.js';
+export { longhaulHome } from './longhaul-home.js';
 export { nearest } from './nearest.js';
 export { whenParentGoes } from './parent-channel.js';
 export { envOf, flagOf } from './setting.js';

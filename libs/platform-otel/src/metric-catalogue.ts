@@ -339,6 +339,14 @@ const SERVING_METRICS = {
     action: 'Compare workers that should be alike.',
     labels: ['model_name', 'block_size', 'num_gpu_blocks', 'cache_dtype'],
   },
+  kernelInfo: {
+    name: 'longhaul_kernel_info',
+    kind: 'gauge',
+    unit: '1',
+    help: 'Always 1; the labels say at which level the kernels of an operator run, by the type of its KV or weights, and who decided.',
+    action: 'Compare workers that should be alike: other levels compute other low bits, at another speed.',
+    labels: ['model_name', 'operator', 'dtype', 'level', 'source'],
+  },
   stepAge: {
     name: 'longhaul_step_age_seconds',
     kind: 'gauge',

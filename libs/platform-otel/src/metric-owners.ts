@@ -7,7 +7,15 @@ export type MetricOwner = 'engine' | 'router' | 'store' | 'store-service' | 'pro
 /** Every metric by its owner. */
 export const METRIC_OWNERS = {
   engine: [
-    ...(['requestsRunning', 'requestsWaiting', 'waitingByReason', 'kvCacheUsage', 'cacheConfig', 'stepAge'] as const),
+    ...([
+      'requestsRunning',
+      'requestsWaiting',
+      'waitingByReason',
+      'kvCacheUsage',
+      'cacheConfig',
+      'stepAge',
+      'kernelInfo',
+    ] as const),
     ...([
       'promptTokens',
       'promptTokensCached',

@@ -53,6 +53,11 @@ export const engineSettings = {
     description: 'Let compute threads spin between operators: faster decode, busier processors.',
     isSwitch: true,
   },
+  kernelProfile: {
+    schema: values.text().optional(),
+    description: 'File with the kernel levels to run; it must be of this model package and processor.',
+    defaultText: "the machine's own measurement",
+  },
   ropeScaling: {
     schema: values.text().optional(),
     description: 'Serve beyond the trained context: yarn:4, linear:2 or dynamic:2.',

@@ -4,15 +4,13 @@ import {
   kvPageBytes,
   loadEngine,
   PAGE_TOKENS,
-  unmeasuredKernels,
   type Engine as NativeEngine,
-  type KernelChoice,
   type NativeKvPool,
   type NativeModel,
 } from '@longhaul/engine-native';
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
 import { type AppError, endedWithin } from '@longhaul/kernel';
-import { loadGraph, openPackage, type LoadableGraph, type ModelManifest } from '@longhaul/model';
+import { loadGraph, openPackage, type LoadableGraph } from '@longhaul/model';
 import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
 import { createDetokenizer, createStopMatcher, createTokenizer } from '@longhaul/tokenizer';
@@ -22,10 +20,12 @@ import { readTokenizerFiles } from './adapters/engine/package-tokenizer.js';
 import { watchSteps } from './adapters/engine/step-watch.js';
 import { warmUp } from './adapters/engine/warm-up.js';
 import { checkWeights, type WeightsCheck } from './adapters/engine/weights-check.js';
+import { chooseKernels, type ChosenKernels, type KernelQuestion } from './adapters/kernels/choose-kernels.js';
 import { followEngine } from './adapters/health/engine-health.js';
 import { meteredEngineObserver, observeEngine } from './adapters/metrics/metered-engine.js';
 import type { EngineConfig } from './config.js';
 import { KV_QUALITY, prefixStoreOptions, type StoreConnection } from './adapters/store/prefix-store.js';
+import { arithmeticOf } from './core/kernels/arithmetic.js';
 import { poolPages } from './core/pool-size.js';
 import { createRopeTables } from './core/rope-tables.js';
 import { modelInfo, servedManifest } from './core/served-manifest.js';
@@ -47,6 +47,8 @@ export interface LocalEngineParts {
   health?: HealthModel;
   /** Where KV is kept beyond this engine. It stays the caller's and must outlive the engine. */
   store?: StoreConnection | null;
+  /** Where the machine's kernel profiles are; `kernel-profiles` in LONGHAUL_HOME by default. */
+  kernelProfiles?: string | undefined;
 }
 
 /**
@@ -57,20 +59,22 @@ export interface LocalEngineParts {
 export async function openLocalEngine(
   config: EngineConfig,
   log: EventLog,
-  { health = new HealthModel(), store = null }: LocalEngineParts = {},
+  parts: LocalEngineParts = {},
 ): Promise<LocalEngine> {
+  const { health = new HealthModel(), store = null } = parts;
   const modelPackage = await openPackage(config.model);
   const manifest = servedManifest(modelPackage.manifest, config);
-  const info = modelInfo(manifest, config);
   const files = await readTokenizerFiles(modelPackage);
   const tokenizer = createTokenizer(files);
-  const native = await openNative(await loadGraph(modelPackage), { manifest, config, log });
+  const graph = await loadGraph(modelPackage);
+  const native = await openNative(graph, { manifest, config, log, directory: parts.kernelProfiles });
+  const info = modelInfo(manifest, config, native.kernels);
   const watch = watchSteps(createNativeRunner(native.engine, native.model, native.pool));
   const engine = createEngine({
     runner: watch.runner,
     model: {
       ...info,
-      numericsId: `${config.kvCacheDtype}/${native.kernels[`attention/${config.kvCacheDtype}`]}`,
+      numericsId: arithmeticOf(config.kvCacheDtype),
       kvQuality: KV_QUALITY[config.kvCacheDtype],
     },
     rope: createRopeTables(manifest.ropeClasses),
@@ -94,7 +98,8 @@ export async function openLocalEngine(
     await free();
     throw error;
   }
-  const unobserve = observeEngine(engine, info.id, { pages: native.pages, dtype: config.kvCacheDtype });
+  const pool = { pages: native.pages, dtype: config.kvCacheDtype };
+  const unobserve = observeEngine(engine, info.id, { ...pool, kernels: native.kernels });
   const { stepTimeoutMs } = config;
   const unfollow = followEngine({ watch, engine, modelName: info.id, stepTimeoutMs, health, log });
   const weights = config.verifyWeights ? startWeightsCheck(modelPackage.dir, engine, { health, log }) : null;
@@ -102,7 +107,6 @@ export async function openLocalEngine(
     model: info.id,
     kvPages: native.pages,
     kvBytes: native.pool.bytes,
-    kernels: kernelsAsText(native.kernels),
   });
   return {
     info,
@@ -143,20 +147,21 @@ interface NativeParts {
   model: NativeModel;
   pool: NativeKvPool;
   pages: number;
-  kernels: KernelChoice;
+  kernels: ChosenKernels;
   unfollowLog(): void;
 }
 
 async function openNative(
   graph: LoadableGraph,
-  { manifest, config, log }: { manifest: ModelManifest; config: EngineConfig; log: EventLog },
+  question: Omit<KernelQuestion, 'engine'> & { config: EngineConfig; log: EventLog },
 ): Promise<NativeParts> {
+  const { manifest, config, log } = question;
   const native = await loadEngine();
   const { layers, kvHeads, headDim } = manifest.shape;
   const shape = { layers, kvHeads, headDim, dtype: config.kvCacheDtype };
   const threads = config.threads ?? availableParallelism();
-  const kernels = native.forcedKernels ?? unmeasuredKernels(native.runtime.kernels);
-  const model = native.createModel({ ...graph, threads, spin: config.spin, kernels });
+  const kernels = await chooseKernels({ ...question, engine: native });
+  const model = native.createModel({ ...graph, threads, spin: config.spin, kernels: kernels.levels });
   const unfollowLog = forwardRuntimeLog(native, log);
   try {
     await model.ready;
@@ -175,12 +180,6 @@ async function openNative(
     unfollowLog();
     throw error;
   }
-}
-
-function kernelsAsText(kernels: KernelChoice): string {
-  return Object.entries(kernels)
-    .map(([operator, level]) => `${operator}=${level}`)
-    .join(' ');
 }
 
 function limitsOf(config: EngineConfig, pages: number): EngineLimits {

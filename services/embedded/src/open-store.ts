@@ -4,11 +4,10 @@ import { connectStore, type StoreConnection } from '@longhaul/decode-worker';
 import { AppError } from '@longhaul/kernel';
 import { parseTenantSecret } from '@longhaul/kv-core';
 import { openLocalStore, storeSettings } from '@longhaul/kv-store';
-import { loadConfig } from '@longhaul/platform-config';
+import { loadConfig, longhaulHome } from '@longhaul/platform-config';
 import type { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
 import type { EmbeddedConfig } from './config.js';
-import { longhaulHome } from './home.js';
 import { tenantSecretOf } from './tenant-secret.js';
 
 /**

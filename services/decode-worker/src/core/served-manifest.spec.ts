@@ -9,15 +9,18 @@ function manifest(name: string, generation: ModelManifest['generation']): ModelM
   return { name, generation, shape, tokenizer, weights } as unknown as ModelManifest;
 }
 
+const kernels = { levels: { 'attention/f32': 'avx2' }, source: 'stored', profileId: 'p' };
+
 describe('what a router is told about a model', () => {
   it('has sampling defaults for a known model whose files say nothing, whatever name it is served under', () => {
     const choices = { servedModelName: 'mine', kvCacheDtype: 'f32' };
-    const info = modelInfo(manifest('smollm2-135m-instruct', {}), choices);
-    expect(info).toMatchObject({ id: 'mine', defaults: { temperature: 0.2, topP: 0.9 } });
+    const info = modelInfo(manifest('smollm2-135m-instruct', {}), choices, kernels);
+    expect(info).toMatchObject({ id: 'mine', defaults: { temperature: 0.2, topP: 0.9 }, kernels });
   });
 
   it("has the files' own defaults where they say something", () => {
-    const info = modelInfo(manifest('smollm2-135m-instruct', { temperature: 0 }), { kvCacheDtype: 'f32' });
+    const choices = { kvCacheDtype: 'f32' };
+    const info = modelInfo(manifest('smollm2-135m-instruct', { temperature: 0 }), choices, kernels);
     expect(info.defaults).toEqual({ temperature: 0 });
   });
 });

@@ -1,4 +1,4 @@
-import type { ModelInfo } from '@longhaul/inference';
+import type { KernelReport, ModelInfo } from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 import { applyRopeScalingOverride, samplingDefaultsOf, type ModelManifest } from '@longhaul/model';
 
@@ -23,7 +23,7 @@ export function servedManifest(manifest: ModelManifest, choices: ServingChoices)
 }
 
 /** What the router is told about it. */
-export function modelInfo(manifest: ModelManifest, choices: ServingChoices): ModelInfo {
+export function modelInfo(manifest: ModelManifest, choices: ServingChoices, kernels: KernelReport): ModelInfo {
   return {
     id: choices.servedModelName ?? manifest.name,
     family: manifest.family,
@@ -35,5 +35,6 @@ export function modelInfo(manifest: ModelManifest, choices: ServingChoices): Mod
     kvDtype: choices.kvCacheDtype,
     defaults: samplingDefaultsOf(manifest),
     createdUnixS: manifest.createdUnixS,
+    kernels,
   };
 }

@@ -51,7 +51,10 @@ function observedEngine(model: string): () => void {
     storeActivity: () => ({ queuedBlocks: 4 }),
   } as Pick<Engine, 'load'> as Engine;
   const stops = [
-    observeEngine(engine, model, { pages: 8, dtype: 'bf16' }),
+    observeEngine(engine, model, {
+      ...{ pages: 8, dtype: 'bf16' },
+      kernels: { levels: { 'attention/bf16': 'avx2', 'linear/int8': 'scalar' }, source: 'measured', profileId: 'p' },
+    }),
     // The age of a step belongs to the engine's health.
     observe('stepAge', () => 1, { model_name: model }),
   ];

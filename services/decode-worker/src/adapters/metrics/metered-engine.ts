@@ -7,6 +7,7 @@ import {
   type TokenTally,
 } from '@longhaul/engine';
 import { count, declareSeries, observe, record, type EventLog } from '@longhaul/platform-otel';
+import type { ChosenKernels } from '../kernels/choose-kernels.js';
 import { WARM_UP_ID } from '../engine/warm-up.js';
 
 const MS_PER_S = 1000;
@@ -121,10 +122,15 @@ export interface PoolFacts {
   dtype: string;
 }
 
+/** What an engine runs on, for its info gauges. */
+export interface EngineFacts extends PoolFacts {
+  kernels: ChosenKernels;
+}
+
 /** Reads the engine's gauges until the returned function is called. */
-export function observeEngine(engine: Engine, modelName: string, pool: PoolFacts): () => void {
+export function observeEngine(engine: Engine, modelName: string, facts: EngineFacts): () => void {
   const labels = { model_name: modelName };
-  const layout = { block_size: String(PAGE_TOKENS), num_gpu_blocks: String(pool.pages), cache_dtype: pool.dtype };
+  const layout = { block_size: String(PAGE_TOKENS), num_gpu_blocks: String(facts.pages), cache_dtype: facts.dtype };
   const stops = [
     observe('cacheConfig', () => 1, { ...labels, ...layout }),
     observe('requestsRunning', () => engine.queues().running, labels),
@@ -133,9 +139,21 @@ export function observeEngine(engine: Engine, modelName: string, pool: PoolFacts
     observe('waitingByReason', () => engine.queues().loading, { ...labels, reason: 'deferred' }),
     observe('kvCacheUsage', () => engine.load().kvUsage, labels),
     observe('drafterBytes', () => engine.drafterBytes(), labels),
+    ...kernelLabels(facts.kernels).map((kernel) => observe('kernelInfo', () => 1, { ...labels, ...kernel })),
     observe('kvWriteBehindQueue', () => engine.storeActivity()?.queuedBlocks ?? 0, labels),
   ];
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/** `attention/bf16` is an operator and a type. */
+function kernelLabels({
+  levels,
+  source,
+}: ChosenKernels): { operator: string; dtype: string; level: string; source: string }[] {
+  return Object.entries(levels).map(([name, level]) => {
+    const [operator = name, dtype = ''] = name.split('/');
+    return { operator, dtype, level, source };
+  });
 }

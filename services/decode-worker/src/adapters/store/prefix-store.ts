@@ -13,6 +13,7 @@ import {
 } from '@longhaul/kv-core';
 import type { ModelManifest } from '@longhaul/model';
 import type { EngineConfig } from '../../config.js';
+import { arithmeticOf } from '../../core/kernels/arithmetic.js';
 
 /** A store of KV blocks and what its user must know; whoever opened it closes it, after the engine. */
 export interface StoreConnection {
@@ -75,7 +76,7 @@ function kvManifest(manifest: ModelManifest, config: EngineConfig): JsonValue {
     package: manifest.fingerprint,
     // Not the package's own where --rope-scaling says otherwise.
     rope: manifest.ropeClasses.map(({ theta, dim, scaling }) => ({ theta, dim, scaling: { ...scaling } })),
-    arithmetic: `${config.kvCacheDtype}-f32acc`,
+    arithmetic: arithmeticOf(config.kvCacheDtype),
     pageTokens: PAGE_TOKENS,
     blockTokens: config.kvBlockTokens,
   };

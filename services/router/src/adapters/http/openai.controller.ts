@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import type { ModelInfo } from '@longhaul/inference';
+import type { KernelReport, ModelInfo } from '@longhaul/inference';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { samplingDefaultsBody } from '../../core/sampling-defaults.js';
 import { mayAsk, ModelDirectory } from '../../core/served-model.js';
@@ -79,6 +79,11 @@ function wantsUsage(body: CommonRequest): boolean {
   return body.stream === true && body.stream_options?.include_usage === true;
 }
 
+/** Answers of one profile have the same bits. */
+function kernelsBody({ profileId, source, levels }: KernelReport) {
+  return { profile_id: profileId, source, levels };
+}
+
 function modelBody(info: ModelInfo) {
   return {
     id: info.id,
@@ -89,5 +94,6 @@ function modelBody(info: ModelInfo) {
     family: info.family,
     fingerprint: info.fingerprint,
     sampling_defaults: samplingDefaultsBody(info.defaults),
+    ...(info.kernels === undefined ? {} : { kernels: kernelsBody(info.kernels) }),
   };
 }

@@ -230,6 +230,22 @@ export interface ModelInfoResponse {
   eosTokenIds: number[];
   /** What a request gets that sets nothing. */
   samplingDefaults: Sampling | undefined;
+  kernels: Kernels | undefined;
+}
+
+/** Which kernels compute the model. */
+export interface Kernels {
+  /** Workers of one profile compute the same bits; empty where LONGHAUL_KERNEL_LEVEL decided. */
+  profileId: string;
+  /** Who decided: stored (the machine's record), measured, pinned (--kernel-profile) or environment. */
+  source: string;
+  /** By operator and the type of its KV or weights, such as attention/bf16. */
+  levels: { [key: string]: string };
+}
+
+export interface Kernels_LevelsEntry {
+  key: string;
+  value: string;
 }
 
 function createBaseChatMessage(): ChatMessage {
@@ -2121,6 +2137,7 @@ function createBaseModelInfoResponse(): ModelInfoResponse {
     kvDtype: "",
     eosTokenIds: [],
     samplingDefaults: undefined,
+    kernels: undefined,
   };
 }
 
@@ -2156,6 +2173,9 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
     }
     if (message.samplingDefaults !== undefined) {
       Sampling.encode(message.samplingDefaults, writer.uint32(74).fork()).join();
+    }
+    if (message.kernels !== undefined) {
+      Kernels.encode(message.kernels, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -2255,6 +2275,14 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
             message.samplingDefaults = Sampling.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.kernels = Kernels.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2283,6 +2311,166 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
     message.samplingDefaults = (object.samplingDefaults !== undefined && object.samplingDefaults !== null)
       ? Sampling.fromPartial(object.samplingDefaults)
       : undefined;
+    message.kernels = (object.kernels !== undefined && object.kernels !== null)
+      ? Kernels.fromPartial(object.kernels)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseKernels(): Kernels {
+  return { profileId: "", source: "", levels: {} };
+}
+
+export const Kernels: MessageFns<Kernels> = {
+  encode(message: Kernels, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profileId !== "") {
+      writer.uint32(10).string(message.profileId);
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    globalThis.Object.entries(message.levels).forEach(([key, value]: [string, string]) => {
+      Kernels_LevelsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Kernels {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernels();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profileId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = Kernels_LevelsEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.levels[entry3.key] = entry3.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Kernels>): Kernels {
+    return Kernels.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Kernels>): Kernels {
+    const message = createBaseKernels();
+    message.profileId = object.profileId ?? "";
+    message.source = object.source ?? "";
+    message.levels = (globalThis.Object.entries(object.levels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseKernels_LevelsEntry(): Kernels_LevelsEntry {
+  return { key: "", value: "" };
+}
+
+export const Kernels_LevelsEntry: MessageFns<Kernels_LevelsEntry> = {
+  encode(message: Kernels_LevelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Kernels_LevelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernels_LevelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Kernels_LevelsEntry>): Kernels_LevelsEntry {
+    return Kernels_LevelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Kernels_LevelsEntry>): Kernels_LevelsEntry {
+    const message = createBaseKernels_LevelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { GenerateResponse, Quality, Sampling, Speculation, Stop } from "../../inference/v1/inference.js";
+import { GenerateResponse, Kernels, Quality, Sampling, Speculation, Stop } from "../../inference/v1/inference.js";
 
 export interface GenerateRequest {
   requestId: string;
@@ -65,6 +65,7 @@ export interface GetModelResponse {
   defaultMinP?: number | undefined;
   defaultRepetitionPenalty?: number | undefined;
   createdUnixS: bigint;
+  kernels: Kernels | undefined;
 }
 
 export interface GetTokenizerRequest {
@@ -408,6 +409,7 @@ function createBaseGetModelResponse(): GetModelResponse {
     defaultMinP: undefined,
     defaultRepetitionPenalty: undefined,
     createdUnixS: 0n,
+    kernels: undefined,
   };
 }
 
@@ -461,6 +463,9 @@ export const GetModelResponse: MessageFns<GetModelResponse> = {
         throw new globalThis.Error("value provided for field message.createdUnixS of type uint64 too large");
       }
       writer.uint32(112).uint64(message.createdUnixS);
+    }
+    if (message.kernels !== undefined) {
+      Kernels.encode(message.kernels, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -600,6 +605,14 @@ export const GetModelResponse: MessageFns<GetModelResponse> = {
             message.createdUnixS = reader.uint64() as bigint;
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.kernels = Kernels.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -633,6 +646,9 @@ export const GetModelResponse: MessageFns<GetModelResponse> = {
     message.createdUnixS = (object.createdUnixS !== undefined && object.createdUnixS !== null)
       ? BigInt(object.createdUnixS)
       : 0n;
+    message.kernels = (object.kernels !== undefined && object.kernels !== null)
+      ? Kernels.fromPartial(object.kernels)
+      : undefined;
     return message;
   },
 };
