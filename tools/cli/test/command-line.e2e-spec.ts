@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
@@ -28,7 +28,26 @@ describe('the longhaul command', () => {
       /smollm2-135m-instruct[\s\S]*needle-3m[\s\S]*none/,
     );
     const { stdout } = run(process.execPath, [CLI, 'model', 'list', '--json']);
-    expect(JSON.parse(stdout)).toEqual({ known: ['smollm2-135m-instruct', 'needle-3m'], packages: [] });
+    expect(JSON.parse(stdout)).toEqual({
+      known: ['smollm2-135m-instruct', 'needle-3m'],
+      packages: [],
+      outdated: [],
+    });
+  });
+
+  it('names packages of another release, which nothing uses any more', () => {
+    const old = join(home, 'models', 'old');
+    mkdirSync(old, { recursive: true });
+    writeFileSync(join(old, 'manifest.json'), JSON.stringify({ format: 'longhaul-model', version: 1 }));
+    expect(run(process.execPath, [CLI, 'model', 'list']).stdout).toMatch(/Of another release[^\n]*\n\S*models\/old\n$/);
+    const { stdout } = run(process.execPath, [CLI, 'model', 'list', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ packages: [], outdated: [old] });
+    const { status, stderr } = run(process.execPath, [CLI, 'model', 'verify', old]);
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringContaining('`longhaul model prepare <name>`'),
+    });
+    rmSync(old, { recursive: true });
   });
 
   it('says what it does not know on stderr, with exit code 1 and without a stack', () => {

@@ -8,7 +8,7 @@ import { parseWeightIndex } from './weight-index.js';
 
 /** What an engine loads of a package. */
 export interface LoadableGraph {
-  /** An ONNX model, some hundred kilobytes; its weights are references into the weights file. */
+  /** An ONNX model, 2 to 3 kB per layer; its weights are references into the weights file. */
   graph: Uint8Array;
   /** Folder that these references are relative to. */
   weightsDir: string;
