@@ -8,6 +8,8 @@ import {
   NEEDLE_3M,
   runAlone,
   runTraffic,
+  seededRandom,
+  type KnownRequest,
   type ServerProcess,
   type TrafficReport,
 } from '@longhaul/testing';
@@ -50,7 +52,7 @@ async function soak(chosen: SoakOptions, out: string): Promise<boolean> {
     const endMs = Date.now() + chosen.minutes * 60_000;
     const traffic = runTraffic({
       url: server.url,
-      requests,
+      requests: withDrafts(requests, chosen),
       clients: chosen.streams,
       cancelShare: CANCEL_SHARE,
       seed: chosen.seed,
@@ -61,6 +63,13 @@ async function soak(chosen: SoakOptions, out: string): Promise<boolean> {
   } finally {
     await server.stop();
   }
+}
+
+/** Lets a share of the requests ask for drafts: their answers have to be what they are without. */
+function withDrafts(requests: readonly KnownRequest[], { drafts, seed }: SoakOptions): KnownRequest[] {
+  const random = seededRandom(seed);
+  const longhaul = { speculation: { kind: 'lookup' } };
+  return requests.map(({ body, expected }) => ({ expected, body: random() < drafts ? { ...body, longhaul } : body }));
 }
 
 async function watchMemory(server: ServerProcess, endMs: number, minutes: number): Promise<number[]> {
@@ -82,6 +91,7 @@ async function conclude(server: ServerProcess, report: TrafficReport, samples: r
   const held = await heldAfterQuiet(server.url);
   const trend = memoryTrend(samples);
   console.log(`${report.finished} finished, ${report.cancelled} cancelled`);
+  console.log(await draftsOf(server.url));
   console.log(
     `${report.differences.length} answers differ from the one alone, ${report.failures.length} requests failed`,
   );
@@ -106,6 +116,15 @@ async function heldAfterQuiet(url: string): Promise<string[]> {
     if (held.length === 0 || Date.now() > endMs) return held;
     await sleep(100);
   }
+}
+
+async function draftsOf(url: string): Promise<string> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const [drafted, accepted] = ['draft', 'accepted'].map((what) => {
+    const name = `longhaul_spec_decode_num_${what}_tokens_total`;
+    return new RegExp(`^${name}\\{[^}]*\\} (\\d+)$`, 'm').exec(text)?.[1] ?? '?';
+  });
+  return `${drafted} tokens drafted, ${accepted} accepted`;
 }
 
 function mebibytes(bytes: number): string {

@@ -8,6 +8,8 @@ export interface SoakOptions {
   kvCacheDtype: string;
   kvCacheTokens: number;
   seed: number;
+  /** Share of the traffic that asks for lookup drafts; the answers alone, which it is compared with, do not. */
+  drafts: number;
 }
 
 const SCHEMES: readonly WeightScheme[] = ['f32', 'int8', 'int4'];
@@ -23,6 +25,7 @@ export function parseOptions(args: readonly string[]): SoakOptions {
       'kv-cache-dtype': { type: 'string', default: 'bf16' },
       'kv-cache-tokens': { type: 'string', default: '4096' },
       seed: { type: 'string', default: '1' },
+      drafts: { type: 'string', default: '0.5' },
     },
   });
   const weights = SCHEMES.find((scheme) => scheme === values.weights);
@@ -34,6 +37,7 @@ export function parseOptions(args: readonly string[]): SoakOptions {
     kvCacheDtype: values['kv-cache-dtype'],
     kvCacheTokens: inRange('--kv-cache-tokens', values['kv-cache-tokens'], [2048, 2 ** 24]),
     seed: inRange('--seed', values.seed, [0, 2 ** 20]),
+    drafts: inRange('--drafts', values.drafts, [0, 1]),
   };
 }
 
