@@ -21,7 +21,8 @@ import { addonPath, onnxRuntimePath } from './locate.js';
 import type { NativeAddon } from './native-addon.js';
 import { callNative, fromNative } from './native-error.js';
 import { probeAddon } from './probe.js';
-import { RuntimeLog, type RuntimeLogListener } from './runtime-log.js';
+import type { RuntimeLogListener } from './runtime-log-line.js';
+import { RuntimeLog } from './runtime-log.js';
 
 /** The native engine of this process. */
 export interface Engine {

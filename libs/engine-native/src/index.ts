@@ -31,4 +31,4 @@ export type { Engine } from './engine.js';
 export { KERNEL_LEVEL_VARIABLE, unmeasuredKernels } from './kernel-level.js';
 export { kvPageBytes, kvSectionBytes } from './kv-layout.js';
 export type { KvShape } from './kv-layout.js';
-export type { RuntimeLogLine, RuntimeLogListener } from './runtime-log.js';
+export type { RuntimeLogLine, RuntimeLogListener } from './runtime-log-line.js';

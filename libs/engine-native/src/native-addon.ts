@@ -9,7 +9,7 @@ import type {
   NativeModelOptions,
   RuntimeInfo,
 } from './addon-types.js';
-import type { RuntimeLogListener } from './runtime-log.js';
+import type { RuntimeLogListener } from './runtime-log-line.js';
 
 /** The exports of the compiled addon. Its errors are `NativeError`s. */
 export interface NativeAddon {

@@ -1,7 +1,5 @@
 import type { BackendLoad, GenerationEvent, GenerationRequest } from '@longhaul/inference';
 import type { AppError } from '@longhaul/kernel';
-import type { EngineOptions } from './context.js';
-import { EngineCore } from './engine-core.js';
 import type { StoreActivity } from './store/stored-prefixes.js';
 import type { EngineSnapshot } from './snapshot.js';
 
@@ -42,9 +40,4 @@ export interface Engine {
    * @param flushTimeoutMs how long sealed blocks may still be written to the store.
    */
   close(flushTimeoutMs?: number): Promise<void>;
-}
-
-/** Throws INVALID_ARGUMENT naming the limit that makes no sense. */
-export function createEngine(options: EngineOptions): Engine {
-  return new EngineCore(options);
 }

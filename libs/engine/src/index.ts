@@ -1,6 +1,6 @@
 export type { EngineOptions } from './context.js';
 export type { Drafter, OpenDrafter } from './drafting/drafter.js';
-export { createEngine } from './engine.js';
+export { createEngine } from './create-engine.js';
 export type { Engine, EngineQueues } from './engine.js';
 export { engineViolations } from './invariants.js';
 export { defaultLimits, PAGE_TOKENS, pagesFor } from './limits.js';

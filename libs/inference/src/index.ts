@@ -10,7 +10,7 @@ export {
 export type { PolicyFacts, PolicyName, QualityName } from './kv-identity.js';
 export type * from './request.js';
 export { checkSpeculation, checkSpeculationKind, draftTokenBounds, speculationKinds } from './speculation.js';
-export type { SpeculationKind } from './speculation.js';
+export type { Speculation, SpeculationKind } from './speculation.js';
 export {
   contextLengthExceeded,
   isSeed,

@@ -1,5 +1,5 @@
 import type { PolicyName, QualityName } from './kv-identity.js';
-import type { SpeculationKind } from './speculation.js';
+import type { Speculation } from './speculation.js';
 
 /**
  * What to do with the logits of one step. Every field has a neutral value that switches it off; the neutral values
@@ -40,16 +40,6 @@ export interface StopParams {
   ignoreEos: boolean;
   /** End tokens are masked until this many tokens have been generated. */
   minTokens: number;
-}
-
-/**
- * Drafted tokens: the engine guesses how the answer goes on and lets the model verify several guesses in one step. The
- * answer is the same with and without; only the time that it takes is not.
- */
-export interface Speculation {
-  kind: SpeculationKind;
-  /** Most tokens to draft for one step; 1 to 32. The engine drafts fewer where more does not pay. */
-  maxDraftTokens: number;
 }
 
 /** One request as the engine takes it: tokenised and validated. */

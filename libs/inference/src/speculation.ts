@@ -1,10 +1,19 @@
 import { invalidArgument } from '@longhaul/kernel';
 import { oneOf, policies, type PolicyFacts, type PolicyName } from './kv-identity.js';
-import type { Speculation } from './request.js';
 
 /** What proposes drafted tokens. `lookup`: what followed the same words earlier in prompt and answer (prompt lookup). */
 export const speculationKinds = ['lookup'] as const;
 export type SpeculationKind = (typeof speculationKinds)[number];
+
+/**
+ * Drafted tokens: the engine guesses how the answer goes on and lets the model verify several guesses in one step. The
+ * answer is the same with and without; only the time that it takes is not.
+ */
+export interface Speculation {
+  kind: SpeculationKind;
+  /** Most tokens to draft for one step; 1 to 32. The engine drafts fewer where more does not pay. */
+  maxDraftTokens: number;
+}
 
 /** Tokens drafted for one step at most: what a request may ask for, and what it gets when it does not say. */
 export const draftTokenBounds = { least: 1, most: 32, unsaid: 16 } as const;

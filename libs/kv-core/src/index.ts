@@ -6,14 +6,13 @@ export { kvErrors } from './errors.js';
 export type { BlockFault } from './errors.js';
 export { GdsfPolicy } from './eviction/gdsf-policy.js';
 export type { GdsfOptions } from './eviction/gdsf-policy.js';
-export { loadOrRecompute } from './eviction/load-or-recompute.js';
-export type { LoadDecision, LoadQuestion, LoadSpan, PrefillSpeed } from './eviction/load-or-recompute.js';
 export { BlockEventFollower } from './events/block-event-follower.js';
 export type { FollowerCounts, FollowerOptions, FollowOutcome, ResyncReason } from './events/block-event-follower.js';
 export { BlockView } from './events/block-view.js';
 export type { BlockPlace, ViewedBlock } from './events/block-view.js';
 export { allocateBlock } from './format/allocate-block.js';
-export type { BlockSpec, BlockWriter, SealOptions } from './format/allocate-block.js';
+export type { BlockWriter, SealOptions } from './format/allocate-block.js';
+export type { BlockSpec } from './format/block-spec.js';
 export type { BlockHead, BlockHeader, BlockSection } from './format/block-header.js';
 export { headBytesOf, rawObjectBytes } from './format/block-plan.js';
 export {
@@ -44,7 +43,6 @@ export {
   verifyHeadPadding,
   verifyMac,
   verifySection,
-  verifySubChecksums,
 } from './format/verify-block.js';
 export type { VerifyOptions } from './format/verify-block.js';
 export { canonicalJson } from './fingerprint/canonical-json.js';

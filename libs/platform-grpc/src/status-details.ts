@@ -1,7 +1,7 @@
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 
 /** Facts about an error, as small typed values. */
-export type ErrorFacts = Readonly<Record<string, string | number | boolean>>;
+type ErrorFacts = Readonly<Record<string, string | number | boolean>>;
 
 /** What `google.rpc.Status` carries beyond code and message. */
 export interface StatusDetails {

@@ -1,11 +1,5 @@
-export {
-  createTokenizer,
-  type DecodeOptions,
-  type EncodeAsyncOptions,
-  type EncodeOptions,
-  type Tokenizer,
-  type TokenizerOptions,
-} from './tokenizer.js';
+export { createTokenizer, type TokenizerOptions } from './create-tokenizer.js';
+export type { DecodeOptions, EncodeAsyncOptions, EncodeOptions, Tokenizer } from './tokenizer.js';
 export { MAX_TEXT_UNITS } from './limits.js';
 export { createDetokenizer, type Detokenizer, type DetokenizerOptions } from './detokenizer.js';
 export {

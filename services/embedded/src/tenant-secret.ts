@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 
 /** Name of the file in the KV directory. Without it the blocks there can be found by nobody. */
-export const TENANT_SECRET_FILE = 'tenant-secret';
+const TENANT_SECRET_FILE = 'tenant-secret';
 const SECRET_BYTES = 32;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;

@@ -2,8 +2,7 @@ import type { GenerationRequest } from '@longhaul/inference';
 import type { EngineContext } from '../context.js';
 import type { EventBuffer } from '../stream/event-buffer.js';
 import { ChoiceOutput } from './choice-output.js';
-import type { RequestState } from './request-state.js';
-import { Sequence } from './sequence.js';
+import { type RequestState, Sequence } from './sequence.js';
 import { TokenStatistics } from './token-statistics.js';
 
 /** The engine's record of a valid request, with its first sequence. */

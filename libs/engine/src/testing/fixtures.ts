@@ -1,6 +1,7 @@
 import type { GenerationEvent, GenerationRequest, SamplingParams, StopParams, TokenLogprob } from '@longhaul/inference';
 import type { EngineOptions } from '../context.js';
-import { createEngine, type Engine } from '../engine.js';
+import { createEngine } from '../create-engine.js';
+import { type Engine } from '../engine.js';
 import { engineViolations } from '../invariants.js';
 import { defaultLimits, type EngineLimits } from '../limits.js';
 import type { Detokenize, ModelFacts, SampleSpec } from '../ports.js';

@@ -2,7 +2,7 @@ import { BlockDtype, crc32cTable, modelFingerprint } from '@longhaul/kv-core';
 import type { EngineOptions } from '../context.js';
 import type { EngineLimits } from '../limits.js';
 import { defaultStoreLimits, type PrefixStoreOptions, type StoreLimits } from '../store/store-options.js';
-import { createEngine } from '../engine.js';
+import { createEngine } from '../create-engine.js';
 import { defaultLimits } from '../limits.js';
 import { simulatedDetokenize, simulatedModel, type Harness } from './fixtures.js';
 import type { MemoryStore } from './memory-store.js';

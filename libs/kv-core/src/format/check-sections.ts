@@ -7,7 +7,7 @@ import {
   BlockLayout,
   DTYPE_BITS,
   HeaderFlag,
-  LAST_SECTION_KIND,
+  SECTION_KINDS,
   SECTION_ENTRY_BYTES,
   SectionKind,
 } from './constants.js';
@@ -48,7 +48,7 @@ export function checkSections(header: BlockHeader, sections: readonly BlockSecti
 
 function checkEntry(header: BlockHeader, section: BlockSection, table: Uint8Array): void {
   const { kind, layer } = section;
-  if (kind < 1 || kind > LAST_SECTION_KIND) {
+  if (!SECTION_KINDS.has(kind)) {
     if (section.optional) return;
     throw kvErrors.unsupported('section_kind', `Section ${section.index} has the unknown kind ${kind}.`, { kind });
   }

@@ -50,24 +50,11 @@ export const SectionKind = {
   positions: 8,
   pageMinMax: 9,
   pageMean: 10,
-  lowRankQ: 11,
-  lowRankP: 12,
-  outliers: 13,
-  entropyTable: 14,
-  retainedIndices: 15,
-  channelMask: 16,
-  chunkAttention: 17,
-  mlaLatent: 18,
-  mlaRopeKey: 19,
-  locretScores: 20,
-  vectorCodes: 21,
   subChecksums: 22,
-  state: 23,
-  centroids: 24,
-  clusterLabels: 25,
 } as const;
 
-export const LAST_SECTION_KIND = SectionKind.clusterLabels;
+/** A section of another kind is passed over where it says that it is optional, and else a reason to refuse the block. */
+export const SECTION_KINDS: ReadonlySet<number> = new Set(Object.values(SectionKind));
 
 /** How one element is written. `none` for sections that hold no tensor. */
 export const BlockDtype = { none: 0, bf16: 1, f16: 2, f32: 3, e4m3: 4, e5m2: 5, u8: 6, u4: 7, u2: 8 } as const;

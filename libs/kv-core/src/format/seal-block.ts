@@ -2,9 +2,9 @@ import type { Checksum } from '../checksum.js';
 import { crc32cCombine, crc32cShift } from '../crc32c-combine.js';
 import { crc32cTable } from '../crc32c-table.js';
 import { tenantTag } from '../keys/namespace-keys.js';
-import type { BlockSpec } from './allocate-block.js';
 import type { BlockHeader, BlockSection } from './block-header.js';
 import type { BlockPlan } from './block-plan.js';
+import type { BlockSpec } from './block-spec.js';
 import {
   AttentionKind,
   BlockCodec,

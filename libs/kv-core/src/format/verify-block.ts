@@ -55,7 +55,7 @@ export function verifyMac(head: BlockHead, key: Uint8Array): void {
  *
  * @throws AppError `KV_CORRUPT` (`sub_crc`).
  */
-export function verifySubChecksums(head: BlockHead, subChecksums: Uint8Array): void {
+function verifySubChecksums(head: BlockHead, subChecksums: Uint8Array): void {
   const { header, sections } = head;
   if (!isRawHeadMajor(header)) return;
   const heads = header.kvHeadEnd - header.kvHeadBegin;

@@ -1,6 +1,7 @@
 import { crc32cTable } from '../crc32c-table.js';
 import { modelFingerprint } from '../fingerprint/model-fingerprint.js';
-import { allocateBlock, type BlockSpec } from '../format/allocate-block.js';
+import { allocateBlock } from '../format/allocate-block.js';
+import type { BlockSpec } from '../format/block-spec.js';
 import { BlockDtype, SectionKind } from '../format/constants.js';
 import type { RawGeometry } from '../format/raw-geometry.js';
 import { blockKey } from '../keys/block-keys.js';

@@ -19,7 +19,7 @@ const TITLE: Readonly<Record<string, string>> = Object.fromEntries(
   [...'ǄǅǆǇǈǉǊǋǌǱǲǳ'].map((char, i) => [char, [...'ǅǈǋǲ'][Math.floor(i / 3)] ?? char]),
 );
 
-export const isSpace = (char: string): boolean => IS_SPACE.test(char);
+const isSpace = (char: string): boolean => IS_SPACE.test(char);
 
 function charAt(text: string, index: number): string {
   return String.fromCodePoint(text.codePointAt(index) ?? 0);

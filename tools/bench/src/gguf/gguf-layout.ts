@@ -17,7 +17,7 @@ export interface GgufTensor {
 }
 
 /** Bytes that every tensor starts at a multiple of. */
-export const GGUF_ALIGNMENT = 32;
+const GGUF_ALIGNMENT = 32;
 /** Values of a Q8_0 block; its bytes are an f16 scale and as many int8. */
 export const Q8_BLOCK = 32;
 export const Q8_BLOCK_BYTES = 2 + Q8_BLOCK;

@@ -38,7 +38,7 @@ export interface BlockTrouble {
 }
 
 /** One section as the table says, and whether its bytes are those that were written. */
-export interface SectionReport {
+interface SectionReport {
   readonly index: number;
   readonly kind: string;
   /** -1: of no layer. */

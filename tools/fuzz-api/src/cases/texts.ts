@@ -1,7 +1,7 @@
 import type { Random } from '../random.js';
 
 /** Texts that have broken readers, writers, normalisers and terminals. None is empty. */
-export const ODD_TEXTS: readonly string[] = [
+const ODD_TEXTS: readonly string[] = [
   ' ',
   '\n\n\n',
   '\t\r\n\f\v',

@@ -40,7 +40,7 @@ export function connectStore(config: RemoteStoreConfig): StoreConnection | null 
 }
 
 /** The native CRC32C; null where its addon is not built. */
-export function nativeChecksum(): Checksum | null {
+function nativeChecksum(): Checksum | null {
   try {
     crc32c(new Uint8Array(1));
     return crc32c;

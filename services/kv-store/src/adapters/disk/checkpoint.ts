@@ -31,7 +31,7 @@ const ENTRY_BYTES = OLD_ENTRY_BYTES + 4;
 /** The newest and, should it be damaged, the one before. */
 const KEPT = 2;
 
-export function checkpointName(lsn: number): string {
+function checkpointName(lsn: number): string {
   return `checkpoint-${lsn.toString(16).padStart(14, '0')}.idx`;
 }
 
@@ -78,7 +78,7 @@ function* concatenated<T>(...parts: Iterable<T>[]): Generator<T> {
 }
 
 /** Null for anything that is not a whole checkpoint. */
-export function decodeCheckpoint(bytes: Uint8Array, checksum: Checksum): Checkpoint | null {
+function decodeCheckpoint(bytes: Uint8Array, checksum: Checksum): Checkpoint | null {
   if (bytes.length < HEADER_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const magic = view.getBigUint64(0, true);

@@ -15,7 +15,7 @@ const WINDOW_BYTES = 1 << 20;
 const PAYLOAD_STEP_BYTES = 4 << 20;
 
 /** Reads a file forwards: many small reads from one large one. */
-export class ForwardReader {
+class ForwardReader {
   readonly #file: BlockFile;
   #window: Uint8Array = new Uint8Array(0);
   #start = 0;

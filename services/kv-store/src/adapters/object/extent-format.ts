@@ -22,8 +22,8 @@ import { tierErrors } from './tier-errors.js';
  */
 export const FOOTER_BYTES = 64;
 export const ENTRY_BYTES = 80;
-export const OBJECT_ALIGNMENT = 64;
-export const MAX_LEAD_BYTES = 8192;
+const OBJECT_ALIGNMENT = 64;
+const MAX_LEAD_BYTES = 8192;
 const KEY_BYTES = 32;
 const MAGIC = Uint8Array.of(0x4b, 0x56, 0x58, 0x46, 0x0d, 0x0a, 0x1a, 0x00);
 const MAJOR = 1;
@@ -71,7 +71,7 @@ export function extentShare(length: number): number {
 }
 
 /** Bytes of an object's lead. */
-export function leadBytesOf(length: number): number {
+function leadBytesOf(length: number): number {
   return Math.min(MAX_LEAD_BYTES, length >>> 3);
 }
 

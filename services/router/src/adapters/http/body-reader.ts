@@ -14,7 +14,7 @@ export interface BodyLimits {
 }
 
 /** Less than this within the idle time is no progress: one byte now and then must not hold a place. */
-export const MIN_PROGRESS_BYTES = 1024;
+const MIN_PROGRESS_BYTES = 1024;
 
 /**
  * Reads a body whole, decoded. While it is on its way it holds a place of `arrivals` and the bytes that have really

@@ -1,7 +1,7 @@
 import { invalidArgument } from '@longhaul/kernel';
 
 /** More than the largest sensible request has: 4,096 messages of a few parts each. */
-export const MAX_BODY_VALUES = 100_000;
+const MAX_BODY_VALUES = 100_000;
 
 /**
  * Bounds what the schema check has to look at. It runs in one go and keeps a note of every fault, so a body of millions

@@ -1,7 +1,7 @@
 import { LazyList, LazyText } from './lazy-list.js';
 
 /** Units of JSON in one slice, more or less: an item or a part of a text is never cut. */
-export const SLICE_UNITS = 65_536;
+const SLICE_UNITS = 65_536;
 
 /**
  * The JSON of an answer in slices that are each made when they are asked for. Lists and texts that may be long are lazy
