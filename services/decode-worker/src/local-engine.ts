@@ -10,7 +10,7 @@ import {
 } from '@longhaul/engine-native';
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
 import { type AppError, endedWithin } from '@longhaul/kernel';
-import { loadGraph, openPackage, type LoadableGraph } from '@longhaul/model';
+import { loadGraph, openPackage, type ModelPackage } from '@longhaul/model';
 import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
 import { createDetokenizer, createStopMatcher, createTokenizer } from '@longhaul/tokenizer';
@@ -66,8 +66,7 @@ export async function openLocalEngine(
   const manifest = servedManifest(modelPackage.manifest, config);
   const files = await readTokenizerFiles(modelPackage);
   const tokenizer = createTokenizer(files);
-  const graph = await loadGraph(modelPackage);
-  const native = await openNative(graph, { manifest, config, log, directory: parts.kernelProfiles });
+  const native = await openNative(modelPackage, { manifest, config, log, directory: parts.kernelProfiles });
   const info = modelInfo(manifest, config, native.kernels);
   const watch = watchSteps(createNativeRunner(native.engine, native.model, native.pool));
   const engine = createEngine({
@@ -152,11 +151,12 @@ interface NativeParts {
 }
 
 async function openNative(
-  graph: LoadableGraph,
+  modelPackage: ModelPackage,
   question: Omit<KernelQuestion, 'engine'> & { config: EngineConfig; log: EventLog },
 ): Promise<NativeParts> {
   const { manifest, config, log } = question;
-  const native = await loadEngine();
+  // The graph is built while a child process tries the addon: it does not make the start longer.
+  const [native, graph] = await Promise.all([loadEngine(), loadGraph(modelPackage)]);
   const { layers, kvHeads, headDim } = manifest.shape;
   const shape = { layers, kvHeads, headDim, dtype: config.kvCacheDtype };
   const threads = config.threads ?? availableParallelism();
