@@ -32,3 +32,4 @@ export { KERNEL_LEVEL_VARIABLE, unmeasuredKernels } from './kernel-level.js';
 export { kvPageBytes, kvSectionBytes } from './kv-layout.js';
 export type { KvShape } from './kv-layout.js';
 export type { RuntimeLogLine, RuntimeLogListener } from './runtime-log-line.js';
+export { onnxRuntimePath } from './locate.js';

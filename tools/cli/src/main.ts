@@ -3,6 +3,7 @@ import { AppError } from '@longhaul/kernel';
 import { dispatch, type Commands } from './commands.js';
 import { CHAT_HELP, chatCommand } from './commands/chat.js';
 import { DEMO_HELP, demoCommand } from './commands/demo.js';
+import { DOCTOR_HELP, doctorCommand } from './commands/doctor.js';
 import { MODEL_HELP, modelCommand } from './commands/model.js';
 import { SERVE_HELP, serveCommand, serveHelp } from './commands/serve.js';
 import { KV_HELP, kvCommand } from './kv/kv-command.js';
@@ -14,13 +15,14 @@ const COMMANDS: Commands = {
   chat: { help: CHAT_HELP, run: chatCommand },
   demo: { help: DEMO_HELP, run: demoCommand },
   kv: { help: KV_HELP, run: kvCommand },
+  doctor: { help: DOCTOR_HELP, run: doctorCommand },
 };
 
 const HELP = `Longhaul serves long-context language models.
 
 Usage: longhaul <command> [flags]
 
-${[SERVE_HELP, MODEL_HELP, CHAT_HELP, DEMO_HELP, KV_HELP].join('\n\n')}
+${[SERVE_HELP, MODEL_HELP, CHAT_HELP, DEMO_HELP, KV_HELP, DOCTOR_HELP].join('\n\n')}
 
 longhaul <command> --help   the help of one command
 longhaul --version          the version

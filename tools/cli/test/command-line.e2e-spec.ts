@@ -4,6 +4,17 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 
+interface DoctorReport {
+  kernels: {
+    operator: string;
+    supported: boolean;
+    prefillGops: number | null;
+    decodeGbps: number | null;
+    best: boolean;
+  }[];
+  cuda: { what: string }[];
+}
+
 const ROOT = resolve(import.meta.dirname, '../../..');
 const CLI = join(ROOT, 'tools', 'cli', 'dist', 'main.js');
 const home = mkdtempSync(join(tmpdir(), 'longhaul-home-'));
@@ -16,12 +27,15 @@ function run(command: string, words: readonly string[]) {
 }
 
 describe('the longhaul command', () => {
-  it.each(['serve', 'model', 'chat', 'demo', 'kv'])('has help on %s, which names its flags or verbs', (name) => {
-    const { status, stdout, stderr } = run(process.execPath, [CLI, name, '--help']);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toContain(`longhaul ${name}`);
-    expect(stdout).toContain('--');
-  });
+  it.each(['serve', 'model', 'chat', 'demo', 'kv', 'doctor'])(
+    'has help on %s, which names its flags or verbs',
+    (name) => {
+      const { status, stdout, stderr } = run(process.execPath, [CLI, name, '--help']);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).toContain(`longhaul ${name}`);
+      expect(stdout).toContain('--');
+    },
+  );
 
   it('lists the names that are known and what is ready', () => {
     expect(run(process.execPath, [CLI, 'model', 'list']).stdout).toMatch(
@@ -50,8 +64,32 @@ describe('the longhaul command', () => {
     rmSync(old, { recursive: true });
   });
 
+  it('examines the machine: every kernel with its rates where it runs, and each thing that CUDA needs', () => {
+    const { status, stdout } = run(process.execPath, [CLI, 'doctor', '--json']);
+    expect(status).toBe(0);
+    const report = JSON.parse(stdout) as DoctorReport;
+    expect(report).toMatchObject({ problems: [], onnxRuntime: { version: expect.any(String) }, home: { path: home } });
+    for (const { operator, supported, prefillGops, decodeGbps } of report.kernels) {
+      expect(decodeGbps !== null).toBe(supported);
+      if (operator !== 'linear/int8') expect(prefillGops !== null && prefillGops > 0).toBe(supported);
+    }
+    const chosen = report.kernels.filter(({ best }) => best).map(({ operator }) => operator);
+    expect(new Set(chosen)).toEqual(new Set(report.kernels.map(({ operator }) => operator)));
+    expect(report.cuda.map(({ what }) => what)).toEqual(
+      expect.arrayContaining(['libcuda.so.1', 'libcudnn.so.9', 'libonnxruntime_providers_cuda.so']),
+    );
+    expect(run(process.execPath, [CLI, 'doctor']).stdout).toMatch(/attention\/bf16 +scalar[\s\S]*Problems: none/);
+  });
+
+  it('ends the examination with exit code 1 where a server could not run, and says why', () => {
+    const file = join(home, 'a-file');
+    writeFileSync(file, '');
+    const { status, stdout } = run(process.execPath, [CLI, 'doctor', '--kv-dir', join(file, 'kv')]);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: expect.stringContaining(`${file}/kv cannot be written`) });
+  });
+
   it('says what it does not know on stderr, with exit code 1 and without a stack', () => {
-    for (const words of [['sevre'], ['chat', '--modle', 'x'], ['model', 'list', 'x'], ['kv', 'lss']]) {
+    for (const words of [['sevre'], ['doctor', 'x'], ['chat', '--modle', 'x'], ['model', 'list', 'x'], ['kv', 'lss']]) {
       const { status, stdout, stderr } = run(process.execPath, [CLI, ...words]);
       expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
       expect(stderr).toMatch(/^longhaul: .*(Did you mean|See --help)/);

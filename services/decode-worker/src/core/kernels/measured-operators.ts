@@ -11,11 +11,17 @@ import type { ModelManifest } from '@longhaul/model';
 /** Inputs of a matrix come in blocks of so many; one with other columns stays f32 and is not ours. */
 const BLOCK_COLUMNS = 32;
 
+/** What of a model decides which matrices it has. */
+export interface MeasuredModel {
+  shape: ModelManifest['shape'];
+  weights: Pick<ModelManifest['weights'], 'scheme'>;
+}
+
 /**
  * The operators of ours that a model's steps run, with its shapes and the levels worth comparing. The scalar reference
  * is only compared where it is alone: it is there to check the others, and far behind them.
  */
-export function measuredOperators(manifest: ModelManifest, kvDtype: KvDtype, table: KernelTable): MeasuredOperator[] {
+export function measuredOperators(manifest: MeasuredModel, kvDtype: KvDtype, table: KernelTable): MeasuredOperator[] {
   const { heads, kvHeads, headDim } = manifest.shape;
   const attention: KernelOperator = `attention/${kvDtype}`;
   return [
@@ -39,7 +45,7 @@ interface LinearOperator {
 }
 
 /** Output heads are int8 where the layers are int4, and only the last token of a chunk passes them. */
-function linearOperators({ shape, weights }: Pick<ModelManifest, 'shape' | 'weights'>): LinearOperator[] {
+function linearOperators({ shape, weights }: MeasuredModel): LinearOperator[] {
   const head = { rows: shape.vocabSize, cols: shape.hiddenSize, count: 1, prefill: false };
   const layers = layerMatrices(shape);
   switch (weights.scheme) {
