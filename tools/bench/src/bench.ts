@@ -26,7 +26,7 @@ interface DepthResult {
 }
 
 function cases(depth: number): { prefill: BenchCase; decode: BenchCase } {
-  const common = { name: '', depth, sequences: 1, bar: null };
+  const common = { name: '', depth, sequences: 1 };
   return {
     prefill: { ...common, kind: 'prefill', tokens: PREFILL_TOKENS },
     decode: { ...common, kind: 'decode', tokens: DECODE_TOKENS },
@@ -36,8 +36,8 @@ function cases(depth: number): { prefill: BenchCase; decode: BenchCase } {
 /** A process of its own for each depth, so that its pool and its resident memory are those of that depth. */
 async function measureDepth(model: BenchModel, depth: number, options: BenchOptions): Promise<DepthResult> {
   const pages = Math.ceil((depth + SLACK_TOKENS) / PAGE_TOKENS);
-  const { threads, spin, rounds } = options;
-  const side = await SideProcess.start({ side: 'ours', packageDir: model.package.dir, threads, spin, pages });
+  const { threads, spin, kv, rounds } = options;
+  const side = await SideProcess.start({ side: 'ours', packageDir: model.package.dir, threads, spin, kv, pages });
   const { prefill, decode } = cases(depth);
   const rates = { prefill: [] as number[], decode: [] as number[] };
   let rssBytes = 0;
@@ -51,7 +51,7 @@ async function measureDepth(model: BenchModel, depth: number, options: BenchOpti
   } finally {
     await side.stop();
   }
-  const kvBytes = (depth / PAGE_TOKENS) * kvPageBytes({ ...model.package.manifest.shape, dtype: 'bf16' });
+  const kvBytes = (depth / PAGE_TOKENS) * kvPageBytes({ ...model.package.manifest.shape, dtype: options.kv });
   return {
     depth,
     prefillTokensPerSecond: median(rates.prefill),
@@ -77,7 +77,7 @@ function print(model: BenchModel, { load, depths }: Results, options: BenchOptio
   ]);
   const weights = megabytes(model.package.manifest.weights.bytes);
   console.log(
-    `${model.name}: int8 weights (${weights}), bf16 KV, ${options.threads} threads, median of ${options.rounds}`,
+    `${model.name}: int8 weights (${weights}), ${options.kv} KV, ${options.threads} threads, median of ${options.rounds}`,
   );
   const { totalMs, openMs, graphMs, sessionMs } = load;
   console.log(

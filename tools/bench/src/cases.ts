@@ -7,46 +7,37 @@ export interface BenchCase {
   sequences: number;
   /** prefill: tokens of the chunk; decode: measured tokens of each sequence. */
   tokens: number;
-  /** Wanted ratio of ours to the peer; null where none is set. */
-  bar: number | null;
 }
 
 const K = 1024;
-const prefill = (depth: number, bar: number | null): BenchCase => ({
+const prefill = (depth: number): BenchCase => ({
   name: `prefill 512 at ${depth / K}K`,
   kind: 'prefill',
   depth,
   sequences: 1,
   tokens: 512,
-  bar,
 });
-const decode = (depth: number, bar: number | null): BenchCase => ({
+const decode = (depth: number): BenchCase => ({
   name: `decode at ${depth / K}K`,
   kind: 'decode',
   depth,
   sequences: 1,
   tokens: 24,
-  bar,
 });
 
-/** Bars of the 0.5B shape: dense attention, int8 weights, bf16 KV, two threads. */
+/** The 0.5B shape; its bars depend on the processor and on the KV type: peer-bars.ts. */
 export const HALF_BILLION_CASES: readonly BenchCase[] = [
-  prefill(0, 1.2),
-  prefill(16 * K, 3),
-  prefill(32 * K, 3.5),
-  decode(0, 1),
-  decode(16 * K, 2.5),
-  decode(32 * K, 4),
-  { name: 'decode 4 x at 4K', kind: 'decode', depth: 4 * K, sequences: 4, tokens: 24, bar: 1.5 },
+  prefill(0),
+  prefill(16 * K),
+  prefill(32 * K),
+  decode(0),
+  decode(16 * K),
+  decode(32 * K),
+  { name: 'decode 4 x at 4K', kind: 'decode', depth: 4 * K, sequences: 4, tokens: 24 },
 ];
 
 /** The default model has no bars; its depths stay within its context of 8K. */
-export const DEFAULT_MODEL_CASES: readonly BenchCase[] = [
-  prefill(0, null),
-  prefill(4 * K, null),
-  decode(0, null),
-  decode(4 * K, null),
-];
+export const DEFAULT_MODEL_CASES: readonly BenchCase[] = [prefill(0), prefill(4 * K), decode(0), decode(4 * K)];
 
 /** Result of one run of a case. */
 export interface Measured {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { compare, type Round } from './compare.js';
 import { median, table } from './report.js';
 
-const benchCase = { name: 'decode', kind: 'decode', depth: 0, sequences: 1, tokens: 8, bar: 2 } as const;
+const benchCase = { name: 'decode', bar: 2 };
 const round = (ours: number, on: number, off: number): Round => ({
   ours,
   peers: new Map([
@@ -22,6 +22,12 @@ describe('a comparison', () => {
     const result = compare(benchCase, [round(20, 10, 1), round(5, 5, 1), round(90, 30, 1)]);
     expect(result.ratio).toBe(2);
     expect(result.spread).toEqual([1, 3]);
+    expect(result.met).toBe(true);
+  });
+
+  it('is neither met nor missed without a bar', () => {
+    expect(compare({ name: 'decode', bar: null }, [round(20, 10, 1)]).met).toBeNull();
+    expect(compare({ name: 'decode', bar: 2.5 }, [round(20, 10, 1)]).met).toBe(false);
   });
 });
 

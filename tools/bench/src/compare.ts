@@ -1,4 +1,3 @@
-import { type BenchCase } from './cases.js';
 import { median, rate, table } from './report.js';
 
 /** One paired measurement, tokens per second; `peers` by the name of the peer's setting. */
@@ -15,25 +14,35 @@ export interface Comparison {
   /** Median of the rounds' ratios to the peer's best setting. */
   ratio: number;
   bar: number | null;
-  /** Setting of the peer that was best. */
+  /** Null without a bar. */
+  met: boolean | null;
+  /** The peer and its setting that was best. */
   peerSetting: string;
   /** Smallest and largest ratio of a round. */
   spread: readonly [number, number];
 }
 
+/** What was compared, and how many times the peer's rate ours must be; null without a bar. */
+export interface Compared {
+  name: string;
+  bar: number | null;
+}
+
 /** Takes the setting with the best median as the peer's, then compares round by round. */
-export function compare(benchCase: BenchCase, rounds: readonly Round[]): Comparison {
+export function compare({ name, bar }: Compared, rounds: readonly Round[]): Comparison {
   const settings = [...(rounds[0]?.peers.keys() ?? [])];
   const rates = (setting: string): number[] => rounds.map((round) => round.peers.get(setting) ?? Number.NaN);
   const [best] = settings.sort((a, b) => median(rates(b)) - median(rates(a)));
-  if (best === undefined) throw new Error(`nothing to compare ${benchCase.name} with`);
+  if (best === undefined) throw new Error(`nothing to compare ${name} with`);
   const ratios = rounds.map((round) => round.ours / (round.peers.get(best) ?? Number.NaN));
+  const ratio = median(ratios);
   return {
-    case: benchCase.name,
+    case: name,
     ours: median(rounds.map((round) => round.ours)),
     peer: median(rates(best)),
-    ratio: median(ratios),
-    bar: benchCase.bar,
+    ratio,
+    bar,
+    met: bar === null ? null : ratio >= bar,
     peerSetting: best,
     spread: [Math.min(...ratios), Math.max(...ratios)],
   };
@@ -41,7 +50,7 @@ export function compare(benchCase: BenchCase, rounds: readonly Round[]): Compari
 
 /** The comparisons for reading. */
 export function comparisonTable(comparisons: readonly Comparison[]): string {
-  const head = ['tokens/s', 'ours', 'llama.cpp', 'setting', 'ratio', 'spread', 'bar', ''];
+  const head = ['tokens/s', 'ours', 'peer', 'which', 'ratio', 'spread', 'bar', ''];
   const rows = comparisons.map((row) => [
     row.case,
     rate(row.ours),
@@ -55,7 +64,7 @@ export function comparisonTable(comparisons: readonly Comparison[]): string {
   return table([head, ...rows]);
 }
 
-function verdict({ ratio, bar }: Comparison): string {
-  if (bar === null) return '';
-  return ratio >= bar ? 'met' : 'MISSED';
+function verdict({ met }: Comparison): string {
+  if (met === null) return '';
+  return met ? 'met' : 'MISSED';
 }

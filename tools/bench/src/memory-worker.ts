@@ -21,7 +21,7 @@ async function settledRss(): Promise<number> {
 const [packageDir = '', threads = '2'] = process.argv.slice(2);
 await loadEngine();
 const before = await settledRss();
-const side = await OursSide.open({ packageDir, threads: Number(threads), spin: false, pages: PAGES });
+const side = await OursSide.open({ packageDir, threads: Number(threads), spin: false, kv: 'bf16', pages: PAGES });
 const common = { name: '', sequences: 1, bar: null };
 for (let round = 0; round < ROUNDS; round++) {
   await side.measure({ ...common, kind: 'prefill', depth: 0, tokens: 512 });

@@ -10,6 +10,8 @@ export interface BenchModel {
   gguf: string;
   package: ModelPackage;
   cases: readonly BenchCase[];
+  /** Whether bars against peers are set for its shape. */
+  hasPeerBars: boolean;
 }
 
 const RANDOM = HALF_BILLION.name;
@@ -26,5 +28,7 @@ export async function benchModel(name: string, cacheDir: string): Promise<BenchM
       ? await cachedRandomGguf(cacheDir, HALF_BILLION)
       : await pullModel(DEFAULT, { cacheDir: join(cacheDir, 'checkpoints') });
   const imported = await prepareModel(gguf, { home: cacheDir, weights: 'int8' });
-  return { name, gguf, package: imported, cases: name === RANDOM ? HALF_BILLION_CASES : DEFAULT_MODEL_CASES };
+  const isRandom = name === RANDOM;
+  const cases = isRandom ? HALF_BILLION_CASES : DEFAULT_MODEL_CASES;
+  return { name, gguf, package: imported, cases, hasPeerBars: isRandom };
 }

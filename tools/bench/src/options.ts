@@ -1,10 +1,19 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type KvDtype } from '@longhaul/engine-native';
 import { BENCH_MODELS } from './models.js';
+
+/** KV types of ours that can be measured. */
+export const BENCH_KV_TYPES = ['bf16'] as const satisfies readonly KvDtype[];
+export type BenchKv = (typeof BENCH_KV_TYPES)[number];
 
 export interface BenchOptions {
   model: string;
   threads: number;
+  /** Type of our KV; the peers keep their own. */
+  kv: BenchKv;
+  /** `bench:peers`: tokens of the whole prompt that is read cold. */
+  promptTokens: number;
   /** How often each case is measured on each side. */
   rounds: number;
   spin: boolean;
@@ -23,6 +32,8 @@ export function parseOptions(args: readonly string[], defaults: { rounds: number
     options: {
       model: { type: 'string', default: BENCH_MODELS[0] ?? '' },
       threads: { type: 'string', default: '2' },
+      kv: { type: 'string', default: 'bf16' },
+      'prompt-tokens': { type: 'string', default: '16384' },
       rounds: { type: 'string', default: String(defaults.rounds) },
       spin: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
@@ -33,12 +44,21 @@ export function parseOptions(args: readonly string[], defaults: { rounds: number
   return {
     model: values.model,
     threads: integerOption('--threads', values.threads, 256),
+    kv: oneOf('--kv', values.kv, BENCH_KV_TYPES),
+    promptTokens: integerOption('--prompt-tokens', values['prompt-tokens'], 131_000),
     rounds: integerOption('--rounds', values.rounds, 100),
     spin: values.spin,
     only: values.only,
     json: values.json === undefined ? null : resolve(values.json),
     cacheDir: resolve(values.cache),
   };
+}
+
+/** An option that is one of some words. @throws Error naming it. */
+export function oneOf<Word extends string>(name: string, text: string, words: readonly Word[]): Word {
+  const word = words.find((known) => known === text);
+  if (word === undefined) throw new Error(`${name}: ${text} is not one of ${words.join(', ')}`);
+  return word;
 }
 
 /** An option that is an integer from 1 to `limit`. @throws Error naming it. */

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type BenchCase, type Measured } from './cases.js';
+import { type ColdPrompt, type ColdPromptTimes } from './cold-prompt.js';
 import { type SideOptions, type WorkerReply, type WorkerRequest } from './worker-messages.js';
 
 const WORKER = fileURLToPath(new URL('./side-worker.js', import.meta.url));
@@ -26,6 +27,13 @@ export class SideProcess {
     const reply = await nextReply(this.child);
     if (reply.kind !== 'measured') throw new Error(`a bench worker answered ${reply.kind}`);
     return reply.measured;
+  }
+
+  async read(prompt: ColdPrompt): Promise<ColdPromptTimes> {
+    this.tell({ kind: 'read', prompt });
+    const reply = await nextReply(this.child);
+    if (reply.kind !== 'read') throw new Error(`a bench worker answered ${reply.kind}`);
+    return reply.times;
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,5 @@
 import { type BenchSide } from './side.js';
+import { type ColdPrompt, type ColdPromptTimes } from './cold-prompt.js';
 import { OursSide } from './ours/ours-side.js';
 import { PeerSide } from './peer/peer-side.js';
 import { type SideOptions, type WorkerReply, type WorkerRequest } from './worker-messages.js';
@@ -18,8 +19,14 @@ async function open(): Promise<{ side: BenchSide; kvBytes: number | null }> {
 
 async function answer(side: BenchSide, request: WorkerRequest): Promise<void> {
   if (request.kind === 'measure') return reply({ kind: 'measured', measured: await side.measure(request.benchCase) });
+  if (request.kind === 'read') return reply({ kind: 'read', times: await readBy(side, request.prompt) });
   await side.dispose();
   process.exit(0);
+}
+
+function readBy(side: BenchSide, prompt: ColdPrompt): Promise<ColdPromptTimes> {
+  if (side.read === undefined) throw new Error('this side reads no whole prompts');
+  return side.read(prompt);
 }
 
 function fail(error: unknown): void {

@@ -1,4 +1,5 @@
 import { type BenchCase, type Measured } from './cases.js';
+import { type ColdPrompt, type ColdPromptTimes } from './cold-prompt.js';
 import { type OursOptions } from './ours/ours-side.js';
 import { type PeerOptions } from './peer/peer-side.js';
 
@@ -6,10 +7,12 @@ import { type PeerOptions } from './peer/peer-side.js';
 export type SideOptions = ({ side: 'ours' } & OursOptions) | ({ side: 'peer' } & PeerOptions);
 
 /** Parent to child; the answer to `stop` is the end of the process. */
-export type WorkerRequest = { kind: 'measure'; benchCase: BenchCase } | { kind: 'stop' };
+export type WorkerRequest =
+  { kind: 'measure'; benchCase: BenchCase } | { kind: 'read'; prompt: ColdPrompt } | { kind: 'stop' };
 
 /** Child to parent: `ready` once, then one answer a request. */
 export type WorkerReply =
   | { kind: 'ready'; kvBytes: number | null }
   | { kind: 'measured'; measured: Measured }
+  | { kind: 'read'; times: ColdPromptTimes }
   | { kind: 'failed'; message: string };

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { integerOption } from '../options.js';
+import { integerOption, oneOf } from '../options.js';
 
 const INSTRUCTIONS = ['native', 'avx2'] as const;
 
@@ -29,14 +29,10 @@ export function parseKernelsOptions(args: readonly string[]): KernelsOptions {
       json: { type: 'string' },
     },
   });
-  const instructions = INSTRUCTIONS.find((name) => name === values.instructions);
-  if (instructions === undefined) {
-    throw new Error(`--instructions: ${values.instructions} is not one of ${INSTRUCTIONS.join(', ')}`);
-  }
   return {
     threads: values.threads.split(',').map((word) => integerOption('--threads', word, 256)),
     rounds: integerOption('--rounds', values.rounds, 100),
-    instructions,
+    instructions: oneOf('--instructions', values.instructions, INSTRUCTIONS),
     only: values.only,
     json: values.json === undefined ? null : resolve(values.json),
   };

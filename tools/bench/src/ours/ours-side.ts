@@ -1,6 +1,8 @@
 import { loadEngine, type NativeKvPool, type NativeModel, PAGE_TOKENS, type StepResult } from '@longhaul/engine-native';
 import { loadGraph, type ModelManifest, openPackage } from '@longhaul/model';
 import { type BenchCase, type Measured, someTokens } from '../cases.js';
+import { type ColdPrompt, type ColdPromptTimes } from '../cold-prompt.js';
+import { type BenchKv } from '../options.js';
 import { type BenchSide } from '../side.js';
 import { buildStep, type StepPart } from './build-step.js';
 
@@ -11,13 +13,14 @@ export interface OursOptions {
   spin: boolean;
   /** KV pages of the pool, PAGE_TOKENS tokens each. */
   pages: number;
+  kv: BenchKv;
 }
 
 /** Tokens really computed to fill the pool; the other pages are copies of theirs, every one of its own. */
 const TILE_TOKENS = 512;
 const WARM_TOKENS = 4;
 
-/** The native engine on an imported package with bf16 KV, driven step by step as the worker drives it. */
+/** The native engine on an imported package, driven step by step as the worker drives it. */
 export class OursSide implements BenchSide {
   private constructor(
     readonly manifest: ModelManifest,
@@ -37,7 +40,7 @@ export class OursSide implements BenchSide {
       spin: options.spin,
     });
     await model.ready;
-    const pool = engine.createPool({ layers, kvHeads, headDim, pages: options.pages, dtype: 'bf16' });
+    const pool = engine.createPool({ layers, kvHeads, headDim, pages: options.pages, dtype: options.kv });
     const side = new OursSide(manifest, model, pool, options.pages);
     await side.fill();
     return side;
@@ -51,6 +54,25 @@ export class OursSide implements BenchSide {
     const ms = benchCase.kind === 'prefill' ? await this.prefill(benchCase) : await this.decode(benchCase);
     const tokens = benchCase.tokens * benchCase.sequences;
     return { tokensPerSecond: (tokens * 1000) / ms, rssBytes: process.memoryUsage.rss() };
+  }
+
+  /** Nothing of the prompt is known before: every token is computed, in chunks. */
+  async read({ promptTokens, answerTokens, chunkTokens }: ColdPrompt): Promise<ColdPromptTimes> {
+    const prompt = someTokens(promptTokens, this.manifest.shape.vocabSize, 13);
+    const length = promptTokens + answerTokens;
+    const [firstPage = 0] = this.parts(1, length);
+    const started = performance.now();
+    let token = 0;
+    for (let past = 0; past < promptTokens; past += chunkTokens) {
+      const tokens = prompt.slice(past, past + chunkTokens);
+      token = firstToken(await this.step([{ tokens, past, firstPage }], length));
+    }
+    const first = performance.now();
+    for (let past = promptTokens; past < length - 1; past++) {
+      token = firstToken(await this.step([{ tokens: [token], past, firstPage }], length));
+    }
+    const tokenSeconds = (performance.now() - first) / 1000 / (answerTokens - 1);
+    return { firstTokenSeconds: (first - started) / 1000, tokenSeconds };
   }
 
   async dispose(): Promise<void> {
@@ -101,4 +123,8 @@ export class OursSide implements BenchSide {
   private step(parts: readonly StepPart[], length: number): Promise<StepResult> {
     return this.model.step(this.pool, buildStep(this.manifest, parts, length));
   }
+}
+
+function firstToken({ samples }: StepResult): number {
+  return samples[0]?.token ?? 0;
 }
