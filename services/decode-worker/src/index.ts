@@ -1,3 +1,4 @@
+export { chooseKernels, levelsAsText } from './adapters/kernels/choose-kernels.js';
 export { addWorkerService } from './adapters/grpc/worker.service.js';
 export { engineSettings, workerSettings } from './config.js';
 export type { EngineConfig, WorkerConfig } from './config.js';

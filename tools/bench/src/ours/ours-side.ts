@@ -1,3 +1,4 @@
+import { chooseKernels, levelsAsText } from '@longhaul/decode-worker';
 import { loadEngine, type NativeKvPool, type NativeModel, PAGE_TOKENS, type StepResult } from '@longhaul/engine-native';
 import { loadGraph, type ModelManifest, openPackage } from '@longhaul/model';
 import { type BenchCase, type Measured, someTokens } from '../cases.js';
@@ -19,6 +20,7 @@ export interface OursOptions {
 /** Tokens really computed to fill the pool; the other pages are copies of theirs, every one of its own. */
 const TILE_TOKENS = 512;
 const WARM_TOKENS = 4;
+const SILENT = { info: () => undefined, warning: () => undefined };
 
 /** The native engine on an imported package, driven step by step as the worker drives it. */
 export class OursSide implements BenchSide {
@@ -34,13 +36,14 @@ export class OursSide implements BenchSide {
     const { manifest } = opened;
     const engine = await loadEngine();
     const { layers, kvHeads, headDim } = manifest.shape;
-    const model = engine.createModel({
-      ...(await loadGraph(opened)),
-      threads: options.threads,
-      spin: options.spin,
-    });
+    const { threads, spin, kv } = options;
+    // As the worker chooses them, from the same record of this machine.
+    const config = { kvCacheDtype: kv, threads };
+    const kernels = (await chooseKernels({ engine, manifest, config, log: SILENT })).levels;
+    process.stderr.write(`kernels of ours: ${levelsAsText(kernels)}\n`);
+    const model = engine.createModel({ ...(await loadGraph(opened)), threads, spin, kernels });
     await model.ready;
-    const pool = engine.createPool({ layers, kvHeads, headDim, pages: options.pages, dtype: options.kv });
+    const pool = engine.createPool({ layers, kvHeads, headDim, pages: options.pages, dtype: kv });
     const side = new OursSide(manifest, model, pool, options.pages);
     await side.fill();
     return side;
