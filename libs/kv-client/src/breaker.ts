@@ -10,62 +10,63 @@ export type BreakerState = 'closed' | 'open';
  * fail at once. Probes in the background, at growing intervals, find out when it is back.
  */
 export class Breaker {
-  private missed = 0;
-  private timer: NodeJS.Timeout | null = null;
-  private pauseMs: number;
-  private disposed = false;
+  readonly #options: BreakerOptions;
+  readonly #probe: () => Promise<boolean>;
+  #missed = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #pauseMs: number;
+  #disposed = false;
 
-  constructor(
-    private readonly options: BreakerOptions,
-    private readonly probe: () => Promise<boolean>,
-  ) {
-    this.pauseMs = options.probeMs;
+  constructor(options: BreakerOptions, probe: () => Promise<boolean>) {
+    this.#options = options;
+    this.#probe = probe;
+    this.#pauseMs = options.probeMs;
   }
 
   get state(): BreakerState {
-    return this.timer ? 'open' : 'closed';
+    return this.#timer ? 'open' : 'closed';
   }
 
   /** @throws AppError `KV_STORE_UNAVAILABLE` while open. */
   pass(): void {
-    if (this.timer) throw clientErrors.unavailable('The KV store does not answer; it is probed in the background.');
+    if (this.#timer) throw clientErrors.unavailable('The KV store does not answer; it is probed in the background.');
   }
 
   succeeded(): void {
-    this.missed = 0;
+    this.#missed = 0;
   }
 
   failed(error: AppError): void {
-    if (error.code === 'DEADLINE_EXCEEDED') this.missed++;
+    if (error.code === 'DEADLINE_EXCEEDED') this.#missed++;
     else if (!meansGone(error)) return;
-    if (meansGone(error) || this.missed >= this.options.failures) this.open();
+    if (meansGone(error) || this.#missed >= this.#options.failures) this.#open();
   }
 
   dispose(): void {
-    this.disposed = true;
-    if (this.timer) clearTimeout(this.timer);
+    this.#disposed = true;
+    if (this.#timer) clearTimeout(this.#timer);
   }
 
-  private open(): void {
-    if (this.timer || this.disposed) return;
-    this.pauseMs = this.options.probeMs;
-    this.schedule();
+  #open(): void {
+    if (this.#timer || this.#disposed) return;
+    this.#pauseMs = this.#options.probeMs;
+    this.#schedule();
   }
 
-  private schedule(): void {
-    this.timer = setTimeout(() => void this.look(), this.pauseMs);
-    this.timer.unref();
+  #schedule(): void {
+    this.#timer = setTimeout(() => void this.#look(), this.#pauseMs);
+    this.#timer.unref();
   }
 
-  private async look(): Promise<void> {
-    const back = await this.probe().catch(() => false);
-    if (this.disposed) return;
+  async #look(): Promise<void> {
+    const back = await this.#probe().catch(() => false);
+    if (this.#disposed) return;
     if (back) {
-      this.timer = null;
-      this.missed = 0;
+      this.#timer = null;
+      this.#missed = 0;
       return;
     }
-    this.pauseMs = Math.min(this.pauseMs * 2, this.options.maxProbeMs);
-    this.schedule();
+    this.#pauseMs = Math.min(this.#pauseMs * 2, this.#options.maxProbeMs);
+    this.#schedule();
   }
 }

@@ -39,7 +39,7 @@ import { createChannelTransport } from './channel-transport.js';
 import { createGrpcTransport } from './grpc-transport.js';
 import { completeOptions, type CompleteOptions, type KvClientOptions } from './options.js';
 import { createStub, type Stub } from './stub.js';
-import { TransferSlots } from './transfer-slots.js';
+import { TransferPlaces } from './transfer-places.js';
 
 /** A store behind the network. */
 export interface KvStoreClient extends BlockStore {
@@ -60,14 +60,14 @@ export function connectKvStore(given: KvClientOptions): KvStoreClient {
   const stub = createStub(options);
   const breaker = new Breaker(options.breaker, () => stub.probe());
   const transport = options.transport === 'grpc' ? createGrpcTransport(stub) : createChannelTransport(stub, options);
-  const slots = new TransferSlots(options.limits.maxTransfers, options.limits.maxWaiting);
-  const parts: ClientParts = { options, stub, breaker, transport, slots };
+  const places = new TransferPlaces(options.limits.maxTransfers, options.limits.maxWaiting);
+  const parts: ClientParts = { options, stub, breaker, transport, places };
   return {
     get state() {
       return breaker.state;
     },
     get transfers() {
-      return slots.inUse;
+      return places.inUse;
     },
     close() {
       breaker.dispose();
@@ -85,7 +85,7 @@ interface ClientParts {
   readonly stub: Stub;
   readonly breaker: Breaker;
   readonly transport: BulkTransport;
-  readonly slots: TransferSlots;
+  readonly places: TransferPlaces;
 }
 
 type ControlCalls = Omit<BlockStore, 'beginPut' | 'get' | 'watch' | 'snapshot'>;
@@ -219,12 +219,12 @@ function transfers(parts: ClientParts): Pick<BlockStore, 'beginPut' | 'get'> {
 }
 
 async function beginPut(parts: ClientParts, request: PutRequest, call?: CallOptions): Promise<PutSession> {
-  const { breaker, options, slots, transport } = parts;
+  const { breaker, options, places, transport } = parts;
   breaker.pass();
   const scope = openScope(call, options.deadlines.putMs);
   let give = () => undefined as void;
   try {
-    give = await slots.take(scope.signal);
+    give = await places.take(scope.signal);
     const put = await transport.openPut(scope);
     const over = (error: AppError | null) => {
       scope.close();
@@ -242,13 +242,13 @@ async function beginPut(parts: ClientParts, request: PutRequest, call?: CallOpti
 }
 
 async function* get(parts: ClientParts, request: GetRequest, call?: CallOptions): AsyncGenerator<GetFrame, void> {
-  const { breaker, options, slots, transport } = parts;
+  const { breaker, options, places, transport } = parts;
   breaker.pass();
   const scope = openScope(call, options.deadlines.getMs);
   let give = () => undefined as void;
   let stop = () => undefined as void;
   try {
-    give = await slots.take(scope.signal);
+    give = await places.take(scope.signal);
     const opened = await transport.openGet(scope);
     stop = () => opened.cancel();
     const { creditFrames } = options.limits;

@@ -51,104 +51,108 @@ interface Followed extends OwnerPlace {
  * partitions went to another member.
  */
 export class BlockEventSubscriber {
-  private readonly followed = new Map<string, Followed>();
-  private readonly stopping = new AbortController();
-  private readonly subscription: EventSubscription;
+  readonly #options: SubscriberOptions;
+  readonly #followed = new Map<string, Followed>();
+  readonly #stopping = new AbortController();
+  readonly #subscription: EventSubscription;
 
-  constructor(private readonly options: SubscriberOptions) {
-    this.subscription = options.bus.subscribe({
+  constructor(options: SubscriberOptions) {
+    this.#options = options;
+    this.#subscription = options.bus.subscribe({
       group: options.group,
       topic: EVENTS_TOPIC,
       // What was before is in the snapshots; what falls between is missed by the next batch or heartbeat.
       from: 'latest',
-      handler: (event) => this.take(event),
-      onAssignment: (partitions, signal) => this.assigned(partitions, signal),
+      handler: (event) => this.#take(event),
+      onAssignment: (partitions, signal) => this.#assigned(partitions, signal),
     });
   }
 
   get ready(): Promise<void> {
-    return this.subscription.ready;
+    return this.#subscription.ready;
   }
 
   /** Records that the topic has more than were taken. */
   get lagRecords(): number {
-    return this.subscription.state().lagRecords;
+    return this.#subscription.state().lagRecords;
   }
 
   owners(): FollowedOwner[] {
-    return [...this.followed.values()].map(({ owner, follower }) => {
+    return [...this.#followed.values()].map(({ owner, follower }) => {
       const { synced, view, counts, place } = follower;
       return { owner, synced, view, counts, place };
     });
   }
 
   async stop(): Promise<void> {
-    this.stopping.abort();
-    await this.subscription.stop();
+    this.#stopping.abort();
+    await this.#subscription.stop();
   }
 
-  private async assigned(partitions: readonly number[], signal: AbortSignal): Promise<void> {
-    for (const { owner, partition } of [...this.followed.values()]) {
-      if (!partitions.includes(partition)) this.followed.delete(owner);
+  async #assigned(partitions: readonly number[], signal: AbortSignal): Promise<void> {
+    for (const { owner, partition } of [...this.#followed.values()]) {
+      if (!partitions.includes(partition)) this.#followed.delete(owner);
     }
-    for (const place of await this.options.source.owners(partitions, signal)) {
-      if (this.followed.has(place.owner)) continue;
-      void this.resync(this.follow(place), 'unknown');
+    for (const place of await this.#options.source.owners(partitions, signal)) {
+      if (this.#followed.has(place.owner)) continue;
+      void this.#resync(this.#follow(place), 'unknown');
     }
   }
 
-  private follow({ owner, partition }: OwnerPlace): Followed {
-    const { maxHeldBatches } = this.options;
+  #follow({ owner, partition }: OwnerPlace): Followed {
+    const { maxHeldBatches } = this.#options;
     const follower = new BlockEventFollower(owner, { maxHeldBatches, continuity: 'sequence' });
     const followed: Followed = { owner, partition, follower, seenEpoch: undefined, resyncing: false };
-    this.followed.set(owner, followed);
+    this.#followed.set(owner, followed);
     return followed;
   }
 
-  private async take(event: ReceivedEvent): Promise<void> {
-    const batch = this.decode(event);
+  async #take(event: ReceivedEvent): Promise<void> {
+    const batch = this.#decode(event);
     if (!batch) return;
-    const followed = this.followed.get(batch.owner) ?? this.follow({ owner: batch.owner, partition: event.partition });
+    const followed =
+      this.#followed.get(batch.owner) ?? this.#follow({ owner: batch.owner, partition: event.partition });
     followed.seenEpoch = batch.storeEpoch;
     const outcome = followed.follower.accept(batch);
-    if (outcome.kind === 'resync') void this.resync(followed, outcome.reason);
+    if (outcome.kind === 'resync') void this.#resync(followed, outcome.reason);
   }
 
   /** What cannot be read now cannot be read later either: it is left out, and its missing numbers cause a resync. */
-  private decode({ value, topic, partition, offset }: ReceivedEvent): BlockEventBatch | undefined {
+  #decode({ value, topic, partition, offset }: ReceivedEvent): BlockEventBatch | undefined {
     try {
       if (value !== null) return fromEventBatch(kvstoreV1.EventBatch.decode(value));
     } catch (error) {
-      this.options.log.failure('block-events-unreadable', error, { topic, partition, offset: String(offset) });
+      this.#options.log.failure('block-events-unreadable', error, { topic, partition, offset: String(offset) });
     }
     return undefined;
   }
 
   /** Takes snapshots until one continues into the events. Events wait in the follower meanwhile. */
-  private async resync(followed: Followed, reason: string): Promise<void> {
+  async #resync(followed: Followed, reason: string): Promise<void> {
     if (followed.resyncing) return;
     followed.resyncing = true;
-    this.options.observer.resync(reason);
-    this.options.log.info('block-events-resync', { owner: followed.owner, reason });
-    const { signal } = this.stopping;
-    const wanted = () => !signal.aborted && this.followed.get(followed.owner) === followed && !followed.follower.synced;
+    this.#options.observer.resync(reason);
+    this.#options.log.info('block-events-resync', { owner: followed.owner, reason });
+    const { signal } = this.#stopping;
+    const wanted = () =>
+      !signal.aborted && this.#followed.get(followed.owner) === followed && !followed.follower.synced;
     for (let attempt = 0; wanted(); attempt += 1) {
       if (attempt > 0) {
         const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 10));
         await pause(waitMs, signal);
       }
       try {
-        await this.trySnapshot(followed, attempt);
+        await this.#trySnapshot(followed, attempt);
       } catch (error) {
-        this.options.log.warning('snapshot-not-taken', { owner: followed.owner, reason: (error as Error).message });
+        this.#options.log.warning('snapshot-not-taken', { owner: followed.owner, reason: (error as Error).message });
       }
     }
     followed.resyncing = false;
   }
 
-  private async trySnapshot({ owner, partition, follower, ...seen }: Followed, attempt: number): Promise<void> {
+  async #trySnapshot({ owner, partition, follower, ...seen }: Followed, attempt: number): Promise<void> {
     follower.beginSnapshot();
-    const batches = await this.options.source.snapshot({ owner, partition }, this.stopping.signal);
+    const batches = await this.#options.source.snapshot({ owner, partition }, this.#stopping.signal);
     const epoch = batches[0]?.storeEpoch;
     // The events may speak of an epoch that the source does not know yet; redelivered ones of an old epoch do so as
     // well, so that in the end the source is right.

@@ -19,12 +19,15 @@ export interface OwnerPlace {
 
 /** Snapshots out of the compacted topic: followers start and resync without a call to any store. */
 export class CompactedSnapshots implements SnapshotSource {
-  constructor(private readonly bus: EventBus) {}
+  readonly #bus: EventBus;
+  constructor(bus: EventBus) {
+    this.#bus = bus;
+  }
 
   async snapshot({ owner, partition }: OwnerPlace, signal: AbortSignal): Promise<readonly BlockEventBatch[]> {
     const blocks = new Map<string, { epoch: bigint; block: ViewedBlock }>();
     let state: OwnerState | undefined;
-    await this.read([partition], signal, (entry, key) => {
+    await this.#read([partition], signal, (entry, key) => {
       if (entry.kind === 'owner') state = entry.state.owner === owner ? entry.state : state;
       else if (entry.owner !== owner) return;
       else if (entry.kind === 'gone') blocks.delete(key);
@@ -40,19 +43,19 @@ export class CompactedSnapshots implements SnapshotSource {
 
   async owners(partitions: readonly number[], signal: AbortSignal): Promise<readonly OwnerPlace[]> {
     const found = new Map<string, OwnerPlace>();
-    await this.read(partitions, signal, (entry, _, partition) => {
+    await this.#read(partitions, signal, (entry, _, partition) => {
       if (entry.kind === 'owner') found.set(entry.state.owner, { owner: entry.state.owner, partition });
     });
     return [...found.values()];
   }
 
-  private async read(
+  async #read(
     partitions: readonly number[],
     signal: AbortSignal,
     take: (entry: SnapshotEntry, key: string, partition: number) => void,
   ): Promise<void> {
     if (partitions.length === 0) return;
-    await this.bus.readToEnd({
+    await this.#bus.readToEnd({
       topic: SNAPSHOT_TOPIC,
       partitions,
       signal,

@@ -19,15 +19,18 @@ export interface StoreSnapshotsOptions {
  * the given ones are missing until an event tells of them.
  */
 export class StoreSnapshots implements SnapshotSource {
-  constructor(private readonly options: StoreSnapshotsOptions) {}
+  readonly #options: StoreSnapshotsOptions;
+  constructor(options: StoreSnapshotsOptions) {
+    this.#options = options;
+  }
 
   /** @throws AppError of the call; `KV_STORE_RESTARTED` when the store began a new epoch between two namespaces. */
   async snapshot({ owner }: OwnerPlace, signal: AbortSignal): Promise<readonly BlockEventBatch[]> {
-    const store = this.options.storeOf(owner);
+    const store = this.#options.storeOf(owner);
     if (!store) return [];
     const batches: BlockEventBatch[] = [];
-    const { workerId } = this.options;
-    for (const namespace of this.options.namespaces) {
+    const { workerId } = this.#options;
+    for (const namespace of this.#options.namespaces) {
       await store.handshake({ namespace, formatVersions: [FORMAT_MAJOR], codecs: [RAW_CODEC], workerId }, { signal });
       for await (const batch of store.snapshot(namespace, { signal })) batches.push(batch);
     }

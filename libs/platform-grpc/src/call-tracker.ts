@@ -32,18 +32,18 @@ export function shuttingDown(): AppError {
 
 /** The calls that a host has in flight. */
 export class CallTracker {
-  private readonly calls = new Set<object>();
-  private idle: (() => void) | null = null;
-  private draining = false;
+  readonly #calls = new Set<object>();
+  #idle: (() => void) | null = null;
+  #draining = false;
 
   get size(): number {
-    return this.calls.size;
+    return this.#calls.size;
   }
 
   /** The same methods, seen: each call counts from its start until it has its status. */
   track(implementation: UntypedServiceImplementation): UntypedServiceImplementation {
     const entries = Object.entries(implementation).map(([name, handler]) => {
-      const tracked: Handler = (call, callback) => this.run(handler as unknown as Handler, call, callback);
+      const tracked: Handler = (call, callback) => this.#run(handler as unknown as Handler, call, callback);
       return [name, tracked as unknown as UntypedHandleCall];
     });
     return Object.fromEntries(entries) as UntypedServiceImplementation;
@@ -51,24 +51,24 @@ export class CallTracker {
 
   /** Ends the endless streams, now and from now on. */
   drain(): void {
-    this.draining = true;
-    for (const call of this.calls) this.endIfEndless(call);
+    this.#draining = true;
+    for (const call of this.#calls) this.#endIfEndless(call);
   }
 
   /** Ends all that is left. */
   abortAll(): void {
-    for (const call of this.calls) controls.get(call)?.abort(shuttingDown());
+    for (const call of this.#calls) controls.get(call)?.abort(shuttingDown());
   }
 
   /** Resolves when nothing is in flight. */
   whenIdle(): Promise<void> {
-    if (this.calls.size === 0) return Promise.resolve();
-    return new Promise((resolve) => (this.idle = resolve));
+    if (this.#calls.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#idle = resolve));
   }
 
-  private run(handler: Handler, call: EventfulCall, callback?: (...results: unknown[]) => void): void {
-    this.calls.add(call);
-    const done = () => this.done(call);
+  #run(handler: Handler, call: EventfulCall, callback?: (...results: unknown[]) => void): void {
+    this.#calls.add(call);
+    const done = () => this.#done(call);
     call.once('cancelled', done);
     if (callback) {
       handler(call, (...results) => {
@@ -80,18 +80,18 @@ export class CallTracker {
       call.once('close', done);
       handler(call);
     }
-    if (this.draining) this.endIfEndless(call);
+    if (this.#draining) this.#endIfEndless(call);
   }
 
-  private endIfEndless(call: object): void {
+  #endIfEndless(call: object): void {
     const control = controls.get(call);
     if (control?.endless) control.abort(shuttingDown());
   }
 
-  private done(call: object): void {
-    this.calls.delete(call);
-    if (this.calls.size > 0) return;
-    this.idle?.();
-    this.idle = null;
+  #done(call: object): void {
+    this.#calls.delete(call);
+    if (this.#calls.size > 0) return;
+    this.#idle?.();
+    this.#idle = null;
   }
 }

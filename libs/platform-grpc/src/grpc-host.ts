@@ -31,48 +31,50 @@ const IDLE_CLOSE_MS = 100;
  * transport queues without bound when a client is slow.
  */
 export class GrpcHost {
-  private readonly server: WholeServer;
-  private readonly health = new HealthImplementation({
+  readonly #options: GrpcHostOptions;
+  readonly #server: WholeServer;
+  readonly #health = new HealthImplementation({
     '': 'NOT_SERVING',
     liveness: 'SERVING',
     readiness: 'NOT_SERVING',
   });
-  private readonly services: string[] = [];
-  private readonly calls = new CallTracker();
-  private readonly unfollow: () => void;
+  readonly #services: string[] = [];
+  readonly #calls = new CallTracker();
+  readonly #unfollow: () => void;
 
-  constructor(private readonly options: GrpcHostOptions) {
-    this.server = new WholeServer({
-      interceptors: [gateInterceptor(options.gate ?? {}, (method) => this.server.methods.has(method))],
+  constructor(options: GrpcHostOptions) {
+    this.#options = options;
+    this.#server = new WholeServer({
+      interceptors: [gateInterceptor(options.gate ?? {}, (method) => this.#server.methods.has(method))],
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': options.maxMessageBytes,
       ...(options.flowControlWindowBytes ? { 'grpc-node.flow_control_window': options.flowControlWindowBytes } : {}),
     });
-    this.health.addToServer(this.server);
-    addReflection(this.server, () => this.services);
-    this.unfollow =
+    this.#health.addToServer(this.#server);
+    addReflection(this.#server, () => this.#services);
+    this.#unfollow =
       options.health?.follow(({ live, ready }) => {
-        this.health.setStatus('liveness', live ? 'SERVING' : 'NOT_SERVING');
+        this.#health.setStatus('liveness', live ? 'SERVING' : 'NOT_SERVING');
         this.setServing(ready);
       }) ?? (() => undefined);
   }
 
   /** Full names of all methods that are served, those of health and reflection included. */
   get methods(): readonly string[] {
-    return [...this.server.methods];
+    return [...this.#server.methods];
   }
 
   /** Calls of our own services in flight. */
   get runningCalls(): number {
-    return this.calls.size;
+    return this.#calls.size;
   }
 
   /** Adds a service under its full name, as health and reflection spell it. */
   addService(name: string, definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
-    this.server.addService(withBoundedRequests(definition), this.calls.track(implementation));
-    this.services.push(name);
-    const ready = this.options.health?.report().ready === true;
-    this.health.setStatus(name, ready ? 'SERVING' : 'NOT_SERVING');
+    this.#server.addService(withBoundedRequests(definition), this.#calls.track(implementation));
+    this.#services.push(name);
+    const ready = this.#options.health?.report().ready === true;
+    this.#health.setStatus(name, ready ? 'SERVING' : 'NOT_SERVING');
   }
 
   /**
@@ -83,8 +85,8 @@ export class GrpcHost {
   listen(host: string, port: number): Promise<number> {
     const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     return new Promise((resolve, reject) => {
-      const credentials = this.options.credentials ?? ServerCredentials.createInsecure();
-      this.server.bindAsync(target, credentials, (error, bound) => {
+      const credentials = this.#options.credentials ?? ServerCredentials.createInsecure();
+      this.#server.bindAsync(target, credentials, (error, bound) => {
         if (error) reject(listenFailed({ host, port, what: 'gRPC', flag: '--grpc-port' }, error));
         else resolve(bound);
       });
@@ -94,7 +96,7 @@ export class GrpcHost {
   /** Tells health checks whether requests are welcome. */
   setServing(serving: boolean): void {
     const status = serving ? 'SERVING' : 'NOT_SERVING';
-    for (const name of ['', 'readiness', ...this.services]) this.health.setStatus(name, status);
+    for (const name of ['', 'readiness', ...this.#services]) this.#health.setStatus(name, status);
   }
 
   /**
@@ -102,16 +104,16 @@ export class GrpcHost {
    * without an end of their own are ended at once.
    */
   async close(graceMs: number): Promise<void> {
-    this.unfollow();
+    this.#unfollow();
     this.setServing(false);
-    const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
-    this.calls.drain();
-    const idle = this.calls.whenIdle();
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    this.#calls.drain();
+    const idle = this.#calls.whenIdle();
     await endedWithin(graceMs, closed, idle);
-    this.calls.abortAll();
+    this.#calls.abortAll();
     await endedWithin(LAST_WORD_MS, closed, idle);
     await endedWithin(IDLE_CLOSE_MS, closed);
-    this.server.forceShutdown();
+    this.#server.forceShutdown();
     await closed;
   }
 }

@@ -51,12 +51,15 @@ const UP: CheckReading = { up: true, reason: '' };
  * draining. gRPC health and the HTTP endpoints show what is in here, and nothing else.
  */
 export class HealthModel {
-  private readonly entries = new Map<string, Entry>();
-  private readonly listeners = new Set<(report: HealthReport) => void>();
-  private draining = false;
-  private told = '';
+  readonly #nowMs: () => number;
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners = new Set<(report: HealthReport) => void>();
+  #draining = false;
+  #told = '';
 
-  constructor(private readonly nowMs: () => number = Date.now) {}
+  constructor(nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs;
+  }
 
   /**
    * Adds a check whose owner reports changes. It is down, as not checked yet, until the first report.
@@ -64,77 +67,77 @@ export class HealthModel {
    * @throws Error when the name is taken.
    */
   add(options: CheckOptions): HealthCheck {
-    this.enter(options, { up: false, reason: 'not checked yet' }, null);
+    this.#enter(options, { up: false, reason: 'not checked yet' }, null);
     return {
-      pass: () => this.set(options.name, UP),
-      fail: (reason) => this.set(options.name, { up: false, reason }),
+      pass: () => this.#set(options.name, UP),
+      fail: (reason) => this.#set(options.name, { up: false, reason }),
     };
   }
 
   /** Adds a check that is read each time somebody asks; `read` must be cheap and must not throw. */
   observe(options: CheckOptions, read: () => CheckReading): void {
-    this.enter(options, read(), read);
+    this.#enter(options, read(), read);
   }
 
   /** From now on the service is not ready, whatever its checks say. There is no way back. */
   drain(): void {
-    this.draining = true;
-    this.announce();
+    this.#draining = true;
+    this.#announce();
   }
 
   /** Everything as it is now. */
   report(): HealthReport {
-    for (const [name, { read }] of this.entries) if (read) this.update(name, read());
-    const checks = [...this.entries.values()].map(({ state }) => state);
+    for (const [name, { read }] of this.#entries) if (read) this.#update(name, read());
+    const checks = [...this.#entries.values()].map(({ state }) => state);
     const all = (weight: CheckWeight) => checks.every((check) => check.weight !== weight || check.up);
     const live = all('liveness');
-    return { live, ready: live && !this.draining && all('readiness'), draining: this.draining, checks };
+    return { live, ready: live && !this.#draining && all('readiness'), draining: this.#draining, checks };
   }
 
   /** Calls `listener` with the report now and after each change, until the returned function is called. */
   follow(listener: (report: HealthReport) => void): () => void {
-    this.listeners.add(listener);
+    this.#listeners.add(listener);
     listener(this.report());
-    return () => this.listeners.delete(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Reads the checks again and tells followers what has changed. */
   refresh(): HealthReport {
-    return this.announce();
+    return this.#announce();
   }
 
   /** Refreshes every `intervalMs`, so that followers learn of observed checks; until the returned function is called. */
   poll(intervalMs: number): () => void {
-    const timer = setInterval(() => this.announce(), intervalMs);
+    const timer = setInterval(() => this.#announce(), intervalMs);
     timer.unref();
     return () => clearInterval(timer);
   }
 
-  private enter(options: CheckOptions, reading: CheckReading, read: Entry['read']): void {
+  #enter(options: CheckOptions, reading: CheckReading, read: Entry['read']): void {
     const { name, weight, dependency = false } = options;
-    if (this.entries.has(name)) throw new Error(`There already is a health check ${name}.`);
-    this.entries.set(name, { state: { name, weight, dependency, ...reading, sinceUnixMs: this.nowMs() }, read });
-    this.announce();
+    if (this.#entries.has(name)) throw new Error(`There already is a health check ${name}.`);
+    this.#entries.set(name, { state: { name, weight, dependency, ...reading, sinceUnixMs: this.#nowMs() }, read });
+    this.#announce();
   }
 
-  private set(name: string, reading: CheckReading): void {
-    this.update(name, reading);
-    this.announce();
+  #set(name: string, reading: CheckReading): void {
+    this.#update(name, reading);
+    this.#announce();
   }
 
-  private update(name: string, reading: CheckReading): void {
-    const entry = this.entries.get(name);
+  #update(name: string, reading: CheckReading): void {
+    const entry = this.#entries.get(name);
     if (!entry) return;
-    const sinceUnixMs = entry.state.up === reading.up ? entry.state.sinceUnixMs : this.nowMs();
+    const sinceUnixMs = entry.state.up === reading.up ? entry.state.sinceUnixMs : this.#nowMs();
     entry.state = { ...entry.state, up: reading.up, reason: reading.reason, sinceUnixMs };
   }
 
-  private announce(): HealthReport {
+  #announce(): HealthReport {
     const report = this.report();
     const key = JSON.stringify(report);
-    if (key === this.told) return report;
-    this.told = key;
-    for (const listener of this.listeners) listener(report);
+    if (key === this.#told) return report;
+    this.#told = key;
+    for (const listener of this.#listeners) listener(report);
     return report;
   }
 }

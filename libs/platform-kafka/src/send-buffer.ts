@@ -21,14 +21,16 @@ export interface PendingRecord {
 
 /** Records on their way to a broker: bounded, first in first out per topic. */
 export class SendBuffer {
-  private readonly lanes = new Map<string, PendingRecord[]>();
-  private records = 0;
-  private bytes = 0;
+  readonly #limits: BufferLimits;
+  readonly #now: () => number;
+  readonly #lanes = new Map<string, PendingRecord[]>();
+  #records = 0;
+  #bytes = 0;
 
-  constructor(
-    private readonly limits: BufferLimits,
-    private readonly now: () => number,
-  ) {}
+  constructor(limits: BufferLimits, now: () => number) {
+    this.#limits = limits;
+    this.#now = now;
+  }
 
   /**
    * Takes a record in; the promise settles with its delivery.
@@ -37,28 +39,28 @@ export class SendBuffer {
    */
   add(topic: string, record: EventRecord): Promise<void> {
     const bytes = recordBytes(record);
-    const { maxRecordBytes, maxRecords, maxBytes } = this.limits;
+    const { maxRecordBytes, maxRecords, maxBytes } = this.#limits;
     if (bytes > maxRecordBytes) throw busErrors.recordTooLarge(bytes, maxRecordBytes);
-    if (this.records >= maxRecords || this.bytes + bytes > maxBytes) throw busErrors.bufferFull(this.state());
-    this.records += 1;
-    this.bytes += bytes;
+    if (this.#records >= maxRecords || this.#bytes + bytes > maxBytes) throw busErrors.bufferFull(this.state());
+    this.#records += 1;
+    this.#bytes += bytes;
     return new Promise((resolve, reject) => {
-      const pending = { topic, record, bytes, sinceMs: this.now(), resolve, reject };
-      const lane = this.lanes.get(topic);
+      const pending = { topic, record, bytes, sinceMs: this.#now(), resolve, reject };
+      const lane = this.#lanes.get(topic);
       if (lane) lane.push(pending);
-      else this.lanes.set(topic, [pending]);
+      else this.#lanes.set(topic, [pending]);
     });
   }
 
   topics(): string[] {
-    return [...this.lanes.keys()];
+    return [...this.#lanes.keys()];
   }
 
   /** The oldest records of a topic, as many as fit; they stay in the buffer until settled. */
   peek(topic: string, maxRecords: number, maxBytes: number): PendingRecord[] {
     const batch: PendingRecord[] = [];
     let bytes = 0;
-    for (const pending of this.lanes.get(topic) ?? []) {
+    for (const pending of this.#lanes.get(topic) ?? []) {
       bytes += pending.bytes;
       if (batch.length >= maxRecords || (batch.length > 0 && bytes > maxBytes)) break;
       batch.push(pending);
@@ -68,12 +70,12 @@ export class SendBuffer {
 
   /** The oldest `count` records of a topic are through, or given up with `error`. */
   settle(topic: string, count: number, error?: unknown): void {
-    const lane = this.lanes.get(topic) ?? [];
+    const lane = this.#lanes.get(topic) ?? [];
     const settled = lane.splice(0, count);
-    if (lane.length === 0) this.lanes.delete(topic);
+    if (lane.length === 0) this.#lanes.delete(topic);
     for (const { bytes, resolve, reject } of settled) {
-      this.records -= 1;
-      this.bytes -= bytes;
+      this.#records -= 1;
+      this.#bytes -= bytes;
       if (error === undefined) resolve();
       else reject(error);
     }
@@ -81,23 +83,23 @@ export class SendBuffer {
 
   /** How many of a topic's oldest records wait since `untilMs` or longer. */
   countOlder(topic: string, untilMs: number): number {
-    const lane = this.lanes.get(topic) ?? [];
+    const lane = this.#lanes.get(topic) ?? [];
     const firstYounger = lane.findIndex(({ sinceMs }) => sinceMs > untilMs);
     return firstYounger < 0 ? lane.length : firstYounger;
   }
 
   rejectAll(error: unknown): void {
-    for (const [topic, lane] of [...this.lanes]) this.settle(topic, lane.length, error);
+    for (const [topic, lane] of [...this.#lanes]) this.settle(topic, lane.length, error);
   }
 
   state(): BufferState {
-    const oldest = Math.min(...[...this.lanes.values()].map((lane) => lane[0]?.sinceMs ?? Infinity));
+    const oldest = Math.min(...[...this.#lanes.values()].map((lane) => lane[0]?.sinceMs ?? Infinity));
     return {
-      records: this.records,
-      bytes: this.bytes,
-      limitRecords: this.limits.maxRecords,
-      limitBytes: this.limits.maxBytes,
-      oldestMs: this.records === 0 ? 0 : Math.max(0, this.now() - oldest),
+      records: this.#records,
+      bytes: this.#bytes,
+      limitRecords: this.#limits.maxRecords,
+      limitBytes: this.#limits.maxBytes,
+      oldestMs: this.#records === 0 ? 0 : Math.max(0, this.#now() - oldest),
     };
   }
 }

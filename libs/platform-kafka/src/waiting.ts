@@ -5,15 +5,15 @@ export function backoffMs(attempt: number, firstMs: number, lastMs: number): num
 
 /** A flag to wait for: everybody who waits is woken by the next `ring`. */
 export class Bell {
-  private waiting: (() => void)[] = [];
+  #waiting: (() => void)[] = [];
 
   ring(): void {
-    const woken = this.waiting;
-    this.waiting = [];
+    const woken = this.#waiting;
+    this.#waiting = [];
     for (const wake of woken) wake();
   }
 
   next(): Promise<void> {
-    return new Promise((resolve) => this.waiting.push(resolve));
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 }

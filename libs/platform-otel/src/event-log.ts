@@ -11,46 +11,46 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
  * `framework`.
  */
 export class EventLog implements LoggerService {
-  private readonly logger: Logger;
+  readonly #logger: Logger;
 
   constructor(service: string, level: LogLevel = 'info', destination?: DestinationStream) {
     const options = { level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime, mixin: traceIds };
-    this.logger = destination ? pino(options, destination) : pino(options, pino.destination({ fd: 2, sync: true }));
+    this.#logger = destination ? pino(options, destination) : pino(options, pino.destination({ fd: 2, sync: true }));
   }
 
   /** Logs `event` (noun + past verb, kebab-case) with its ids. */
   info(event: string, fields: LogFields = {}): void {
-    this.logger.info({ event, ...fields });
+    this.#logger.info({ event, ...fields });
   }
 
   /** As `info`, for what comes again and again while all is well. */
   detail(event: string, fields: LogFields = {}): void {
-    this.logger.debug({ event, ...fields });
+    this.#logger.debug({ event, ...fields });
   }
 
   warning(event: string, fields: LogFields = {}): void {
-    this.logger.warn({ event, ...fields });
+    this.#logger.warn({ event, ...fields });
   }
 
   /** Logs a failure with its cause chain; stacks stay in the log and never reach a caller. */
   failure(event: string, cause: unknown, fields: LogFields = {}): void {
-    this.logger.error({ event, ...fields, error: describeError(cause) });
+    this.#logger.error({ event, ...fields, error: describeError(cause) });
   }
 
   log(message: unknown, context?: unknown): void {
-    this.logger.debug({ event: 'framework', context }, String(message));
+    this.#logger.debug({ event: 'framework', context }, String(message));
   }
   error(message: unknown, ...details: unknown[]): void {
-    this.logger.error({ event: 'framework', context: details.at(-1) }, String(message));
+    this.#logger.error({ event: 'framework', context: details.at(-1) }, String(message));
   }
   warn(message: unknown, context?: unknown): void {
-    this.logger.warn({ event: 'framework', context }, String(message));
+    this.#logger.warn({ event: 'framework', context }, String(message));
   }
   debug(message: unknown, context?: unknown): void {
-    this.logger.debug({ event: 'framework', context }, String(message));
+    this.#logger.debug({ event: 'framework', context }, String(message));
   }
   verbose(message: unknown, context?: unknown): void {
-    this.logger.trace({ event: 'framework', context }, String(message));
+    this.#logger.trace({ event: 'framework', context }, String(message));
   }
 }
 

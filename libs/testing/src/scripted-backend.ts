@@ -77,7 +77,7 @@ export class ScriptedBackend implements InferenceBackend {
       for (let index = 0; index < request.maxTokens; index++) {
         if (index === this.script.failAfter)
           throw new AppError({ code: 'INTERNAL', reason: 'STEP_FAILED', message: 'A step failed.' });
-        for (let choice = 0; choice < request.n; choice++) yield this.delta(request, choice, index);
+        for (let choice = 0; choice < request.n; choice++) yield this.#delta(request, choice, index);
         await pause(this.script.tokenMs, signal);
       }
       for (let choice = 0; choice < request.n; choice++)
@@ -96,7 +96,7 @@ export class ScriptedBackend implements InferenceBackend {
     }
   }
 
-  private delta(request: GenerationRequest, choice: number, index: number): GenerationEvent {
+  #delta(request: GenerationRequest, choice: number, index: number): GenerationEvent {
     const tokenId = scriptedToken(request.promptTokenIds, choice, index);
     this.tokensSent += 1;
     const text = String.fromCharCode(tokenId).repeat(this.script.textRepeat);

@@ -116,11 +116,14 @@ async function expectNothingHeld({ engine }: LocalEngine): Promise<void> {
 
 /** Holds back the last layer until a step has begun over the others. */
 class LastLayer implements FrameHook {
+  readonly #then: (frame: GetFrame) => GetFrame;
   engine: LocalEngine | null = null;
   overlapped = false;
   #sections = new Map<number, number>();
 
-  constructor(private readonly then: (frame: GetFrame) => GetFrame = (frame) => frame) {}
+  constructor(then: (frame: GetFrame) => GetFrame = (frame) => frame) {
+    this.#then = then;
+  }
 
   async frame(frame: GetFrame): Promise<GetFrame> {
     if (frame.kind !== 'data') return frame;
@@ -128,7 +131,7 @@ class LastLayer implements FrameHook {
     this.#sections.set(frame.block, Math.max(frame.section, this.#sections.get(frame.block) ?? 0));
     if (first || frame.section < 2 + 2 * LAST_LAYER) return frame;
     for (let i = 0; i < 5000 && !this.#stepping(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
-    return this.then(frame);
+    return this.#then(frame);
   }
 
   #stepping(): boolean {

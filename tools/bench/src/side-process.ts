@@ -9,11 +9,14 @@ const WORKER = fileURLToPath(new URL('./side-worker.js', import.meta.url));
 
 /** An engine in a child process; one request at a time. */
 export class SideProcess {
+  readonly #child: ChildProcess;
   private constructor(
-    private readonly child: ChildProcess,
+    child: ChildProcess,
     /** Bytes of the KV pool, where the side has one of a fixed size. */
     readonly kvBytes: number | null,
-  ) {}
+  ) {
+    this.#child = child;
+  }
 
   static async start(options: SideOptions): Promise<SideProcess> {
     const child = fork(WORKER, [JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -23,8 +26,8 @@ export class SideProcess {
   }
 
   async measure(benchCase: BenchCase): Promise<Measured> {
-    this.tell({ kind: 'measure', benchCase });
-    const reply = await nextReply(this.child);
+    this.#tell({ kind: 'measure', benchCase });
+    const reply = await nextReply(this.#child);
     if (reply.kind !== 'measured') throw new Error(`a bench worker answered ${reply.kind}`);
     return reply.measured;
   }
@@ -37,14 +40,14 @@ export class SideProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode !== null || !this.child.connected) return;
-    const ended = once(this.child, 'exit');
-    this.tell({ kind: 'stop' });
+    if (this.#child.exitCode !== null || !this.#child.connected) return;
+    const ended = once(this.#child, 'exit');
+    this.#tell({ kind: 'stop' });
     await ended;
   }
 
-  private tell(request: WorkerRequest): void {
-    this.child.send(request);
+  #tell(request: WorkerRequest): void {
+    this.#child.send(request);
   }
 }
 

@@ -199,33 +199,33 @@ describe('a block event follower', () => {
 /** A store that is nothing but its events. */
 class ScriptedStore {
   view = new BlockView();
-  private epoch = 1n;
-  private next = 1n;
+  #epoch = 1n;
+  #next = 1n;
 
   change(isStore: boolean, block: number, tier: Tier): BlockEventBatch {
-    const sequence = Number(this.next);
+    const sequence = Number(this.#next);
     const event = isStore ? stored(sequence, block, tier) : removed(sequence, block, tier);
     this.view.apply(event);
-    this.next += 1n;
-    return batch(sequence, [event], { storeEpoch: this.epoch });
+    this.#next += 1n;
+    return batch(sequence, [event], { storeEpoch: this.#epoch });
   }
 
   restart(): BlockEventBatch {
-    this.epoch += 1n;
-    this.next = 1n;
+    this.#epoch += 1n;
+    this.#next = 1n;
     this.view = new BlockView();
     return this.heartbeat();
   }
 
   heartbeat(): BlockEventBatch {
-    return batch(Number(this.next), [], { storeEpoch: this.epoch });
+    return batch(Number(this.#next), [], { storeEpoch: this.#epoch });
   }
 
   snapshot(): BlockEventBatch {
     const events = [...this.view.entries()].flatMap(({ tiers, ...place }): BlockEvent[] =>
-      tiers.map((tier) => ({ kind: 'stored', sequence: this.next - 1n, ...place, keys: [place.key], tier })),
+      tiers.map((tier) => ({ kind: 'stored', sequence: this.#next - 1n, ...place, keys: [place.key], tier })),
     );
-    return batch(Number(this.next), events, { storeEpoch: this.epoch, snapshot: true, snapshotEnd: true });
+    return batch(Number(this.#next), events, { storeEpoch: this.#epoch, snapshot: true, snapshotEnd: true });
   }
 }
 

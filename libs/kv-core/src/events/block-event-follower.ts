@@ -46,6 +46,7 @@ export interface FollowerCounts {
  * falls behind while `synced` is false.
  */
 export class BlockEventFollower {
+  readonly #options: FollowerOptions;
   readonly counts: FollowerCounts = {
     applied: 0,
     repeated: 0,
@@ -54,51 +55,53 @@ export class BlockEventFollower {
     snapshots: 0,
     heldDropped: 0,
   };
-  private current = new BlockView();
-  private incoming: BlockView | undefined;
-  private position: { readonly epoch: bigint; next: bigint } | undefined;
-  private endedEpochs: bigint[] = [];
-  private held: BlockEventBatch[] = [];
+  #current = new BlockView();
+  #incoming: BlockView | undefined;
+  #position: { readonly epoch: bigint; next: bigint } | undefined;
+  #endedEpochs: bigint[] = [];
+  #held: BlockEventBatch[] = [];
   /** How many of `held` came before the snapshot that is being taken began. */
-  private heldBefore = 0;
-  private resyncing = false;
+  #heldBefore = 0;
+  #resyncing = false;
 
   constructor(
     readonly owner: string,
-    private readonly options: FollowerOptions,
-  ) {}
+    options: FollowerOptions,
+  ) {
+    this.#options = options;
+  }
 
   get view(): BlockView {
-    return this.current;
+    return this.#current;
   }
 
   get synced(): boolean {
-    return this.position !== undefined && !this.resyncing;
+    return this.#position !== undefined && !this.#resyncing;
   }
 
   /** Epoch, and the number of the next event that the view lacks; undefined before the first snapshot. */
   get place(): { readonly epoch: bigint; readonly next: bigint } | undefined {
-    return this.position;
+    return this.#position;
   }
 
   /** @throws `INVALID_ARGUMENT` for another owner's batch, or one of a snapshot. */
   accept(batch: BlockEventBatch): FollowOutcome {
     if (batch.owner !== this.owner) throw kvErrors.argument('owner', 'The batch is of another owner.');
     if (batch.snapshot) throw kvErrors.argument('snapshot', 'Batches of a snapshot go to acceptSnapshot.');
-    if (this.endedEpochs.includes(batch.storeEpoch)) return { kind: 'stale' };
-    if (this.resyncing) {
-      this.hold(batch);
+    if (this.#endedEpochs.includes(batch.storeEpoch)) return { kind: 'stale' };
+    if (this.#resyncing) {
+      this.#hold(batch);
       return { kind: 'held' };
     }
-    const reason = this.missing(batch);
-    return reason === undefined ? this.apply(batch) : this.startResync(batch, reason);
+    const reason = this.#missing(batch);
+    return reason === undefined ? this.#apply(batch) : this.#startResync(batch, reason);
   }
 
   /** A snapshot begins; an earlier one that did not end is forgotten. */
   beginSnapshot(): void {
-    this.resyncing = true;
-    this.incoming = new BlockView();
-    this.heldBefore = this.held.length;
+    this.#resyncing = true;
+    this.#incoming = new BlockView();
+    this.#heldBefore = this.#held.length;
   }
 
   /**
@@ -108,31 +111,31 @@ export class BlockEventFollower {
    * take another one.
    */
   acceptSnapshot(batch: BlockEventBatch): FollowOutcome {
-    if (!this.incoming) throw kvErrors.argument('snapshot', 'No snapshot was begun.');
-    for (const event of batch.events) this.incoming.apply(event);
+    if (!this.#incoming) throw kvErrors.argument('snapshot', 'No snapshot was begun.');
+    for (const event of batch.events) this.#incoming.apply(event);
     if (!batch.snapshotEnd) return { kind: 'held' };
-    this.enterEpoch(batch.storeEpoch);
-    this.position = { epoch: batch.storeEpoch, next: batch.firstSequence };
-    this.current = this.incoming;
-    this.incoming = undefined;
-    this.resyncing = false;
+    this.#enterEpoch(batch.storeEpoch);
+    this.#position = { epoch: batch.storeEpoch, next: batch.firstSequence };
+    this.#current = this.#incoming;
+    this.#incoming = undefined;
+    this.#resyncing = false;
     this.counts.snapshots += 1;
-    return this.replayHeld(batch.storeEpoch);
+    return this.#replayHeld(batch.storeEpoch);
   }
 
-  private missing({ storeEpoch, firstSequence, gap }: BlockEventBatch): ResyncReason | undefined {
-    if (!this.position) return 'unknown';
-    if (storeEpoch !== this.position.epoch) return 'epoch_changed';
-    if (firstSequence <= this.position.next) return undefined;
-    return gap || this.options.continuity === 'sequence' ? 'gap' : undefined;
+  #missing({ storeEpoch, firstSequence, gap }: BlockEventBatch): ResyncReason | undefined {
+    if (!this.#position) return 'unknown';
+    if (storeEpoch !== this.#position.epoch) return 'epoch_changed';
+    if (firstSequence <= this.#position.next) return undefined;
+    return gap || this.#options.continuity === 'sequence' ? 'gap' : undefined;
   }
 
-  private apply(batch: BlockEventBatch): FollowOutcome {
+  #apply(batch: BlockEventBatch): FollowOutcome {
     let applied = 0;
     for (const event of batch.events) {
-      if (!this.position || event.sequence < this.position.next) continue;
-      this.current.apply(event);
-      this.position.next = event.sequence + 1n;
+      if (!this.#position || event.sequence < this.#position.next) continue;
+      this.#current.apply(event);
+      this.#position.next = event.sequence + 1n;
       applied += 1;
     }
     const repeated = batch.events.length - applied;
@@ -141,44 +144,44 @@ export class BlockEventFollower {
     return { kind: 'applied', applied, repeated };
   }
 
-  private startResync(batch: BlockEventBatch, reason: ResyncReason): FollowOutcome {
-    this.resyncing = true;
-    this.hold(batch);
+  #startResync(batch: BlockEventBatch, reason: ResyncReason): FollowOutcome {
+    this.#resyncing = true;
+    this.#hold(batch);
     if (reason === 'gap') this.counts.gaps += 1;
     if (reason === 'epoch_changed') {
       this.counts.epochChanges += 1;
       // A store that started again has lost at least what it had in memory: better nothing than what is gone. Whether
       // it did, or this came late from an epoch before, the snapshot tells.
-      this.current = new BlockView();
+      this.#current = new BlockView();
     }
     return { kind: 'resync', reason };
   }
 
   /** The epoch so far has ended, if another one begins. */
-  private enterEpoch(epoch: bigint): void {
-    if (!this.position || this.position.epoch === epoch) return;
-    this.endedEpochs = [...this.endedEpochs, this.position.epoch]
+  #enterEpoch(epoch: bigint): void {
+    if (!this.#position || this.#position.epoch === epoch) return;
+    this.#endedEpochs = [...this.#endedEpochs, this.#position.epoch]
       .filter((ended) => ended !== epoch)
       .slice(-ENDED_EPOCHS);
   }
 
-  private hold(batch: BlockEventBatch): void {
-    this.held.push(batch);
-    if (this.held.length <= this.options.maxHeldBatches) return;
-    this.held.shift();
-    this.heldBefore = Math.max(0, this.heldBefore - 1);
+  #hold(batch: BlockEventBatch): void {
+    this.#held.push(batch);
+    if (this.#held.length <= this.#options.maxHeldBatches) return;
+    this.#held.shift();
+    this.#heldBefore = Math.max(0, this.#heldBefore - 1);
     this.counts.heldDropped += 1;
   }
 
   /** Of what came before the snapshot began, another epoch was over by then: the snapshot is of a later one. */
-  private replayHeld(epoch: bigint): FollowOutcome {
-    const batches = this.held.filter(({ storeEpoch }, index) => index >= this.heldBefore || storeEpoch === epoch);
-    this.held = [];
+  #replayHeld(epoch: bigint): FollowOutcome {
+    const batches = this.#held.filter(({ storeEpoch }, index) => index >= this.#heldBefore || storeEpoch === epoch);
+    this.#held = [];
     const total = { applied: 0, repeated: 0 };
     for (const [index, batch] of batches.entries()) {
       const outcome = this.accept(batch);
       if (outcome.kind === 'resync') {
-        this.held.push(...batches.slice(index + 1));
+        this.#held.push(...batches.slice(index + 1));
         return outcome;
       }
       if (outcome.kind !== 'applied') continue;

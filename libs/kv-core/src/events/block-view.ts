@@ -28,23 +28,23 @@ const TIER_SETS: readonly (readonly Tier[])[] = Array.from({ length: 1 << TIERS.
  * a block: for followers of tens of thousands of blocks each, not for the store itself.
  */
 export class BlockView {
-  private readonly namespaces = new Map<string, Map<string, BlockPlace>>();
-  private blocks = 0;
+  readonly #namespaces = new Map<string, Map<string, BlockPlace>>();
+  #blocks = 0;
 
   get size(): number {
-    return this.blocks;
+    return this.#blocks;
   }
 
   place(namespaceId: Uint8Array, key: Uint8Array): BlockPlace | undefined {
-    return this.namespaces.get(keyName(namespaceId))?.get(keyName(key));
+    return this.#namespaces.get(keyName(namespaceId))?.get(keyName(key));
   }
 
   apply(event: BlockEvent): void {
     switch (event.kind) {
       case 'stored':
-        return this.store(event);
+        return this.#store(event);
       case 'removed':
-        return this.remove(event);
+        return this.#remove(event);
       case 'cleared':
         return this.clear(event.namespaceId);
     }
@@ -53,7 +53,7 @@ export class BlockView {
   /** All blocks, or those of one namespace. The view must not change meanwhile. */
   *entries(namespaceId: Uint8Array | null = null): Generator<ViewedBlock, void, undefined> {
     const only = namespaceId === null ? null : keyName(namespaceId);
-    for (const [name, blocks] of this.namespaces) {
+    for (const [name, blocks] of this.#namespaces) {
       if (only !== null && only !== name) continue;
       for (const [key, place] of blocks) yield { namespaceId: bytesOfName(name), key: bytesOfName(key), ...place };
     }
@@ -61,41 +61,41 @@ export class BlockView {
 
   clear(namespaceId: Uint8Array | null): void {
     if (namespaceId === null) {
-      this.namespaces.clear();
-      this.blocks = 0;
+      this.#namespaces.clear();
+      this.#blocks = 0;
       return;
     }
     const name = keyName(namespaceId);
-    this.blocks -= this.namespaces.get(name)?.size ?? 0;
-    this.namespaces.delete(name);
+    this.#blocks -= this.#namespaces.get(name)?.size ?? 0;
+    this.#namespaces.delete(name);
   }
 
   /** The keys of one event are a chain: each is the parent of the next. */
-  private store(event: BlockEvent & { kind: 'stored' }): void {
+  #store(event: BlockEvent & { kind: 'stored' }): void {
     const { keys, quality, blockTokens, tier } = event;
     const name = keyName(event.namespaceId);
-    let blocks = this.namespaces.get(name);
-    if (!blocks) this.namespaces.set(name, (blocks = new Map<string, BlockPlace>()));
+    let blocks = this.#namespaces.get(name);
+    if (!blocks) this.#namespaces.set(name, (blocks = new Map<string, BlockPlace>()));
     let parentKey = event.parentKey;
     for (const [index, key] of keys.entries()) {
       const known = blocks.get(keyName(key));
-      if (!known) this.blocks += 1;
+      if (!known) this.#blocks += 1;
       const tiers = tierSet(maskOf(known?.tiers ?? []) | maskOf([tier]));
       blocks.set(keyName(key), { tiers, quality, parentKey, firstBlock: event.firstBlock + index, blockTokens });
       parentKey = key;
     }
   }
 
-  private remove({ namespaceId, keys, tier }: BlockEvent & { kind: 'removed' }): void {
-    const blocks = this.namespaces.get(keyName(namespaceId));
+  #remove({ namespaceId, keys, tier }: BlockEvent & { kind: 'removed' }): void {
+    const blocks = this.#namespaces.get(keyName(namespaceId));
     for (const key of blocks ? keys : []) {
       const known = blocks?.get(keyName(key));
       if (!known) continue;
       const left = maskOf(known.tiers) & ~maskOf([tier]);
       if (left !== 0) blocks?.set(keyName(key), { ...known, tiers: tierSet(left) });
-      else if (blocks?.delete(keyName(key))) this.blocks -= 1;
+      else if (blocks?.delete(keyName(key))) this.#blocks -= 1;
     }
-    if (blocks?.size === 0) this.namespaces.delete(keyName(namespaceId));
+    if (blocks?.size === 0) this.#namespaces.delete(keyName(namespaceId));
   }
 }
 

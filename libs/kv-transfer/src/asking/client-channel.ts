@@ -59,15 +59,21 @@ const GET: Codec<kvstoreV1.GetResponse, kvstoreV1.GetRequest> = {
 
 /** One connection to the store's data port, for one operation at a time. */
 export class ClientChannel {
-  private operation = 0;
-  private receiving = false;
-  private passing: Buffer | null = null;
+  readonly #frames: FrameSocket;
+  /** Given back by an operation that left the channel usable. */
+  readonly #onIdle: (channel: ClientChannel) => void;
+  #operation = 0;
+  #receiving = false;
+  #passing: Buffer | null = null;
 
   private constructor(
-    private readonly frames: FrameSocket,
-    /** Given back by an operation that left the channel usable. */
-    private readonly onIdle: (channel: ClientChannel) => void,
-  ) {}
+    frames: FrameSocket,
+
+    onIdle: (channel: ClientChannel) => void,
+  ) {
+    this.#frames = frames;
+    this.#onIdle = onIdle;
+  }
 
   /** Connects and shows the token. @throws AppError `KV_STORE_UNAVAILABLE`, or what ended the scope. */
   static async open(
@@ -99,65 +105,65 @@ export class ClientChannel {
   }
 
   get usable(): boolean {
-    return this.frames.closedBy === null && !this.receiving;
+    return this.#frames.closedBy === null && !this.#receiving;
   }
 
   openPut(scope: CallScope): PutCall {
-    return this.start(PUT, scope);
+    return this.#start(PUT, scope);
   }
 
   openGet(scope: CallScope): GetCall {
-    return this.start(GET, scope);
+    return this.#start(GET, scope);
   }
 
   destroy(error?: AppError): void {
-    this.frames.destroy(error);
+    this.#frames.destroy(error);
   }
 
-  private start<In, Out>(codec: Codec<In, Out>, scope: CallScope): BulkCall<In, Out> {
-    const operation = ++this.operation;
+  #start<In, Out>(codec: Codec<In, Out>, scope: CallScope): BulkCall<In, Out> {
+    const operation = ++this.#operation;
     const abort = () => this.destroy(AppError.from(scope.signal.reason));
     if (scope.signal.aborted) abort();
     else scope.signal.addEventListener('abort', abort, { once: true });
     const leave = () => {
       scope.signal.removeEventListener('abort', abort);
-      this.onIdle(this);
+      this.#onIdle(this);
     };
     return {
       link: {
-        receive: () => this.next(codec, operation),
-        send: (message) => this.frames.send({ kind: codec.kind, operation, ...codec.encode(message) }),
-        flush: () => this.frames.flush(),
+        receive: () => this.#next(codec, operation),
+        send: (message) => this.#frames.send({ kind: codec.kind, operation, ...codec.encode(message) }),
+        flush: () => this.#frames.flush(),
       },
       end: leave,
       cancel: () => {
         // A read under way cannot be taken back: the channel goes with it.
-        if (this.receiving) this.destroy(clientErrors.cancelled());
+        if (this.#receiving) this.destroy(clientErrors.cancelled());
         const parts = { kind: FrameKind.cancel, operation, prefix: NOTHING, payload: NOTHING };
-        this.frames.send(parts).catch(() => undefined);
+        this.#frames.send(parts).catch(() => undefined);
         leave();
       },
     };
   }
 
-  private async next<In>(codec: Codec<In, never>, operation: number): Promise<In | null> {
-    this.receiving = true;
-    if (this.passing) this.frames.recycle(this.passing);
-    this.passing = null;
+  async #next<In>(codec: Codec<In, never>, operation: number): Promise<In | null> {
+    this.#receiving = true;
+    if (this.#passing) this.#frames.recycle(this.#passing);
+    this.#passing = null;
     try {
       for (;;) {
-        const frame = await this.frames.receive();
+        const frame = await this.#frames.receive();
         if (frame === null) return null;
         // Of an operation that was given up.
         if (frame.operation !== operation) continue;
         if (frame.kind === FrameKind.failure) throw decodeFailure(frame.body);
         if (frame.kind !== codec.kind) throw clientErrors.protocol('A frame belongs to another kind of operation.');
         const message = codec.decode(frame.body);
-        if (codec.passing(message)) this.passing = frame.body;
+        if (codec.passing(message)) this.#passing = frame.body;
         return message;
       }
     } finally {
-      this.receiving = false;
+      this.#receiving = false;
     }
   }
 }

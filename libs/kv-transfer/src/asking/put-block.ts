@@ -22,39 +22,41 @@ export async function openPutSession(parts: PutParts, request: PutRequest): Prom
 }
 
 class RemotePut implements PutSession {
+  readonly #parts: PutParts;
   alreadyPresent = false;
-  private credit = 0;
-  private frameBytes = 1;
-  private ended: AppError | null = null;
-  private last: Promise<void> = Promise.resolve();
+  #credit = 0;
+  #frameBytes = 1;
+  #ended: AppError | null = null;
+  #last: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: PutParts) {
+  constructor(parts: PutParts) {
+    this.#parts = parts;
     const { signal } = parts.scope;
     // Nobody may be waiting when the scope ends, and the place is to be given back all the same.
-    signal.addEventListener('abort', () => this.fail(AppError.from(signal.reason)), { once: true });
+    signal.addEventListener('abort', () => this.#fail(AppError.from(signal.reason)), { once: true });
   }
 
   begin(request: PutRequest): Promise<void> {
-    return this.step(async () => {
-      const value = toPutBegin(request, this.parts.scope.leftMs());
-      await this.parts.call.link.send({ frame: { $case: 'begin', value } });
-      const event = await this.next();
+    return this.#step(async () => {
+      const value = toPutBegin(request, this.#parts.scope.leftMs());
+      await this.#parts.call.link.send({ frame: { $case: 'begin', value } });
+      const event = await this.#next();
       if (event.$case !== 'opened') throw clientErrors.protocol('A put was not answered with its opening.');
       this.alreadyPresent = event.value.alreadyPresent;
-      this.credit = event.value.credit;
-      this.frameBytes = Math.max(1, Number(event.value.maxFrameBytes));
-      if (this.alreadyPresent) this.finish();
+      this.#credit = event.value.credit;
+      this.#frameBytes = Math.max(1, Number(event.value.maxFrameBytes));
+      if (this.alreadyPresent) this.#finish();
     });
   }
 
   write(offset: number, bytes: Uint8Array): Promise<void> {
     if (this.alreadyPresent) return Promise.resolve();
-    return this.inTurn(async () => {
-      const { link } = this.parts.call;
-      for (let at = 0; at < bytes.length; at += this.frameBytes) {
-        while (this.credit < 1) this.takeCredit(await this.next());
-        this.credit--;
-        await link.send(this.chunk(offset + at, bytes.subarray(at, at + this.frameBytes)));
+    return this.#inTurn(async () => {
+      const { link } = this.#parts.call;
+      for (let at = 0; at < bytes.length; at += this.#frameBytes) {
+        while (this.#credit < 1) this.#takeCredit(await this.#next());
+        this.#credit--;
+        await link.send(this.#chunk(offset + at, bytes.subarray(at, at + this.#frameBytes)));
       }
       await link.flush();
     });
@@ -63,75 +65,75 @@ class RemotePut implements PutSession {
   async commit(): Promise<PutOutcome> {
     if (this.alreadyPresent) return { alreadyPresent: true, durableTier: 'ram' };
     let outcome: PutOutcome | null = null;
-    await this.inTurn(async () => {
-      await this.parts.call.link.send({ frame: { $case: 'commit', value: {} } });
-      for (let event = await this.next(); ; event = await this.next()) {
+    await this.#inTurn(async () => {
+      await this.#parts.call.link.send({ frame: { $case: 'commit', value: {} } });
+      for (let event = await this.#next(); ; event = await this.#next()) {
         if (event.$case === 'committed') {
           const { alreadyPresent, durableTier } = event.value;
           outcome = { alreadyPresent, durableTier: fromTier(durableTier) };
           break;
         }
-        this.takeCredit(event);
+        this.#takeCredit(event);
       }
-      this.finish();
+      this.#finish();
     });
     if (!outcome) throw clientErrors.protocol('A put ended without an outcome.');
     return outcome;
   }
 
   async abort(reason: string): Promise<void> {
-    if (this.ended) return;
-    await this.inTurn(async () => {
-      await this.parts.call.link.send({ frame: { $case: 'abort', value: { reason } } });
-      this.finish();
+    if (this.#ended) return;
+    await this.#inTurn(async () => {
+      await this.#parts.call.link.send({ frame: { $case: 'abort', value: { reason } } });
+      this.#finish();
     }).catch(() => undefined);
   }
 
-  private chunk(offset: number, data: Uint8Array): kvstoreV1.PutRequest {
-    const crc32c = putChunkChecksum(this.parts.checksum, offset, data);
+  #chunk(offset: number, data: Uint8Array): kvstoreV1.PutRequest {
+    const crc32c = putChunkChecksum(this.#parts.checksum, offset, data);
     return { frame: { $case: 'chunk', value: { offset: BigInt(offset), crc32c, data: asBuffer(data) } } };
   }
 
-  private async next(): Promise<NonNullable<kvstoreV1.PutResponse['event']>> {
-    const event = (await this.parts.call.link.receive())?.event;
+  async #next(): Promise<NonNullable<kvstoreV1.PutResponse['event']>> {
+    const event = (await this.#parts.call.link.receive())?.event;
     if (!event) throw clientErrors.unavailable('The store ended a put without a word.');
     return event;
   }
 
-  private takeCredit(event: NonNullable<kvstoreV1.PutResponse['event']>): void {
+  #takeCredit(event: NonNullable<kvstoreV1.PutResponse['event']>): void {
     if (event.$case !== 'credit') throw clientErrors.protocol('A put was answered out of order.');
-    this.credit += event.value.frames;
+    this.#credit += event.value.frames;
   }
 
   /** Writes and the commit one after the other, in the order in which they were asked for. */
-  private inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.last.then(() => this.step(work));
-    this.last = turn.catch(() => undefined);
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(() => this.#step(work));
+    this.#last = turn.catch(() => undefined);
     return turn;
   }
 
-  private async step(work: () => Promise<void>): Promise<void> {
-    if (this.ended) throw this.ended;
+  async #step(work: () => Promise<void>): Promise<void> {
+    if (this.#ended) throw this.#ended;
     try {
       await work();
     } catch (error) {
-      throw this.fail(asClientError(error));
+      throw this.#fail(asClientError(error));
     }
   }
 
   /** The first failure is the one that counts. */
-  private fail(error: AppError): AppError {
-    if (this.ended) return this.ended;
-    this.ended = error;
-    this.parts.call.cancel();
-    this.parts.over(error);
+  #fail(error: AppError): AppError {
+    if (this.#ended) return this.#ended;
+    this.#ended = error;
+    this.#parts.call.cancel();
+    this.#parts.over(error);
     return error;
   }
 
-  private finish(): void {
-    if (this.ended) return;
-    this.ended = clientErrors.protocol('The put has ended.');
-    this.parts.call.end();
-    this.parts.over(null);
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = clientErrors.protocol('The put has ended.');
+    this.#parts.call.end();
+    this.#parts.over(null);
   }
 }

@@ -41,18 +41,19 @@ const HANDSHAKE_TIMEOUT_MS = 5_000;
  * shows a token that was handed out over gRPC is served, with the grant that the token was issued for.
  */
 export class DataChannelServer {
-  private readonly server: Server;
-  private readonly tokens = new Map<string, { grant: TransferGrant; expiresUnixMs: number }>();
-  private readonly channels = new Set<DataChannel>();
-  private port = 0;
+  readonly #parts: TransferParts;
+  readonly #options: DataChannelOptions;
+  readonly #server: Server;
+  readonly #tokens = new Map<string, { grant: TransferGrant; expiresUnixMs: number }>();
+  readonly #channels = new Set<DataChannel>();
+  #port = 0;
 
-  constructor(
-    private readonly parts: TransferParts,
-    private readonly options: DataChannelOptions,
-  ) {
+  constructor(parts: TransferParts, options: DataChannelOptions) {
+    this.#parts = parts;
+    this.#options = options;
     const { tls } = options;
-    const accept = (socket: Socket) => this.accept(socket);
-    this.server = tls
+    const accept = (socket: Socket) => this.#accept(socket);
+    this.#server = tls
       ? createTlsServer(
           {
             ...tls,
@@ -64,64 +65,64 @@ export class DataChannelServer {
           accept,
         )
       : createServer({ noDelay: true }, accept);
-    this.server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
-    this.server.maxConnections = options.maxChannels;
+    this.#server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+    this.#server.maxConnections = options.maxChannels;
   }
 
   /** @throws AppError `ADDRESS_IN_USE` or `LISTEN_FAILED`. */
   listen(): Promise<number> {
-    const { host, port, portFlag: flag } = this.options;
+    const { host, port, portFlag: flag } = this.#options;
     return new Promise((resolve, reject) => {
-      this.server.once('error', (cause) => reject(listenFailed({ host, port, what: 'data channels', flag }, cause)));
-      this.server.listen({ host, port }, () => {
-        this.port = (this.server.address() as AddressInfo).port;
-        resolve(this.port);
+      this.#server.once('error', (cause) => reject(listenFailed({ host, port, what: 'data channels', flag }, cause)));
+      this.#server.listen({ host, port }, () => {
+        this.#port = (this.#server.address() as AddressInfo).port;
+        resolve(this.#port);
       });
     });
   }
 
   /** Open channels. */
   get open(): number {
-    return this.channels.size;
+    return this.#channels.size;
   }
 
   /** A one-time token. @throws AppError `KV_BUSY` when as many channels and tokens are out as there may be. */
   admit(grant: TransferGrant): Admission {
-    const now = this.options.now();
-    for (const [token, { expiresUnixMs }] of this.tokens) {
+    const now = this.#options.now();
+    for (const [token, { expiresUnixMs }] of this.#tokens) {
       if (expiresUnixMs > now) break;
-      this.tokens.delete(token);
+      this.#tokens.delete(token);
     }
-    const { maxChannels, tls } = this.options;
-    if (this.tokens.size + this.channels.size >= maxChannels) throw tooMany(maxChannels);
+    const { maxChannels, tls } = this.#options;
+    if (this.#tokens.size + this.#channels.size >= maxChannels) throw tooMany(maxChannels);
     const token = randomBytes(TOKEN_BYTES);
     const expiresUnixMs = now + TOKEN_LIFE_MS;
-    this.tokens.set(token.toString('base64'), { grant, expiresUnixMs });
-    return { port: this.options.advertisedPort ?? this.port, token, expiresUnixMs, tls: tls !== undefined };
+    this.#tokens.set(token.toString('base64'), { grant, expiresUnixMs });
+    return { port: this.#options.advertisedPort ?? this.#port, token, expiresUnixMs, tls: tls !== undefined };
   }
 
   /** Takes no more operations, lets running ones end within `graceMs`, then cuts what is left. */
   async close(graceMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.tokens.clear();
-    await Promise.all([...this.channels].map((channel) => channel.close(graceMs)));
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#tokens.clear();
+    await Promise.all([...this.#channels].map((channel) => channel.close(graceMs)));
     await closed;
   }
 
-  private accept(socket: Socket): void {
-    const channel = new DataChannel(socket, this.parts, {
-      idleTimeoutMs: this.options.idleTimeoutMs,
-      redeem: (token) => this.redeem(token),
+  #accept(socket: Socket): void {
+    const channel = new DataChannel(socket, this.#parts, {
+      idleTimeoutMs: this.#options.idleTimeoutMs,
+      redeem: (token) => this.#redeem(token),
     });
-    this.channels.add(channel);
-    void channel.run().finally(() => this.channels.delete(channel));
+    this.#channels.add(channel);
+    void channel.run().finally(() => this.#channels.delete(channel));
   }
 
-  private redeem(token: Buffer): TransferGrant | null {
+  #redeem(token: Buffer): TransferGrant | null {
     const key = token.toString('base64');
-    const known = this.tokens.get(key);
-    this.tokens.delete(key);
-    return known && known.expiresUnixMs > this.options.now() ? known.grant : null;
+    const known = this.#tokens.get(key);
+    this.#tokens.delete(key);
+    return known && known.expiresUnixMs > this.#options.now() ? known.grant : null;
   }
 }
 

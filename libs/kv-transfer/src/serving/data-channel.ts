@@ -29,66 +29,68 @@ const WINDOW_FRAMES = 4;
 
 /** One connection: the token, then operations one after the other. */
 export class DataChannel {
-  private readonly frames: FrameSocket;
-  private current: Operation | null = null;
-  private running: Promise<void> = Promise.resolve();
-  private closing = false;
+  readonly #socket: Socket;
+  readonly #parts: TransferParts;
+  readonly #control: DataChannelControl;
+  readonly #frames: FrameSocket;
+  #current: Operation | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #closing = false;
 
-  constructor(
-    private readonly socket: Socket,
-    private readonly parts: TransferParts,
-    private readonly control: DataChannelControl,
-  ) {
+  constructor(socket: Socket, parts: TransferParts, control: DataChannelControl) {
+    this.#socket = socket;
+    this.#parts = parts;
+    this.#control = control;
     const window = parts.maxFrameBytes * WINDOW_FRAMES;
-    this.frames = new FrameSocket({
+    this.#frames = new FrameSocket({
       checksum: parts.checksum,
       maxBodyBytes: parts.maxFrameBytes + FRAME_SLACK_BYTES,
       receiveWindowBytes: window,
       sendWindowBytes: window,
     });
-    this.frames.attach(socket, true);
+    this.#frames.attach(socket, true);
   }
 
   /** Serves until either side closes. Never rejects: what goes wrong ends the channel. */
   async run(): Promise<void> {
     try {
-      const grant = await this.greet();
-      this.socket.setTimeout(this.control.idleTimeoutMs);
-      for (let frame = await this.frames.receive(); frame !== null; frame = await this.frames.receive()) {
-        await this.dispatch(frame, grant);
+      const grant = await this.#greet();
+      this.#socket.setTimeout(this.#control.idleTimeoutMs);
+      for (let frame = await this.#frames.receive(); frame !== null; frame = await this.#frames.receive()) {
+        await this.#dispatch(frame, grant);
       }
     } catch (error) {
-      this.current?.fail(AppError.from(error));
+      this.#current?.fail(AppError.from(error));
     }
-    this.current?.fail(frameErrors.closed());
-    await this.running;
-    this.frames.destroy();
+    this.#current?.fail(frameErrors.closed());
+    await this.#running;
+    this.#frames.destroy();
   }
 
   async close(graceMs: number): Promise<void> {
-    this.closing = true;
-    await endedWithin(graceMs, this.running);
-    this.current?.fail(shuttingDown());
-    await endedWithin(LAST_WORD_MS, this.running);
-    this.frames.destroy();
+    this.#closing = true;
+    await endedWithin(graceMs, this.#running);
+    this.#current?.fail(shuttingDown());
+    await endedWithin(LAST_WORD_MS, this.#running);
+    this.#frames.destroy();
   }
 
-  private async greet(): Promise<TransferGrant> {
-    this.socket.on('timeout', () => this.frames.destroy());
-    this.socket.setTimeout(HELLO_TIMEOUT_MS);
-    const hello = await this.frames.receive();
-    const grant = hello?.kind === FrameKind.hello ? this.control.redeem(hello.body) : null;
+  async #greet(): Promise<TransferGrant> {
+    this.#socket.on('timeout', () => this.#frames.destroy());
+    this.#socket.setTimeout(HELLO_TIMEOUT_MS);
+    const hello = await this.#frames.receive();
+    const grant = hello?.kind === FrameKind.hello ? this.#control.redeem(hello.body) : null;
     if (!grant) {
-      await this.frames.send(failureFrame(0, capabilityErrors.invalid()));
-      await this.frames.flush();
+      await this.#frames.send(failureFrame(0, capabilityErrors.invalid()));
+      await this.#frames.flush();
       throw capabilityErrors.invalid();
     }
-    await this.frames.send({ kind: FrameKind.ready, operation: 0, prefix: NOTHING, payload: NOTHING });
+    await this.#frames.send({ kind: FrameKind.ready, operation: 0, prefix: NOTHING, payload: NOTHING });
     return grant;
   }
 
-  private async dispatch(frame: Frame, grant: TransferGrant): Promise<void> {
-    const { current } = this;
+  async #dispatch(frame: Frame, grant: TransferGrant): Promise<void> {
+    const current = this.#current;
     if (current?.id === frame.operation) {
       if (frame.kind === FrameKind.cancel) current.fail(cancelled());
       else await current.deliver(frame);
@@ -98,37 +100,37 @@ export class DataChannel {
     // Frames of an operation that has ended are stale; a higher number is a new one.
     if (current && frame.operation < current.id) return;
     current?.fail(cancelled());
-    await this.running;
-    await this.start(frame, grant);
+    await this.#running;
+    await this.#start(frame, grant);
   }
 
-  private async start(frame: Frame, grant: TransferGrant): Promise<void> {
-    const operation = new Operation(frame.operation, frame.kind, this.frames);
-    this.current = operation;
+  async #start(frame: Frame, grant: TransferGrant): Promise<void> {
+    const operation = new Operation(frame.operation, frame.kind, this.#frames);
+    this.#current = operation;
     const { signal } = operation;
     const right = frame.kind === FrameKind.put ? 'write' : 'read';
     const call = { signal, timeoutMs: null, authorize: grant.require.bind(grant, right) };
     const serve = () =>
       frame.kind === FrameKind.put
-        ? servePut(this.parts, operation.link(putCodec), call)
-        : serveGet(this.parts, operation.link(getCodec), call);
-    this.running = this.closing ? this.refuse(operation, shuttingDown()) : this.serve(operation, serve);
+        ? servePut(this.#parts, operation.link(putCodec), call)
+        : serveGet(this.#parts, operation.link(getCodec), call);
+    this.#running = this.#closing ? this.#refuse(operation, shuttingDown()) : this.#serve(operation, serve);
     await operation.deliver(frame);
   }
 
-  private async serve(operation: Operation, work: () => Promise<void>): Promise<void> {
+  async #serve(operation: Operation, work: () => Promise<void>): Promise<void> {
     try {
       await work();
       operation.finish();
     } catch (error) {
       const reason: unknown = operation.signal.aborted ? operation.signal.reason : error;
-      await this.refuse(operation, AppError.from(reason));
+      await this.#refuse(operation, AppError.from(reason));
     }
   }
 
-  private async refuse(operation: Operation, error: AppError): Promise<void> {
+  async #refuse(operation: Operation, error: AppError): Promise<void> {
     operation.fail(error);
-    await this.frames.send(failureFrame(operation.id, error)).catch(() => undefined);
+    await this.#frames.send(failureFrame(operation.id, error)).catch(() => undefined);
   }
 }
 

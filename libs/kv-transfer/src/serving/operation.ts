@@ -35,33 +35,38 @@ const MAX_PENDING = 4;
 
 /** One put or get on a channel: its frames as a link. */
 export class Operation {
+  readonly #kind: FrameKind;
+  readonly #frames: FrameSocket;
   over = false;
-  private readonly controller = new AbortController();
-  private readonly pending: Frame[] = [];
-  private reader: { resolve(frame: Frame | null): void; reject(error: AppError): void } | null = null;
-  private room: (() => void) | null = null;
+  readonly #controller = new AbortController();
+  readonly #pending: Frame[] = [];
+  #reader: { resolve(frame: Frame | null): void; reject(error: AppError): void } | null = null;
+  #room: (() => void) | null = null;
 
   constructor(
     readonly id: number,
-    private readonly kind: FrameKind,
-    private readonly frames: FrameSocket,
-  ) {}
+    kind: FrameKind,
+    frames: FrameSocket,
+  ) {
+    this.#kind = kind;
+    this.#frames = frames;
+  }
 
   get signal(): AbortSignal {
-    return this.controller.signal;
+    return this.#controller.signal;
   }
 
   /** Resolves when the next frame is welcome. */
   async deliver(frame: Frame): Promise<void> {
     if (this.over) return;
-    const { reader } = this;
+    const reader = this.#reader;
     if (reader) {
-      this.reader = null;
+      this.#reader = null;
       reader.resolve(frame);
       return;
     }
-    this.pending.push(frame);
-    if (this.pending.length >= MAX_PENDING) await new Promise<void>((resolve) => (this.room = resolve));
+    this.#pending.push(frame);
+    if (this.#pending.length >= MAX_PENDING) await new Promise<void>((resolve) => (this.#room = resolve));
   }
 
   /** A message's payload is good until the next one is asked for. */
@@ -69,49 +74,49 @@ export class Operation {
     let last: Buffer | null = null;
     return {
       receive: async () => {
-        if (last) this.frames.recycle(last);
+        if (last) this.#frames.recycle(last);
         last = null;
-        const frame = await this.next();
+        const frame = await this.#next();
         last = frame?.body ?? null;
         return frame ? decoded(codec, frame.body) : null;
       },
-      send: (message) => this.frames.send({ kind: this.kind, operation: this.id, ...codec.encode(message) }),
-      flush: () => this.frames.flush(),
+      send: (message) => this.#frames.send({ kind: this.#kind, operation: this.id, ...codec.encode(message) }),
+      flush: () => this.#frames.flush(),
     };
   }
 
   /** Ends the operation with an error; harmless when it has ended. */
   fail(error: AppError): void {
     if (this.over) return;
-    this.controller.abort(error);
-    this.close();
-    this.reader?.reject(error);
-    this.reader = null;
+    this.#controller.abort(error);
+    this.#close();
+    this.#reader?.reject(error);
+    this.#reader = null;
   }
 
   finish(): void {
     if (this.over) return;
-    this.close();
-    this.reader?.resolve(null);
-    this.reader = null;
+    this.#close();
+    this.#reader?.resolve(null);
+    this.#reader = null;
   }
 
-  private close(): void {
+  #close(): void {
     this.over = true;
-    this.pending.length = 0;
-    this.room?.();
+    this.#pending.length = 0;
+    this.#room?.();
   }
 
-  private next(): Promise<Frame | null> {
-    const frame = this.pending.shift();
+  #next(): Promise<Frame | null> {
+    const frame = this.#pending.shift();
     if (frame) {
-      this.room?.();
-      this.room = null;
+      this.#room?.();
+      this.#room = null;
       return Promise.resolve(frame);
     }
     if (this.signal.aborted) return Promise.reject(AppError.from(this.signal.reason));
     if (this.over) return Promise.resolve(null);
-    return new Promise((resolve, reject) => (this.reader = { resolve, reject }));
+    return new Promise((resolve, reject) => (this.#reader = { resolve, reject }));
   }
 }
 

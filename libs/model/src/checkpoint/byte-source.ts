@@ -21,18 +21,21 @@ export interface ByteSource {
 }
 
 class FileSource implements ByteSource {
+  readonly #handle: FileHandle;
   constructor(
     readonly name: string,
     readonly sizeBytes: number,
-    private readonly handle: FileHandle,
-  ) {}
+    handle: FileHandle,
+  ) {
+    this.#handle = handle;
+  }
 
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     assertInside(this, offset, length);
     const bytes = new Uint8Array(length);
     let done = 0;
     while (done < length) {
-      const { bytesRead } = await this.handle.read(bytes, done, length - done, offset + done);
+      const { bytesRead } = await this.#handle.read(bytes, done, length - done, offset + done);
       if (bytesRead === 0) throw corrupt(this.name, `the file shrank while it was read, at byte ${offset + done}.`);
       done += bytesRead;
     }
@@ -40,23 +43,26 @@ class FileSource implements ByteSource {
   }
 
   close(): Promise<void> {
-    return this.handle.close();
+    return this.#handle.close();
   }
 }
 
 class MemorySource implements ByteSource {
+  readonly #bytes: Uint8Array;
   constructor(
     readonly name: string,
-    private readonly bytes: Uint8Array,
-  ) {}
+    bytes: Uint8Array,
+  ) {
+    this.#bytes = bytes;
+  }
 
   get sizeBytes(): number {
-    return this.bytes.length;
+    return this.#bytes.length;
   }
 
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     assertInside(this, offset, length);
-    return new Uint8Array(this.bytes.subarray(offset, offset + length));
+    return new Uint8Array(this.#bytes.subarray(offset, offset + length));
   }
 
   async close(): Promise<void> {}

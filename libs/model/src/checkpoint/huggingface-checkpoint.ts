@@ -13,15 +13,19 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** A directory in the layout of Hugging Face: config.json, tokenizer files and safetensors. */
 export class HuggingfaceCheckpoint implements Checkpoint {
+  readonly #directory: string;
+  readonly #weights: SafetensorsSet;
   readonly kind = 'huggingface';
   readonly tensors: ReadonlyMap<string, TensorInfo>;
 
   private constructor(
-    private readonly directory: string,
+    directory: string,
     readonly config: Json,
     readonly generationConfig: Json | null,
-    private readonly weights: SafetensorsSet,
+    weights: SafetensorsSet,
   ) {
+    this.#directory = directory;
+    this.#weights = weights;
     this.tensors = weights.tensors;
   }
 
@@ -40,15 +44,15 @@ export class HuggingfaceCheckpoint implements Checkpoint {
   }
 
   readRows(name: string, firstRow: number, rowCount: number): Promise<Float32Array> {
-    return this.weights.readRows(name, firstRow, rowCount);
+    return this.#weights.readRows(name, firstRow, rowCount);
   }
 
   tokenizerFiles(): Promise<TokenizerFiles> {
-    return readHuggingfaceTokenizer(this.directory);
+    return readHuggingfaceTokenizer(this.#directory);
   }
 
   close(): Promise<void> {
-    return this.weights.close();
+    return this.#weights.close();
   }
 }
 

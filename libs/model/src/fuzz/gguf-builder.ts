@@ -80,12 +80,12 @@ function writeValue(out: Writer, value: BuiltValue): void {
 }
 
 class Writer {
-  private readonly parts: Uint8Array[] = [];
-  private length = 0;
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
 
   bytes(part: Uint8Array): this {
-    this.parts.push(part);
-    this.length += part.length;
+    this.#parts.push(part);
+    this.#length += part.length;
     return this;
   }
 
@@ -107,13 +107,13 @@ class Writer {
   }
 
   align(alignment: number): this {
-    return this.bytes(new Uint8Array((alignment - (this.length % alignment)) % alignment));
+    return this.bytes(new Uint8Array((alignment - (this.#length % alignment)) % alignment));
   }
 
   finish(): Uint8Array {
-    const out = new Uint8Array(this.length);
+    const out = new Uint8Array(this.#length);
     let at = 0;
-    for (const part of this.parts) {
+    for (const part of this.#parts) {
       out.set(part, at);
       at += part.length;
     }

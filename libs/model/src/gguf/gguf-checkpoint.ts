@@ -28,14 +28,19 @@ interface MappedTensor extends TensorInfo {
 
 /** A GGUF file, shown as the Hugging Face checkpoint that it was made from. */
 export class GgufCheckpoint implements Checkpoint {
+  readonly #file: GgufFile;
+  readonly #view: MetadataView;
   readonly kind = 'gguf';
 
   private constructor(
-    private readonly file: GgufFile,
-    private readonly view: MetadataView,
+    file: GgufFile,
+    view: MetadataView,
     readonly config: Json,
     readonly tensors: ReadonlyMap<string, MappedTensor>,
-  ) {}
+  ) {
+    this.#file = file;
+    this.#view = view;
+  }
 
   /** @throws AppError as the header, the configuration and the tensor names are checked. */
   static async open(path: string): Promise<GgufCheckpoint> {
@@ -59,34 +64,34 @@ export class GgufCheckpoint implements Checkpoint {
   }
 
   get generationConfig(): Json | null {
-    return generationConfig(this.view);
+    return generationConfig(this.#view);
   }
 
   async readRows(name: string, firstRow: number, rowCount: number): Promise<Float32Array> {
     const tensor = resolveRows(this.tensors, name, { firstRow, rowCount });
     const out = new Float32Array(rowCount * rowElements(tensor.shape));
-    if (tensor.permutedHeadRows > 0) await this.readPermuted(tensor, firstRow, out);
-    else await this.file.readElements(tensor.stored, firstRow * rowElements(tensor.shape), out);
+    if (tensor.permutedHeadRows > 0) await this.#readPermuted(tensor, firstRow, out);
+    else await this.#file.readElements(tensor.stored, firstRow * rowElements(tensor.shape), out);
     if (tensor.shift !== 0) for (let i = 0; i < out.length; i++) out[i] = (out[i] as number) + tensor.shift;
     return out;
   }
 
   async tokenizerFiles(): Promise<TokenizerFiles> {
-    return ggufTokenizer(this.view);
+    return ggufTokenizer(this.#view);
   }
 
   close(): Promise<void> {
-    return this.file.close();
+    return this.#file.close();
   }
 
   /** Fills `out` with rows from `firstRow` on, one head of the stored order at a time. */
-  private async readPermuted(tensor: MappedTensor, firstRow: number, out: Float32Array): Promise<void> {
+  async #readPermuted(tensor: MappedTensor, firstRow: number, out: Float32Array): Promise<void> {
     const width = rowElements(tensor.shape);
     const headRows = tensor.permutedHeadRows;
     const endRow = firstRow + out.length / width;
     const stored = new Float32Array(headRows * width);
     for (let start = firstRow - (firstRow % headRows); start < endRow; start += headRows) {
-      await this.file.readElements(tensor.stored, start * width, stored);
+      await this.#file.readElements(tensor.stored, start * width, stored);
       const end = Math.min(start + headRows, endRow);
       for (let row = Math.max(start, firstRow); row < end; row++) {
         const from = storedRow(row - start, headRows) * width;

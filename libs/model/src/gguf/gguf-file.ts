@@ -7,10 +7,12 @@ const CHUNK_ELEMENTS = 1024 * 1024;
 
 /** An open GGUF file: header and tensor reads in the file's own names and order. */
 export class GgufFile {
-  private constructor(
-    private readonly source: ByteSource,
-    private readonly header: GgufHeader,
-  ) {}
+  readonly #source: ByteSource;
+  readonly #header: GgufHeader;
+  private constructor(source: ByteSource, header: GgufHeader) {
+    this.#source = source;
+    this.#header = header;
+  }
 
   /** Opens a file and checks its header. @throws AppError as `readGgufHeader` does. */
   static async open(path: string): Promise<GgufFile> {
@@ -29,30 +31,30 @@ export class GgufFile {
   }
 
   get name(): string {
-    return this.source.name;
+    return this.#source.name;
   }
 
   get metadata(): GgufHeader['metadata'] {
-    return this.header.metadata;
+    return this.#header.metadata;
   }
 
   get tensors(): GgufHeader['tensors'] {
-    return this.header.tensors;
+    return this.#header.tensors;
   }
 
   /** Elements `first` to `first + out.length` of a tensor in storage order, as f32 into `out`. */
   async readElements(tensor: GgufTensor, first: number, out: Float32Array): Promise<void> {
     for (let done = 0; done < out.length; done += CHUNK_ELEMENTS) {
       const part = out.subarray(done, Math.min(done + CHUNK_ELEMENTS, out.length));
-      await this.readChunk(tensor, first + done, part);
+      await this.#readChunk(tensor, first + done, part);
     }
   }
 
-  private async readChunk(tensor: GgufTensor, first: number, out: Float32Array): Promise<void> {
+  async #readChunk(tensor: GgufTensor, first: number, out: Float32Array): Promise<void> {
     const { elements, bytes, dtype } = tensor.type;
     const firstBlock = Math.floor(first / elements);
     const blocks = Math.ceil((first + out.length) / elements) - firstBlock;
-    const raw = await this.source.read(tensor.offset + firstBlock * bytes, blocks * bytes);
+    const raw = await this.#source.read(tensor.offset + firstBlock * bytes, blocks * bytes);
     const skip = first - firstBlock * elements;
     if (skip === 0 && blocks * elements === out.length) return dequantise(dtype, raw, out);
     // Only parts of a quantised vector start inside a block; rows of a matrix are whole blocks.
@@ -62,6 +64,6 @@ export class GgufFile {
   }
 
   close(): Promise<void> {
-    return this.source.close();
+    return this.#source.close();
   }
 }

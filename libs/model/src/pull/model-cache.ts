@@ -17,11 +17,14 @@ const LOCK_TOUCH_MS = 30_000;
 
 /** A directory per source under the cache directory, which appears complete or not at all. */
 export class ModelCache {
-  constructor(private readonly options: PullOptions) {}
+  readonly #options: PullOptions;
+  constructor(options: PullOptions) {
+    this.#options = options;
+  }
 
   /** Where a source's files end up. */
   directory(key: string): string {
-    return join(this.options.cacheDir, key);
+    return join(this.#options.cacheDir, key);
   }
 
   /** Where they are gathered; kept after a failure that a later pull can go on from, for a week. */
@@ -39,7 +42,7 @@ export class ModelCache {
     if (!receipt) return null;
     const files: ReceiptFile[] = [];
     for (const file of receipt.files) {
-      const checked = await this.check(join(directory, file.name), file);
+      const checked = await this.#check(join(directory, file.name), file);
       if (checked === null) {
         await rm(directory, { recursive: true, force: true });
         return null;
@@ -59,7 +62,7 @@ export class ModelCache {
     for (const name of content.names) {
       const path = join(staging, name);
       const { size } = await stat(path);
-      const sha256 = await fileDigest(path, { signal: this.options.signal });
+      const sha256 = await fileDigest(path, { signal: this.#options.signal });
       files.push({ name, bytes: size, sha256, seen: await seenNow(path) });
     }
     const receipt: Receipt = { format: 'longhaul-pull', source: content.source, entry: content.entry, files };
@@ -79,9 +82,9 @@ export class ModelCache {
   async findOrFetch(key: string, resumable: boolean, fetch: () => Promise<string>): Promise<string> {
     const cached = await this.find(key);
     if (cached !== null) return cached;
-    await sweepPulls(this.options.cacheDir);
+    await sweepPulls(this.#options.cacheDir);
     const lock = `${this.directory(key)}.lock`;
-    await takeLock(lock, key, this.options);
+    await takeLock(lock, key, this.#options);
     const touching = setInterval(() => void utimes(lock, new Date(), new Date()).catch(() => undefined), LOCK_TOUCH_MS);
     touching.unref();
     try {
@@ -91,7 +94,7 @@ export class ModelCache {
       await makeDirectory(this.staging(key));
       return await fetch();
     } catch (error) {
-      await this.cleanUp(key, resumable && canResume(error));
+      await this.#cleanUp(key, resumable && canResume(error));
       throw error;
     } finally {
       clearInterval(touching);
@@ -100,19 +103,19 @@ export class ModelCache {
   }
 
   /** Removes what a failed fetch left, or keeps it where there are bytes that a later one can use. */
-  private async cleanUp(key: string, keep: boolean): Promise<void> {
+  async #cleanUp(key: string, keep: boolean): Promise<void> {
     const staging = this.staging(key);
     if (keep && (await holdsBytes(staging))) return;
     await rm(staging, { recursive: true, force: true }).catch(() => undefined);
   }
 
   /** The file as a receipt has it after a look at it: the same object where nothing changed; null where it is another. */
-  private async check(path: string, file: ReceiptFile): Promise<ReceiptFile | null> {
+  async #check(path: string, file: ReceiptFile): Promise<ReceiptFile | null> {
     const entry = await stat(path).catch(() => null);
     if (!entry?.isFile() || entry.size !== file.bytes) return null;
     const seen = await seenNow(path);
-    if (seen === file.seen && this.options.verifyCache !== true) return file;
-    if ((await fileDigest(path, { signal: this.options.signal })) !== file.sha256) return null;
+    if (seen === file.seen && this.#options.verifyCache !== true) return file;
+    if ((await fileDigest(path, { signal: this.#options.signal })) !== file.sha256) return null;
     return seen === file.seen ? file : { ...file, seen };
   }
 }

@@ -35,10 +35,13 @@ interface ExtractOptions {
 
 /** Reads a zip file of up to 4 GiB, stored or deflated, without holding it in memory: what wheels are. */
 export class ZipArchive {
+  readonly #source: ByteSource;
   private constructor(
-    private readonly source: ByteSource,
+    source: ByteSource,
     readonly entries: readonly ZipEntry[],
-  ) {}
+  ) {
+    this.#source = source;
+  }
 
   /** @throws AppError `CHECKPOINT_CORRUPT`, `CHECKPOINT_LIMIT`, `UNSUPPORTED_CHECKPOINT` for zip64. */
   static async open(path: string): Promise<ZipArchive> {
@@ -53,62 +56,64 @@ export class ZipArchive {
 
   /** Writes one entry to `target`, which must not exist, and checks its size and CRC. */
   async extract(entry: ZipEntry, target: string, options: ExtractOptions = {}): Promise<void> {
-    const { name } = this.source;
+    const { name } = this.#source;
     const isKnown = entry.method === STORED || entry.method === DEFLATED;
     if (!isKnown) throw unsupported(name, `${shown(entry.name)} is compressed by method ${entry.method}.`);
-    const start = await this.dataOffset(entry);
+    const start = await this.#dataOffset(entry);
     const check = new SizeAndCrc(entry, name, options.onBytes);
     const steps = entry.method === DEFLATED ? [createInflateRaw({ chunkSize: INFLATE_BYTES }), check] : [check];
-    const raw = Readable.from(this.chunks(start, start + entry.compressedBytes));
+    const raw = Readable.from(this.#chunks(start, start + entry.compressedBytes));
     const streams = [raw, ...steps, createWriteStream(target, { flags: 'wx' })];
     await pipeline(streams, options.signal ? { signal: options.signal } : {});
   }
 
   close(): Promise<void> {
-    return this.source.close();
+    return this.#source.close();
   }
 
-  private async *chunks(start: number, end: number): AsyncGenerator<Uint8Array> {
-    for (let at = start; at < end; at += READ_BYTES) yield await this.source.read(at, Math.min(READ_BYTES, end - at));
+  async *#chunks(start: number, end: number): AsyncGenerator<Uint8Array> {
+    for (let at = start; at < end; at += READ_BYTES) yield await this.#source.read(at, Math.min(READ_BYTES, end - at));
   }
 
-  private async dataOffset(entry: ZipEntry): Promise<number> {
-    const header = await this.source.read(entry.localOffset, 30);
+  async #dataOffset(entry: ZipEntry): Promise<number> {
+    const header = await this.#source.read(entry.localOffset, 30);
     const view = new DataView(header.buffer);
     if (view.getUint32(0, true) !== LOCAL_SIGNATURE) {
-      throw corrupt(this.source.name, `${shown(entry.name)} is not where the directory says.`);
+      throw corrupt(this.#source.name, `${shown(entry.name)} is not where the directory says.`);
     }
     return entry.localOffset + 30 + view.getUint16(26, true) + view.getUint16(28, true);
   }
 }
 
 class SizeAndCrc extends Transform {
-  private seen = 0;
-  private crc = 0;
+  readonly #entry: ZipEntry;
+  readonly #archive: string;
+  readonly #onBytes: ((bytes: number) => void) | undefined;
+  #seen = 0;
+  #crc = 0;
 
-  constructor(
-    private readonly entry: ZipEntry,
-    private readonly archive: string,
-    private readonly onBytes: ((bytes: number) => void) | undefined,
-  ) {
+  constructor(entry: ZipEntry, archive: string, onBytes: ((bytes: number) => void) | undefined) {
     super();
+    this.#entry = entry;
+    this.#archive = archive;
+    this.#onBytes = onBytes;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.seen += chunk.length;
+    this.#seen += chunk.length;
     // Checked as it grows: a small archive can hold an endless run of zeros.
-    if (this.seen > this.entry.bytes) return done(this.mismatch());
-    this.crc = crc32(chunk, this.crc);
-    this.onBytes?.(this.seen);
+    if (this.#seen > this.#entry.bytes) return done(this.#mismatch());
+    this.#crc = crc32(chunk, this.#crc);
+    this.#onBytes?.(this.#seen);
     done(null, chunk);
   }
 
   override _flush(done: TransformCallback): void {
-    done(this.seen === this.entry.bytes && this.crc === this.entry.crc32 ? null : this.mismatch());
+    done(this.#seen === this.#entry.bytes && this.#crc === this.#entry.crc32 ? null : this.#mismatch());
   }
 
-  private mismatch(): Error {
-    return corrupt(this.archive, `${shown(this.entry.name)} does not have the size and checksum that are stated.`);
+  #mismatch(): Error {
+    return corrupt(this.#archive, `${shown(this.#entry.name)} does not have the size and checksum that are stated.`);
   }
 }
 

@@ -14,11 +14,16 @@ const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** One safetensors file. Reads may run concurrently; whoever opens it closes it. */
 export class SafetensorsFile {
+  readonly #source: ByteSource;
+  readonly #dataOffset: number;
   private constructor(
-    private readonly source: ByteSource,
-    private readonly dataOffset: number,
+    source: ByteSource,
+    dataOffset: number,
     readonly tensors: ReadonlyMap<string, StoredTensor>,
-  ) {}
+  ) {
+    this.#source = source;
+    this.#dataOffset = dataOffset;
+  }
 
   /** Opens a file and checks its header. @throws AppError as `parseHeader` does. */
   static async open(path: string): Promise<SafetensorsFile> {
@@ -61,18 +66,18 @@ export class SafetensorsFile {
     const width = rowElements(tensor.shape);
     const elementBytes = FLOAT_BYTES[tensor.dtype];
     const out = new Float32Array(rowCount * width);
-    const start = this.dataOffset + tensor.begin + firstRow * width * elementBytes;
+    const start = this.#dataOffset + tensor.begin + firstRow * width * elementBytes;
     const step = CHUNK_BYTES / elementBytes;
     for (let done = 0; done < out.length; done += step) {
       const part = out.subarray(done, Math.min(done + step, out.length));
-      const bytes = await this.source.read(start + done * elementBytes, part.length * elementBytes);
+      const bytes = await this.#source.read(start + done * elementBytes, part.length * elementBytes);
       decodeFloats(tensor.dtype, bytes, part);
     }
     return out;
   }
 
   close(): Promise<void> {
-    return this.source.close();
+    return this.#source.close();
   }
 }
 

@@ -13,9 +13,11 @@ const INDEX = 'model.safetensors.index.json';
 
 /** The tensors of a directory, in one file or in shards. */
 export class SafetensorsSet {
+  readonly #files: ReadonlyMap<string, SafetensorsFile>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 
-  private constructor(private readonly files: ReadonlyMap<string, SafetensorsFile>) {
+  private constructor(files: ReadonlyMap<string, SafetensorsFile>) {
+    this.#files = files;
     this.tensors = new Map([...files.values()].flatMap((file) => [...file.tensors]));
   }
 
@@ -38,14 +40,14 @@ export class SafetensorsSet {
   /** As `Checkpoint.readRows`. */
   async readRows(name: string, firstRow: number, rowCount: number): Promise<Float32Array> {
     const tensor = resolveRows(this.tensors, name, { firstRow, rowCount });
-    for (const file of this.files.values()) {
+    for (const file of this.#files.values()) {
       if (file.tensors.has(name)) return file.readRows(tensor, firstRow, rowCount);
     }
     throw missing('TENSOR_NOT_FOUND', `No shard holds ${shown(name)}.`);
   }
 
   async close(): Promise<void> {
-    await closeAll(this.files);
+    await closeAll(this.#files);
   }
 }
 

@@ -19,113 +19,115 @@ class Member {
 
 /** A consumer group on one topic: a position and a pump for each partition, and members that share them. */
 export class ConsumerGroup {
-  private members: Member[] = [];
-  private readonly positions: bigint[];
-  private readonly bell = new Bell();
-  private readonly running = new Set<number>();
+  readonly #logs: readonly PartitionLog[];
+  readonly #log: BusLog;
+  #members: Member[] = [];
+  readonly #positions: bigint[];
+  readonly #bell = new Bell();
+  readonly #running = new Set<number>();
 
-  constructor(
-    private readonly logs: readonly PartitionLog[],
-    from: Subscription['from'],
-    private readonly log: BusLog,
-  ) {
-    this.positions = logs.map((partition) => (from === 'latest' ? partition.end : 0n));
+  constructor(logs: readonly PartitionLog[], from: Subscription['from'], log: BusLog) {
+    this.#logs = logs;
+    this.#log = log;
+    this.#positions = logs.map((partition) => (from === 'latest' ? partition.end : 0n));
   }
 
   /** A partition has new records. */
   wake(): void {
-    this.bell.ring();
+    this.#bell.ring();
   }
 
   join(subscription: Subscription): EventSubscription {
     const member = new Member(subscription);
-    this.members.push(member);
-    this.share();
+    this.#members.push(member);
+    this.#share();
     return {
       ready: member.assigned,
       state: () => ({
         partitions: member.partitions,
-        lagRecords: member.partitions.reduce((sum, partition) => sum + this.lag(partition), 0),
+        lagRecords: member.partitions.reduce((sum, partition) => sum + this.#lag(partition), 0),
         failing: member.failing,
       }),
       stop: async () => {
         if (member.abort.signal.aborted) return;
         member.abort.abort();
-        this.members = this.members.filter((other) => other !== member);
-        this.share();
-        this.bell.ring();
+        this.#members = this.#members.filter((other) => other !== member);
+        this.#share();
+        this.#bell.ring();
         await Promise.allSettled(member.handling);
       },
     };
   }
 
   async stopAll(): Promise<void> {
-    const stopped = this.members;
-    this.members = [];
+    const stopped = this.#members;
+    this.#members = [];
     for (const { abort } of stopped) abort.abort();
-    this.bell.ring();
+    this.#bell.ring();
     await Promise.allSettled(stopped.flatMap(({ handling }) => [...handling]));
   }
 
-  private lag(partition: number): number {
-    return Number((this.logs[partition]?.end ?? 0n) - (this.positions[partition] ?? 0n));
+  #lag(partition: number): number {
+    return Number((this.#logs[partition]?.end ?? 0n) - (this.#positions[partition] ?? 0n));
   }
 
-  private share(): void {
-    const count = this.members.length;
-    for (const [index, member] of this.members.entries()) {
-      member.partitions = this.logs.map((_, partition) => partition).filter((partition) => partition % count === index);
-      member.assigned = this.tellAssignment(member, member.partitions);
+  #share(): void {
+    const count = this.#members.length;
+    for (const [index, member] of this.#members.entries()) {
+      member.partitions = this.#logs
+        .map((_, partition) => partition)
+        .filter((partition) => partition % count === index);
+      member.assigned = this.#tellAssignment(member, member.partitions);
     }
-    if (count > 0) for (const partition of this.logs.keys()) void this.pump(partition);
+    if (count > 0) for (const partition of this.#logs.keys()) void this.#pump(partition);
   }
 
-  private async tellAssignment(member: Member, partitions: readonly number[]): Promise<void> {
+  async #tellAssignment(member: Member, partitions: readonly number[]): Promise<void> {
     const { signal } = member.abort;
     for (let attempt = 0; !signal.aborted && member.partitions === partitions; attempt += 1) {
       try {
         await member.subscription.onAssignment?.(partitions, signal);
         return;
       } catch (error) {
-        this.log.failure('assignment-failed', error, { group: member.subscription.group, attempt });
+        this.#log.failure('assignment-failed', error, { group: member.subscription.group, attempt });
         await pause(backoffMs(attempt, FIRST_RETRY_MS, LAST_RETRY_MS), signal);
       }
     }
   }
 
-  private owner(partition: number): Member | undefined {
-    return this.members.find(({ partitions }) => partitions.includes(partition));
+  #owner(partition: number): Member | undefined {
+    return this.#members.find(({ partitions }) => partitions.includes(partition));
   }
 
   /** Hands over a partition's records one after another, to whoever owns it at that moment. */
-  private async pump(partition: number): Promise<void> {
-    if (this.running.has(partition)) return;
-    this.running.add(partition);
+  async #pump(partition: number): Promise<void> {
+    if (this.#running.has(partition)) return;
+    this.#running.add(partition);
     let attempts = 0;
-    for (let owner = this.owner(partition); owner; owner = this.owner(partition)) {
+    for (let owner = this.#owner(partition); owner; owner = this.#owner(partition)) {
       await owner.assigned;
-      if (this.owner(partition) !== owner) continue;
-      const event = this.logs[partition]?.at(this.positions[partition] ?? 0n);
-      if (!event) await this.bell.next();
-      else if (await this.handle(owner, event, attempts)) attempts = 0;
+      if (this.#owner(partition) !== owner) continue;
+      const event = this.#logs[partition]?.at(this.#positions[partition] ?? 0n);
+      if (!event) await this.#bell.next();
+      else if (await this.#handle(owner, event, attempts)) attempts = 0;
       else attempts += 1;
     }
-    this.running.delete(partition);
+    this.#running.delete(partition);
   }
 
-  private async handle(member: Member, event: ReceivedEvent, attempts: number): Promise<boolean> {
+  async #handle(member: Member, event: ReceivedEvent, attempts: number): Promise<boolean> {
     const { signal } = member.abort;
     try {
       const handled = member.subscription.handler(event, signal);
       member.handling.add(handled);
       await handled.finally(() => member.handling.delete(handled));
-      this.positions[event.partition] = event.offset + 1n;
+      this.#positions[event.partition] = event.offset + 1n;
       if (member.failing?.partition === event.partition) member.failing = null;
       return true;
     } catch (error) {
       const { topic, partition, offset } = event;
       member.failing = { partition, offset, attempts: attempts + 1 };
-      this.log.failure('event-handler-failed', error, { topic, partition, offset: String(offset), attempts });
+      this.#log.failure('event-handler-failed', error, { topic, partition, offset: String(offset), attempts });
       await pause(backoffMs(attempts, FIRST_RETRY_MS, LAST_RETRY_MS), signal);
       return false;
     }

@@ -39,58 +39,60 @@ interface Topic {
  * only while `suspend`ed are they buffered, which is how tests make a broker that is away.
  */
 export class InProcessBus implements EventBus {
-  private readonly topics = new Map<string, Topic>();
-  private readonly outbox: SendBuffer;
-  private readonly link: ConnectionTracker;
-  private readonly now: () => number;
-  private closed = false;
+  readonly #options: InProcessBusOptions;
+  readonly #topics = new Map<string, Topic>();
+  readonly #outbox: SendBuffer;
+  readonly #link: ConnectionTracker;
+  readonly #now: () => number;
+  #closed = false;
 
-  constructor(private readonly options: InProcessBusOptions) {
-    this.now = options.now ?? steadyUnixMs;
+  constructor(options: InProcessBusOptions) {
+    this.#options = options;
+    this.#now = options.now ?? steadyUnixMs;
     const { maxBufferedRecords = 65_536, maxBufferedBytes = 64 << 20, maxRecordBytes = 900 << 10 } = options;
-    this.outbox = new SendBuffer(
+    this.#outbox = new SendBuffer(
       { maxRecords: maxBufferedRecords, maxBytes: maxBufferedBytes, maxRecordBytes },
-      this.now,
+      this.#now,
     );
-    this.link = new ConnectionTracker(options.log, this.now);
-    this.link.up();
+    this.#link = new ConnectionTracker(options.log, this.#now);
+    this.#link.up();
   }
 
   async declareTopics(topics: readonly TopicDeclaration[], options: DeclareOptions = {}): Promise<void> {
-    this.assertOpen();
+    this.#assertOpen();
     const found: string[] = [];
     for (const declaration of topics) {
       checkDeclaration(declaration);
-      const known = this.topics.get(declaration.name);
+      const known = this.#topics.get(declaration.name);
       if (known)
         found.push(...differences(declaration, { ...known.declaration, config: declaredConfig(known.declaration) }));
-      else this.topics.set(declaration.name, this.makeTopic(declaration));
+      else this.#topics.set(declaration.name, this.#makeTopic(declaration));
     }
     if (found.length === 0) return;
-    if (options.onMismatch === 'warn') this.options.log.warning('topic-mismatch', { differences: found.join('; ') });
+    if (options.onMismatch === 'warn') this.#options.log.warning('topic-mismatch', { differences: found.join('; ') });
     else throw busErrors.mismatch(found);
   }
 
   async publish(topic: string, record: EventRecord): Promise<void> {
-    this.assertOpen();
-    this.topic(topic);
-    const delivered = this.outbox.add(topic, record);
-    if (this.link.current().status === 'up') this.drain();
+    this.#assertOpen();
+    this.#topic(topic);
+    const delivered = this.#outbox.add(topic, record);
+    if (this.#link.current().status === 'up') this.#drain();
     return delivered;
   }
 
   subscribe(subscription: Subscription): EventSubscription {
-    this.assertOpen();
-    const topic = this.topic(subscription.topic);
+    this.#assertOpen();
+    const topic = this.#topic(subscription.topic);
     const known = topic.groups.get(subscription.group);
-    const group = known ?? new ConsumerGroup(topic.logs, subscription.from, this.options.log);
+    const group = known ?? new ConsumerGroup(topic.logs, subscription.from, this.#options.log);
     topic.groups.set(subscription.group, group);
     return group.join(subscription);
   }
 
   async readToEnd({ topic, partitions, signal, handler }: ReadRequest): Promise<void> {
-    this.assertOpen();
-    const { logs } = this.topic(topic);
+    this.#assertOpen();
+    const { logs } = this.#topic(topic);
     const ends = logs.map(({ end }) => end);
     for (const [partition, log] of logs.entries()) {
       if (partitions && !partitions.includes(partition)) continue;
@@ -104,57 +106,57 @@ export class InProcessBus implements EventBus {
 
   /** From now on records wait in the buffer, as if no broker answered. */
   suspend(reason = 'suspended'): void {
-    this.link.down(reason);
+    this.#link.down(reason);
   }
 
   /** Takes over what waited, and works again. */
   resume(): void {
-    this.link.up();
-    this.drain();
+    this.#link.up();
+    this.#drain();
   }
 
   connection(): ConnectionState {
-    return this.link.current();
+    return this.#link.current();
   }
 
   buffer(): BufferState {
-    return this.outbox.state();
+    return this.#outbox.state();
   }
 
   async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
-    this.outbox.rejectAll(busErrors.closed());
-    const groups = [...this.topics.values()].flatMap((topic) => [...topic.groups.values()]);
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#outbox.rejectAll(busErrors.closed());
+    const groups = [...this.#topics.values()].flatMap((topic) => [...topic.groups.values()]);
     await Promise.all(groups.map((group) => group.stopAll()));
-    this.link.down('closed');
+    this.#link.down('closed');
   }
 
-  private assertOpen(): void {
-    if (this.closed) throw busErrors.closed();
+  #assertOpen(): void {
+    if (this.#closed) throw busErrors.closed();
   }
 
-  private topic(name: string): Topic {
-    const topic = this.topics.get(name);
+  #topic(name: string): Topic {
+    const topic = this.#topics.get(name);
     if (!topic) throw busErrors.undeclared(name);
     return topic;
   }
 
-  private makeTopic(declaration: TopicDeclaration): Topic {
-    const limits = { maxRecords: this.options.maxRecordsPerPartition ?? 65_536 };
+  #makeTopic(declaration: TopicDeclaration): Topic {
+    const limits = { maxRecords: this.#options.maxRecordsPerPartition ?? 65_536 };
     const logs = Array.from({ length: declaration.partitions }, (_, i) => new PartitionLog(declaration, i, limits));
     return { declaration, logs, groups: new Map() };
   }
 
-  private drain(): void {
-    for (const name of this.outbox.topics()) {
-      const { logs, groups } = this.topic(name);
-      const waiting = this.outbox.peek(name, Infinity, Infinity);
+  #drain(): void {
+    for (const name of this.#outbox.topics()) {
+      const { logs, groups } = this.#topic(name);
+      const waiting = this.#outbox.peek(name, Infinity, Infinity);
       for (const { record } of waiting) {
         const partition = fnv1a(record.partitionKey ?? record.key) % logs.length;
-        logs[partition]?.append(record, this.now());
+        logs[partition]?.append(record, this.#now());
       }
-      this.outbox.settle(name, waiting.length);
+      this.#outbox.settle(name, waiting.length);
       for (const group of groups.values()) group.wake();
     }
   }

@@ -7,67 +7,70 @@ export interface PartitionLogLimits {
 
 /** The records of one partition, in memory. Offsets stay what they were when older records go. */
 export class PartitionLog {
-  private records: ReceivedEvent[] = [];
-  private next = 0n;
+  readonly #topic: TopicDeclaration;
+  readonly #partition: number;
+  readonly #limits: PartitionLogLimits;
+  #records: ReceivedEvent[] = [];
+  #next = 0n;
   /** Compaction is due when so many are kept. */
-  private compactAt = 1024;
+  #compactAt = 1024;
 
-  constructor(
-    private readonly topic: TopicDeclaration,
-    private readonly partition: number,
-    private readonly limits: PartitionLogLimits,
-  ) {}
+  constructor(topic: TopicDeclaration, partition: number, limits: PartitionLogLimits) {
+    this.#topic = topic;
+    this.#partition = partition;
+    this.#limits = limits;
+  }
 
   /** Offset that the next record will have. */
   get end(): bigint {
-    return this.next;
+    return this.#next;
   }
 
   append(record: EventRecord, timestampMs: number): void {
     const { key, value, headers = {} } = record;
-    this.records.push({
-      topic: this.topic.name,
-      partition: this.partition,
-      offset: this.next,
+    this.#records.push({
+      topic: this.#topic.name,
+      partition: this.#partition,
+      offset: this.#next,
       timestampMs,
       key: key.slice(),
       value: value?.slice() ?? null,
       headers: Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [name, bytes.slice()])),
     });
-    this.next += 1n;
-    this.trim(timestampMs);
+    this.#next += 1n;
+    this.#trim(timestampMs);
   }
 
   /** The first record that is kept at or after an offset. */
   at(offset: bigint): ReceivedEvent | undefined {
     let low = 0;
-    let high = this.records.length;
+    let high = this.#records.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.records[middle]?.offset ?? 0n) < offset) low = middle + 1;
+      if ((this.#records[middle]?.offset ?? 0n) < offset) low = middle + 1;
       else high = middle;
     }
-    return this.records[low];
+    return this.#records[low];
   }
 
-  private trim(nowMs: number): void {
-    const { cleanup, retentionMs } = this.topic;
-    if (cleanup !== 'delete' && this.records.length >= this.compactAt) this.compact();
+  #trim(nowMs: number): void {
+    const { cleanup, retentionMs } = this.#topic;
+    if (cleanup !== 'delete' && this.#records.length >= this.#compactAt) this.#compact();
     if (cleanup !== 'compact' && retentionMs !== null) {
-      const kept = this.records.findIndex(({ timestampMs }) => timestampMs >= nowMs - retentionMs);
-      if (kept > 0) this.records.splice(0, kept);
+      const kept = this.#records.findIndex(({ timestampMs }) => timestampMs >= nowMs - retentionMs);
+      if (kept > 0) this.#records.splice(0, kept);
     }
     // A compacted partition may hold more: every key's last record is what it is for.
-    if (cleanup !== 'compact' && this.records.length > this.limits.maxRecords) {
-      this.records.splice(0, Math.max(1, this.limits.maxRecords >>> 4));
+    if (cleanup !== 'compact' && this.#records.length > this.#limits.maxRecords) {
+      this.#records.splice(0, Math.max(1, this.#limits.maxRecords >>> 4));
     }
   }
 
-  private compact(): void {
-    const last = new Map(this.records.map((record) => [Buffer.from(record.key).toString('latin1'), record]));
-    this.records = [...last.values()]
+  #compact(): void {
+    const last = new Map(this.#records.map((record) => [Buffer.from(record.key).toString('latin1'), record]));
+    this.#records = [...last.values()]
       .filter(({ value }) => value !== null)
       .sort((a, b) => (a.offset < b.offset ? -1 : 1));
-    this.compactAt = Math.max(1024, this.records.length * 2);
+    this.#compactAt = Math.max(1024, this.#records.length * 2);
   }
 }

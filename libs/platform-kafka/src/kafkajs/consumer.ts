@@ -25,51 +25,53 @@ export interface ConsumerParts {
 
 /** A member of a consumer group that comes back by itself, whatever happens to the brokers. */
 export class KafkaSubscription implements EventSubscription {
+  readonly #subscription: Subscription;
+  readonly #topicOpen: Promise<void>;
+  readonly #parts: ConsumerParts;
   readonly ready: Promise<void>;
-  private readonly stopping = new AbortController();
-  private readonly wake = new Bell();
-  private readonly loop: Promise<void>;
-  private markReady: () => void = () => undefined;
-  private assigned: Promise<void> = Promise.resolve();
-  private partitions: readonly number[] = [];
-  private readonly lag = new Map<number, bigint>();
-  private failing: SubscriptionState['failing'] = null;
+  readonly #stopping = new AbortController();
+  readonly #wake = new Bell();
+  readonly #loop: Promise<void>;
+  #markReady: () => void = () => undefined;
+  #assigned: Promise<void> = Promise.resolve();
+  #partitions: readonly number[] = [];
+  readonly #lag = new Map<number, bigint>();
+  #failing: SubscriptionState['failing'] = null;
 
-  constructor(
-    private readonly subscription: Subscription,
-    private readonly topicOpen: Promise<void>,
-    private readonly parts: ConsumerParts,
-  ) {
+  constructor(subscription: Subscription, topicOpen: Promise<void>, parts: ConsumerParts) {
+    this.#subscription = subscription;
+    this.#topicOpen = topicOpen;
+    this.#parts = parts;
     this.ready = new Promise((resolve) => {
-      this.markReady = resolve;
+      this.#markReady = resolve;
     });
-    this.loop = this.run();
+    this.#loop = this.#run();
   }
 
   state(): SubscriptionState {
-    const lags = this.partitions.map((partition) => this.lag.get(partition) ?? 0n);
+    const lags = this.#partitions.map((partition) => this.#lag.get(partition) ?? 0n);
     const lagRecords = Number(lags.reduce((sum, lag) => sum + lag, 0n));
-    return { partitions: this.partitions, lagRecords, failing: this.failing };
+    return { partitions: this.#partitions, lagRecords, failing: this.#failing };
   }
 
   async stop(): Promise<void> {
-    this.stopping.abort();
-    this.wake.ring();
-    await this.loop;
+    this.#stopping.abort();
+    this.#wake.ring();
+    await this.#loop;
   }
 
-  private async run(): Promise<void> {
-    const { signal } = this.stopping;
-    const { group, topic } = this.subscription;
-    await Promise.race([this.topicOpen, this.wake.next()]);
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { group, topic } = this.#subscription;
+    await Promise.race([this.#topicOpen, this.#wake.next()]);
     for (let failures = 0; !signal.aborted;) {
       try {
-        await this.consumeUntilStopped(() => {
+        await this.#consumeUntilStopped(() => {
           failures = 0;
         });
       } catch (error) {
-        this.parts.link.down(error);
-        this.parts.log.warning('consumer-lost', { group, topic, reason: (error as Error).message });
+        this.#parts.link.down(error);
+        this.#parts.log.warning('consumer-lost', { group, topic, reason: (error as Error).message });
         await pause(backoffMs(failures, FIRST_RETRY_MS, LAST_RETRY_MS), signal);
         failures += 1;
       }
@@ -77,16 +79,17 @@ export class KafkaSubscription implements EventSubscription {
   }
 
   /** Resolves once told to stop, rejects when the client gives up. */
-  private async consumeUntilStopped(joined: () => void): Promise<void> {
-    const { subscription, stopping } = this;
-    const consumer = this.makeConsumer();
+  async #consumeUntilStopped(joined: () => void): Promise<void> {
+    const subscription = this.#subscription,
+      stopping = this.#stopping;
+    const consumer = this.#makeConsumer();
     const crashed = new Promise<never>((_, reject) => {
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
     });
     crashed.catch(() => undefined);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       joined();
-      this.assign(payload.memberAssignment[subscription.topic] ?? []);
+      this.#assign(payload.memberAssignment[subscription.topic] ?? []);
     });
     try {
       await consumer.connect();
@@ -96,20 +99,20 @@ export class KafkaSubscription implements EventSubscription {
         autoCommitInterval: COMMIT_INTERVAL_MS,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
-        eachBatch: (payload) => this.handleBatch(payload),
+        eachBatch: (payload) => this.#handleBatch(payload),
       });
       await Promise.race([running, crashed]);
-      if (!stopping.signal.aborted) await Promise.race([this.wake.next(), crashed]);
+      if (!stopping.signal.aborted) await Promise.race([this.#wake.next(), crashed]);
     } finally {
-      this.partitions = [];
+      this.#partitions = [];
       await consumer.disconnect().catch(() => undefined);
     }
   }
 
-  private makeConsumer(): Consumer {
-    const { kafka, limits } = this.parts;
+  #makeConsumer(): Consumer {
+    const { kafka, limits } = this.#parts;
     return kafka.consumer({
-      groupId: this.subscription.group,
+      groupId: this.#subscription.group,
       sessionTimeout: limits.sessionTimeoutMs,
       heartbeatInterval: limits.heartbeatIntervalMs,
       maxWaitTimeInMs: MAX_WAIT_MS,
@@ -120,38 +123,38 @@ export class KafkaSubscription implements EventSubscription {
     });
   }
 
-  private assign(partitions: readonly number[]): void {
-    this.parts.link.up();
-    this.partitions = [...partitions].sort((a, b) => a - b);
-    this.lag.clear();
-    this.failing = null;
-    this.assigned = this.tellAssignment(this.partitions);
-    this.markReady();
+  #assign(partitions: readonly number[]): void {
+    this.#parts.link.up();
+    this.#partitions = [...partitions].sort((a, b) => a - b);
+    this.#lag.clear();
+    this.#failing = null;
+    this.#assigned = this.#tellAssignment(this.#partitions);
+    this.#markReady();
   }
 
-  private async tellAssignment(partitions: readonly number[]): Promise<void> {
-    const { signal } = this.stopping;
-    for (let attempt = 0; !signal.aborted && this.partitions === partitions; attempt += 1) {
+  async #tellAssignment(partitions: readonly number[]): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let attempt = 0; !signal.aborted && this.#partitions === partitions; attempt += 1) {
       try {
-        await this.subscription.onAssignment?.(partitions, signal);
+        await this.#subscription.onAssignment?.(partitions, signal);
         return;
       } catch (error) {
-        this.parts.log.failure('assignment-failed', error, { group: this.subscription.group, attempt });
+        this.#parts.log.failure('assignment-failed', error, { group: this.#subscription.group, attempt });
         await pause(backoffMs(attempt, FIRST_RETRY_MS, LAST_RETRY_MS), signal);
       }
     }
   }
 
   /** Leaves early, with the rest of the batch unresolved, when this member stops or loses the partition. */
-  private async handleBatch(payload: EachBatchPayload): Promise<void> {
+  async #handleBatch(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
-    const pulse = new Pulse(() => payload.heartbeat(), this.parts.limits.heartbeatIntervalMs);
-    const given = () => payload.isRunning() && !payload.isStale() && !this.stopping.signal.aborted && pulse.healthy;
+    const pulse = new Pulse(() => payload.heartbeat(), this.#parts.limits.heartbeatIntervalMs);
+    const given = () => payload.isRunning() && !payload.isStale() && !this.#stopping.signal.aborted && pulse.healthy;
     try {
-      await Promise.race([this.assigned, pulse.lost]);
+      await Promise.race([this.#assigned, pulse.lost]);
       for (const message of batch.messages) {
-        if (!(await this.handleUntilDone(payload, message, given))) break;
-        this.lag.set(batch.partition, BigInt(batch.highWatermark) - BigInt(message.offset) - 1n);
+        if (!(await this.#handleUntilDone(payload, message, given))) break;
+        this.#lag.set(batch.partition, BigInt(batch.highWatermark) - BigInt(message.offset) - 1n);
         payload.resolveOffset(message.offset);
         await payload.commitOffsetsIfNecessary();
       }
@@ -161,22 +164,18 @@ export class KafkaSubscription implements EventSubscription {
     pulse.rethrow();
   }
 
-  private async handleUntilDone(
-    { batch }: EachBatchPayload,
-    message: KafkaMessage,
-    given: () => boolean,
-  ): Promise<boolean> {
-    const { signal } = this.stopping;
+  async #handleUntilDone({ batch }: EachBatchPayload, message: KafkaMessage, given: () => boolean): Promise<boolean> {
+    const { signal } = this.#stopping;
     const event = toEvent(batch.topic, batch.partition, message);
     const { topic, partition, offset } = event;
     for (let attempts = 0; given(); attempts += 1) {
       try {
-        await this.subscription.handler(event, signal);
-        if (this.failing?.partition === partition) this.failing = null;
+        await this.#subscription.handler(event, signal);
+        if (this.#failing?.partition === partition) this.#failing = null;
         return true;
       } catch (error) {
-        this.failing = { partition, offset, attempts: attempts + 1 };
-        this.parts.log.failure('event-handler-failed', error, { topic, partition, offset: String(offset), attempts });
+        this.#failing = { partition, offset, attempts: attempts + 1 };
+        this.#parts.log.failure('event-handler-failed', error, { topic, partition, offset: String(offset), attempts });
         await pause(backoffMs(attempts, FIRST_RETRY_MS, LAST_RETRY_MS), signal);
       }
     }

@@ -2,8 +2,8 @@
 export class Pulse {
   /** Rejects when the group has moved on. */
   readonly lost: Promise<never>;
-  private readonly timer: NodeJS.Timeout;
-  private failure: { readonly error: unknown } | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(beat: () => Promise<void>, intervalMs: number) {
     let reject: (error: unknown) => void = () => undefined;
@@ -11,24 +11,24 @@ export class Pulse {
       reject = fail;
     });
     this.lost.catch(() => undefined);
-    this.timer = setInterval(() => {
+    this.#timer = setInterval(() => {
       beat().catch((error: unknown) => {
-        this.failure ??= { error };
+        this.#failure ??= { error };
         reject(error);
       });
     }, intervalMs);
   }
 
   get healthy(): boolean {
-    return this.failure === undefined;
+    return this.#failure === undefined;
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    clearInterval(this.#timer);
   }
 
   /** The client rejoins its group when it sees this error. */
   rethrow(): void {
-    if (this.failure) throw this.failure.error;
+    if (this.#failure) throw this.#failure.error;
   }
 }

@@ -40,80 +40,82 @@ export interface SenderParts {
  * producer never sees a hole. A batch that fails is sent again as it was until its records are too old.
  */
 export class Sender {
-  private readonly bell = new Bell();
-  private readonly ended = new AbortController();
-  private readonly loop: Promise<void>;
-  private producer: Producer | undefined;
-  private closing = false;
-  private last = '';
+  readonly #parts: SenderParts;
+  readonly #bell = new Bell();
+  readonly #ended = new AbortController();
+  readonly #loop: Promise<void>;
+  #producer: Producer | undefined;
+  #closing = false;
+  #last = '';
 
-  constructor(private readonly parts: SenderParts) {
-    this.loop = this.run();
+  constructor(parts: SenderParts) {
+    this.#parts = parts;
+    this.#loop = this.#run();
   }
 
   wake(): void {
-    this.bell.ring();
+    this.#bell.ring();
   }
 
   /** Lets the buffer drain within the time limit, then rejects what is left. */
   async close(): Promise<void> {
-    this.closing = true;
-    this.bell.ring();
+    this.#closing = true;
+    this.#bell.ring();
     const limit = setTimeout(() => {
-      this.ended.abort();
-      this.bell.ring();
-    }, this.parts.limits.closeTimeoutMs);
-    await this.loop;
+      this.#ended.abort();
+      this.#bell.ring();
+    }, this.#parts.limits.closeTimeoutMs);
+    await this.#loop;
     clearTimeout(limit);
-    this.parts.buffer.rejectAll(busErrors.closed());
-    await this.dropProducer();
+    this.#parts.buffer.rejectAll(busErrors.closed());
+    await this.#dropProducer();
   }
 
-  private async run(): Promise<void> {
+  async #run(): Promise<void> {
     let failures = 0;
-    while (!this.ended.signal.aborted) {
-      const topic = this.nextTopic();
+    while (!this.#ended.signal.aborted) {
+      const topic = this.#nextTopic();
       if (topic === undefined) {
-        if (this.closing) return;
-        await this.bell.next();
-      } else if (await this.sendFrom(topic)) failures = 0;
+        if (this.#closing) return;
+        await this.#bell.next();
+      } else if (await this.#sendFrom(topic)) failures = 0;
       else {
         failures += 1;
-        await pause(backoffMs(failures - 1, FIRST_RETRY_MS, LAST_RETRY_MS), this.ended.signal);
+        await pause(backoffMs(failures - 1, FIRST_RETRY_MS, LAST_RETRY_MS), this.#ended.signal);
       }
     }
   }
 
   /** Topics take turns. */
-  private nextTopic(): string | undefined {
-    const ready = this.parts.buffer.topics().filter((topic) => this.parts.openTopics.has(topic));
-    const turn = ready.find((topic) => topic > this.last) ?? ready[0];
-    if (turn !== undefined) this.last = turn;
+  #nextTopic(): string | undefined {
+    const ready = this.#parts.buffer.topics().filter((topic) => this.#parts.openTopics.has(topic));
+    const turn = ready.find((topic) => topic > this.#last) ?? ready[0];
+    if (turn !== undefined) this.#last = turn;
     return turn;
   }
 
-  private async sendFrom(topic: string): Promise<boolean> {
-    const { buffer, link } = this.parts;
+  async #sendFrom(topic: string): Promise<boolean> {
+    const { buffer, link } = this.#parts;
     const batch = buffer.peek(topic, BATCH_RECORDS, BATCH_BYTES);
     try {
-      await this.send(topic, batch);
+      await this.#send(topic, batch);
       link.up();
       buffer.settle(topic, batch.length);
       return true;
     } catch (error) {
-      await this.failed(topic, batch, error);
+      await this.#failed(topic, batch, error);
       return false;
     }
   }
 
-  private async send(topic: string, batch: readonly PendingRecord[]): Promise<void> {
-    this.producer ??= await this.connectedProducer();
-    const compression = this.parts.limits.compression === 'gzip' ? CompressionTypes.GZIP : CompressionTypes.None;
-    await this.producer.send({ topic, messages: batch.map(({ record }) => toMessage(record)), compression });
+  async #send(topic: string, batch: readonly PendingRecord[]): Promise<void> {
+    this.#producer ??= await this.#connectedProducer();
+    const compression = this.#parts.limits.compression === 'gzip' ? CompressionTypes.GZIP : CompressionTypes.None;
+    await this.#producer.send({ topic, messages: batch.map(({ record }) => toMessage(record)), compression });
   }
 
-  private async connectedProducer(): Promise<Producer> {
-    const producer = this.parts.kafka.producer({
+  async #connectedProducer(): Promise<Producer> {
+    const producer = this.#parts.kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
@@ -129,14 +131,14 @@ export class Sender {
     }
   }
 
-  private async failed(topic: string, batch: readonly PendingRecord[], error: unknown): Promise<void> {
-    const { buffer, limits, link, log } = this.parts;
+  async #failed(topic: string, batch: readonly PendingRecord[], error: unknown): Promise<void> {
+    const { buffer, limits, link, log } = this.#parts;
     const answer = brokerAnswer(error);
     if (answer !== undefined && FINAL_ANSWERS.has(answer)) {
       log.failure('records-rejected', error, { topic, records: batch.length, answer });
       buffer.settle(topic, batch.length, busErrors.rejected(topic, error));
       // The broker never counted them: a fresh producer id leaves no hole in the sequence.
-      await this.dropProducer();
+      await this.#dropProducer();
       return;
     }
     if (answer === undefined) link.down(error);
@@ -148,12 +150,12 @@ export class Sender {
     }
     // The same batch again is recognised by its sequence numbers; another one needs a producer that starts anew, and
     // so does a producer whose id the cluster no longer takes.
-    if (late > 0 || answer !== undefined || isFinal(error)) await this.dropProducer();
+    if (late > 0 || answer !== undefined || isFinal(error)) await this.#dropProducer();
   }
 
-  private async dropProducer(): Promise<void> {
-    const { producer } = this;
-    this.producer = undefined;
+  async #dropProducer(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = undefined;
     await producer?.disconnect().catch(() => undefined);
   }
 }

@@ -50,78 +50,78 @@ export async function startKafka(): Promise<KafkaBroker> {
 }
 
 class BrokerProcess implements KafkaBroker {
+  readonly #folder: string;
+  readonly #port: number;
   readonly address: string;
-  private readonly java: readonly string[];
-  private supervisor: ChildProcess | undefined;
-  private ended: Promise<void> = Promise.resolve();
-  private pid = 0;
+  readonly #java: readonly string[];
+  #supervisor: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #pid = 0;
 
-  constructor(
-    private readonly folder: string,
-    jars: string,
-    private readonly port: number,
-  ) {
+  constructor(folder: string, jars: string, port: number) {
+    this.#folder = folder;
+    this.#port = port;
     this.address = `127.0.0.1:${port}`;
-    this.java = [...JVM, '-cp', join(jars, '*')];
+    this.#java = [...JVM, '-cp', join(jars, '*')];
   }
 
   async format(controllerPort: number): Promise<void> {
-    const properties = join(this.folder, 'server.properties');
-    await writeFile(properties, brokerProperties(this.folder, this.port, controllerPort));
+    const properties = join(this.#folder, 'server.properties');
+    await writeFile(properties, brokerProperties(this.#folder, this.#port, controllerPort));
     const words = ['kafka.tools.StorageTool', 'format', '-t', newClusterId(), '-c', properties];
-    await promisify(execFile)('java', [...this.java, ...words], { timeout: READY_TIMEOUT_MS });
+    await promisify(execFile)('java', [...this.#java, ...words], { timeout: READY_TIMEOUT_MS });
   }
 
   async restart(): Promise<void> {
-    if (this.supervisor) throw new Error('the broker runs already');
-    const command = ['java', ...this.java, 'kafka.Kafka', join(this.folder, 'server.properties')];
-    const supervisor = spawn('sh', ['-c', SUPERVISOR, 'sh', join(this.folder, 'broker.log'), ...command], {
+    if (this.#supervisor) throw new Error('the broker runs already');
+    const command = ['java', ...this.#java, 'kafka.Kafka', join(this.#folder, 'server.properties')];
+    const supervisor = spawn('sh', ['-c', SUPERVISOR, 'sh', join(this.#folder, 'broker.log'), ...command], {
       stdio: ['pipe', 'pipe', 'ignore'],
     });
-    this.supervisor = supervisor;
-    this.ended = new Promise((resolve) => {
+    this.#supervisor = supervisor;
+    this.#ended = new Promise((resolve) => {
       supervisor.once('exit', () => {
-        this.supervisor = undefined;
+        this.#supervisor = undefined;
         supervisor.stdin.destroy();
         resolve();
       });
     });
-    this.pid = await firstNumber(supervisor.stdout);
-    await this.waitUntilServing();
+    this.#pid = await firstNumber(supervisor.stdout);
+    await this.#waitUntilServing();
   }
 
   async stop(): Promise<void> {
-    await this.end('SIGTERM');
+    await this.#end('SIGTERM');
   }
 
   async kill(): Promise<void> {
-    await this.end('SIGKILL');
+    await this.#end('SIGKILL');
   }
 
   async dispose(): Promise<void> {
     await this.kill();
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.#folder, { recursive: true, force: true });
   }
 
-  private async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    if (!this.supervisor) return;
-    process.kill(this.pid, signal);
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (!this.#supervisor) return;
+    process.kill(this.#pid, signal);
     const late = AbortSignal.timeout(STOP_TIMEOUT_MS);
-    const kill = () => process.kill(this.pid, 'SIGKILL');
+    const kill = () => process.kill(this.#pid, 'SIGKILL');
     late.addEventListener('abort', kill);
-    await this.ended;
+    await this.#ended;
     late.removeEventListener('abort', kill);
   }
 
-  private async waitUntilServing(): Promise<void> {
+  async #waitUntilServing(): Promise<void> {
     const deadline = Date.now() + READY_TIMEOUT_MS;
     let complaint: string | undefined = 'not started';
-    while (this.supervisor && Date.now() < deadline) {
-      complaint = await brokerComplaint(this.port);
+    while (this.#supervisor && Date.now() < deadline) {
+      complaint = await brokerComplaint(this.#port);
       if (complaint === undefined) return;
       await delay(POLL_MS);
     }
-    const log = await readFile(join(this.folder, 'broker.log'), 'utf8').catch(() => '');
+    const log = await readFile(join(this.#folder, 'broker.log'), 'utf8').catch(() => '');
     await this.kill();
     throw new Error(`the Kafka broker does not serve: ${complaint}\n${log.slice(-2000)}`);
   }

@@ -14,7 +14,7 @@ export class FakeTier implements BlockTier {
   readCalls = 0;
   mostBytes = 0;
   closed = false;
-  private hanging: (() => void)[] = [];
+  #hanging: (() => void)[] = [];
 
   constructor(
     readonly name: Tier = 'disk',
@@ -30,7 +30,7 @@ export class FakeTier implements BlockTier {
   }
 
   async put(key: Uint8Array, object: Uint8Array): Promise<void> {
-    await this.act(this.writes);
+    await this.#act(this.writes);
     if (this.has(key)) return;
     if (this.usedBytes + object.length > this.limitBytes) throw failure('KV_TIER_FULL');
     this.objectsByKey.set(nameOf(key), Uint8Array.from(object));
@@ -39,7 +39,7 @@ export class FakeTier implements BlockTier {
 
   async read(key: Uint8Array, offset: number, length: number): Promise<Uint8Array> {
     this.readCalls += 1;
-    await this.act(this.reads);
+    await this.#act(this.reads);
     const object = this.objectsByKey.get(nameOf(key));
     if (!object) throw failure('KV_NOT_FOUND');
     return object.slice(offset, offset + length);
@@ -54,7 +54,7 @@ export class FakeTier implements BlockTier {
   }
 
   async remove(keys: readonly Uint8Array[]): Promise<void> {
-    await this.act(this.removals);
+    await this.#act(this.removals);
     for (const key of keys) this.objectsByKey.delete(nameOf(key));
   }
 
@@ -69,13 +69,13 @@ export class FakeTier implements BlockTier {
 
   /** Lets everything go on that hangs. */
   release(): void {
-    const hanging = this.hanging;
-    this.hanging = [];
+    const hanging = this.#hanging;
+    this.#hanging = [];
     for (const resolve of hanging) resolve();
   }
 
-  private async act(mood: Mood): Promise<void> {
-    if (mood === 'hangs') await new Promise<void>((resolve) => this.hanging.push(resolve));
+  async #act(mood: Mood): Promise<void> {
+    if (mood === 'hangs') await new Promise<void>((resolve) => this.#hanging.push(resolve));
     await Promise.resolve();
     if (mood === 'fails') throw failure('FAKE_IO');
   }

@@ -99,8 +99,8 @@ export class StoreFixture {
   readonly clock = new ManualClock();
   readonly core: StoreCore;
   readonly gauges = new Map<string, { value: number; limit: number; most: number }>();
-  private readonly counters = new Map<string, number>();
-  private random = 0;
+  readonly #counters = new Map<string, number>();
+  #random = 0;
 
   constructor(options: Partial<StoreCoreOptions> = {}) {
     this.core = createStoreCore({
@@ -108,11 +108,11 @@ export class StoreFixture {
       ramBytes: 100 * BLOCK_BYTES,
       clock: this.clock,
       checksum: crc32cTable,
-      random: (length) => Buffer.alloc(length).fill(`${(this.random += 1)}/`),
+      random: (length) => Buffer.alloc(length).fill(`${(this.#random += 1)}/`),
       observer: {
         counted: (counter, amount, { tier, reason }) => {
           for (const name of new Set([counter, `${counter}:${tier ?? ''}`, `${counter}:${tier ?? ''}:${reason ?? ''}`]))
-            this.counters.set(name, (this.counters.get(name) ?? 0) + amount);
+            this.#counters.set(name, (this.#counters.get(name) ?? 0) + amount);
         },
         measured: (gauge, value, limit, { tier, tenant }) => {
           const name = [gauge, tier, tenant].filter((part) => part !== undefined).join(':');
@@ -138,7 +138,7 @@ export class StoreFixture {
   }
 
   count(counter: StoreCounter, ...labels: string[]): number {
-    return this.counters.get([counter, ...labels].join(':')) ?? 0;
+    return this.#counters.get([counter, ...labels].join(':')) ?? 0;
   }
 
   gauge(gauge: StoreGauge, ...labels: string[]) {

@@ -55,8 +55,8 @@ class Model {
     const tolerated: Record<string, string[]> = { put: ['KV_QUOTA_EXCEEDED', 'KV_BUSY'], pin: ['KV_NOT_FOUND'] };
     try {
       if (op === 'put') await this.store.put(samples[block]!, of);
-      else if (op === 'lookup') await this.lookup(prefix, of);
-      else if (op === 'get') await this.get(prefix, of);
+      else if (op === 'lookup') await this.#lookup(prefix, of);
+      else if (op === 'get') await this.#get(prefix, of);
       else if (op === 'evict') await this.store.core.evict({ namespace, what: { kind: 'keys', keys } });
       else if (op === 'time') this.store.clock.advance(block * 1000);
       else if (op === 'pin')
@@ -68,7 +68,7 @@ class Model {
     if (c % 2 === 0) await settle();
   }
 
-  private async lookup(samples: readonly Sample[], of: Space): Promise<void> {
+  async #lookup(samples: readonly Sample[], of: Space): Promise<void> {
     const match = await this.store.lookup(samples, of, 5_000);
     const visible = samples.findIndex((sample) => !this.copies.has(name(sample.key)));
     expect(match.matchedBlocks).toBe(visible < 0 ? samples.length : visible);
@@ -79,7 +79,7 @@ class Model {
     this.leases.push({ samples: samples.slice(0, match.matchedBlocks), of, leaseId: match.leaseId, untilMs });
   }
 
-  private async get(samples: readonly Sample[], of: Space): Promise<void> {
+  async #get(samples: readonly Sample[], of: Space): Promise<void> {
     const received = await this.store.read(samples, of);
     expect(received.faithful).toBe(true);
     expect(received.outcomes.every((outcome) => outcome === 'ok')).toBe(true);

@@ -6,24 +6,27 @@ type Change =
 
 /** A store that is nothing but the events it tells: what followers see must become its view. */
 export class ScriptedStore {
+  readonly #events: BlockEvents;
   readonly view = new BlockView();
   next = 1n;
 
   constructor(
     readonly owner: string,
     readonly epoch: bigint,
-    private readonly events: BlockEvents,
-  ) {}
+    events: BlockEvents,
+  ) {
+    this.#events = events;
+  }
 
   start(): void {
-    this.events.announce(this.epoch);
+    this.#events.announce(this.epoch);
   }
 
   change(change: Change): void {
-    const event = this.numbered(change);
+    const event = this.#numbered(change);
     this.view.apply(event);
     this.next += 1n;
-    this.events.publish(this.batch([event]));
+    this.#events.publish(this.#batch([event]));
   }
 
   /** A store's life in short: blocks come, move down and go. */
@@ -36,13 +39,13 @@ export class ScriptedStore {
     }
   }
 
-  private batch(events: BlockEvent[]): BlockEventBatch {
+  #batch(events: BlockEvent[]): BlockEventBatch {
     const firstSequence = events[0]?.sequence ?? this.next;
     const flags = { snapshot: false, snapshotEnd: false, gap: false };
     return { owner: this.owner, storeEpoch: this.epoch, firstSequence, events, ...flags };
   }
 
-  private numbered(change: Change): BlockEvent {
+  #numbered(change: Change): BlockEvent {
     const sequence = this.next;
     const namespaceId = NAMESPACE;
     if (change.kind === 'cleared') return { kind: 'cleared', sequence, namespaceId };

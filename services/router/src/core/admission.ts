@@ -19,19 +19,22 @@ const RETRY_AFTER_S = 1;
 
 /** Bounds what the router holds at once. Never waits: a full house is an answer. */
 export class Admission {
-  private requests = 0;
-  private promptBytes = 0;
+  readonly #limits: AdmissionLimits;
+  #requests = 0;
+  #promptBytes = 0;
 
-  constructor(private readonly limits: AdmissionLimits) {}
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits;
+  }
 
   /** Why a request with so many bytes would be refused now, or null. Takes nothing. */
   refusal(promptBytes: number): AppError | null {
-    const { maxRequests, maxPromptBytes } = this.limits;
-    if (this.requests >= maxRequests) {
+    const { maxRequests, maxPromptBytes } = this.#limits;
+    if (this.#requests >= maxRequests) {
       const message = `The server already has ${maxRequests} requests; try again later.`;
       return full('TOO_MANY_REQUESTS', message, maxRequests);
     }
-    if (this.promptBytes + promptBytes <= maxPromptBytes) return null;
+    if (this.#promptBytes + promptBytes <= maxPromptBytes) return null;
     const message = `The server already holds its ${maxPromptBytes} bytes of prompts; try again later.`;
     return full('TOO_MANY_PROMPT_BYTES', message, maxPromptBytes);
   }
@@ -40,21 +43,21 @@ export class Admission {
   admit(promptBytes: number): AdmissionResult {
     const error = this.refusal(promptBytes);
     if (error) return { kind: 'rejected', error };
-    this.requests += 1;
-    this.promptBytes += promptBytes;
+    this.#requests += 1;
+    this.#promptBytes += promptBytes;
     let held = true;
     const release = () => {
       if (!held) return;
       held = false;
-      this.requests -= 1;
-      this.promptBytes -= promptBytes;
+      this.#requests -= 1;
+      this.#promptBytes -= promptBytes;
     };
     return { kind: 'admitted', release };
   }
 
   /** What is held now; both are zero when nothing is in flight. */
   snapshot(): { requests: number; promptBytes: number } {
-    return { requests: this.requests, promptBytes: this.promptBytes };
+    return { requests: this.#requests, promptBytes: this.#promptBytes };
   }
 }
 

@@ -6,18 +6,18 @@ const CHUNK_BLOCKS = 1 << 15;
 
 /** xorshift32: one 32-bit number a call. Fast and repeatable; nothing here needs better. */
 export class SeededBits {
-  private state: number;
+  #state: number;
 
   constructor(seed: number) {
-    this.state = (seed | 0) === 0 ? 0x9e3779b9 : seed | 0;
+    this.#state = (seed | 0) === 0 ? 0x9e3779b9 : seed | 0;
   }
 
   next(): number {
-    let x = this.state;
+    let x = this.#state;
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
-    this.state = x;
+    this.#state = x;
     return x;
   }
 }

@@ -31,13 +31,16 @@ const HEADROOM = 1024;
 
 /** llama.cpp through node-llama-cpp, on one model file with one setting. */
 export class PeerSide implements BenchSide {
-  private readonly contexts = new Map<number, { context: PeerContext; sequences: PeerSequence[] }>();
+  readonly #model: PeerModel;
+  readonly #options: PeerOptions;
+  readonly #stateDir: string;
+  readonly #contexts = new Map<number, { context: PeerContext; sequences: PeerSequence[] }>();
 
-  private constructor(
-    private readonly model: PeerModel,
-    private readonly options: PeerOptions,
-    private readonly stateDir: string,
-  ) {}
+  private constructor(model: PeerModel, options: PeerOptions, stateDir: string) {
+    this.#model = model;
+    this.#options = options;
+    this.#stateDir = stateDir;
+  }
 
   static async open(options: PeerOptions): Promise<PeerSide> {
     const peer = (await import(options.modulePath)) as PeerModule;
@@ -47,26 +50,28 @@ export class PeerSide implements BenchSide {
   }
 
   async measure(benchCase: BenchCase): Promise<Measured> {
-    const sequences = await this.sequences(benchCase.sequences, benchCase.depth);
-    for (const sequence of sequences) await this.toDepth(sequence, benchCase);
+    const sequences = await this.#sequences(benchCase.sequences, benchCase.depth);
+    for (const sequence of sequences) await this.#toDepth(sequence, benchCase);
     const ms =
-      benchCase.kind === 'prefill' ? await this.prefill(sequences, benchCase) : await this.decode(sequences, benchCase);
+      benchCase.kind === 'prefill'
+        ? await this.#prefill(sequences, benchCase)
+        : await this.#decode(sequences, benchCase);
     const tokens = benchCase.tokens * benchCase.sequences;
     return { tokensPerSecond: (tokens * 1000) / ms, rssBytes: process.memoryUsage.rss() };
   }
 
   async dispose(): Promise<void> {
-    for (const { context } of this.contexts.values()) await context.dispose();
-    await this.model.dispose();
-    await rm(this.stateDir, { recursive: true, force: true });
+    for (const { context } of this.#contexts.values()) await context.dispose();
+    await this.#model.dispose();
+    await rm(this.#stateDir, { recursive: true, force: true });
   }
 
   /** One context per number of sequences, warmed up. */
-  private async sequences(count: number, depth: number): Promise<PeerSequence[]> {
-    const known = this.contexts.get(count);
+  async #sequences(count: number, depth: number): Promise<PeerSequence[]> {
+    const known = this.#contexts.get(count);
     if (known) return known.sequences;
-    const { threads, setting, maxDepth } = this.options;
-    const context = await this.model.createContext({
+    const { threads, setting, maxDepth } = this.#options;
+    const context = await this.#model.createContext({
       contextSize: (count === 1 ? maxDepth : depth) + HEADROOM,
       sequences: count,
       batchSize: BATCH_TOKENS,
@@ -74,42 +79,42 @@ export class PeerSide implements BenchSide {
       flashAttention: setting.flashAttention,
     });
     const sequences = Array.from({ length: count }, () => context.getSequence());
-    this.contexts.set(count, { context, sequences });
-    await this.saveTile(sequences[0], count);
+    this.#contexts.set(count, { context, sequences });
+    await this.#saveTile(sequences[0], count);
     return sequences;
   }
 
-  private async saveTile(sequence: PeerSequence | undefined, count: number): Promise<void> {
+  async #saveTile(sequence: PeerSequence | undefined, count: number): Promise<void> {
     if (!sequence) throw new Error('a context without sequences');
-    await sequence.evaluateWithoutGeneratingNewTokens(someTokens(TILE_TOKENS, this.options.vocab));
-    await sequence.saveStateToFile(this.tilePath(count));
+    await sequence.evaluateWithoutGeneratingNewTokens(someTokens(TILE_TOKENS, this.#options.vocab));
+    await sequence.saveStateToFile(this.#tilePath(count));
   }
 
-  private tilePath(count: number): string {
-    return join(this.stateDir, `tile-${count}.bin`);
+  #tilePath(count: number): string {
+    return join(this.#stateDir, `tile-${count}.bin`);
   }
 
-  private async toDepth(sequence: PeerSequence, { depth, sequences }: BenchCase): Promise<void> {
+  async #toDepth(sequence: PeerSequence, { depth, sequences }: BenchCase): Promise<void> {
     await sequence.clearHistory();
     if (depth === 0) return;
-    const path = join(this.stateDir, `depth-${depth}-${sequences}.bin`);
+    const path = join(this.#stateDir, `depth-${depth}-${sequences}.bin`);
     const known = await stat(path).catch(() => null);
-    if (!known) await repeatState(this.tilePath(sequences), path, depth);
+    if (!known) await repeatState(this.#tilePath(sequences), path, depth);
     await sequence.loadStateFromFile(path, { acceptRisk: true });
     if (sequence.nextTokenIndex !== depth)
       throw new Error(`the peer is at ${sequence.nextTokenIndex}, not at depth ${depth}`);
   }
 
-  private async prefill(sequences: PeerSequence[], { tokens }: BenchCase): Promise<number> {
-    const chunk = someTokens(tokens, this.options.vocab, 7);
+  async #prefill(sequences: PeerSequence[], { tokens }: BenchCase): Promise<number> {
+    const chunk = someTokens(tokens, this.#options.vocab, 7);
     const started = performance.now();
     await Promise.all(sequences.map((sequence) => sequence.evaluateWithoutGeneratingNewTokens(chunk)));
     return performance.now() - started;
   }
 
   /** All sequences step together, each fed its own greedy token. */
-  private async decode(sequences: PeerSequence[], { tokens }: BenchCase): Promise<number> {
-    const first = someTokens(sequences.length, this.options.vocab, 11);
+  async #decode(sequences: PeerSequence[], { tokens }: BenchCase): Promise<number> {
+    const first = someTokens(sequences.length, this.#options.vocab, 11);
     const streams = sequences.map((sequence, i) =>
       sequence.evaluate([first[i] ?? 0], { temperature: 0, yieldEogToken: true }),
     );

@@ -31,24 +31,27 @@ interface LayerRows {
 const CELL_BYTES = 12;
 
 class Cursor {
-  private at = 0;
+  readonly #bytes: Buffer;
+  #at = 0;
 
-  constructor(private readonly bytes: Buffer) {}
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
 
   get rest(): number {
-    return this.bytes.length - this.at;
+    return this.#bytes.length - this.#at;
   }
 
   u32(): number {
-    const value = this.bytes.readUInt32LE(this.at);
-    this.at += 4;
+    const value = this.#bytes.readUInt32LE(this.#at);
+    this.#at += 4;
     return value;
   }
 
   take(count: number): Buffer {
     if (count > this.rest) throw new Error(`state file ends ${count - this.rest} bytes early`);
-    const part = this.bytes.subarray(this.at, this.at + count);
-    this.at += count;
+    const part = this.#bytes.subarray(this.#at, this.#at + count);
+    this.#at += count;
     return part;
   }
 }

@@ -28,69 +28,71 @@ export interface PublisherOptions {
  * there is no next event a heartbeat, a batch without events, says the same.
  */
 export class BlockEventPublisher implements EventSink {
-  private pending: BlockEvent[] = [];
-  private underWay = 0;
-  private epoch = 0n;
+  readonly #options: PublisherOptions;
+  #pending: BlockEvent[] = [];
+  #underWay = 0;
+  #epoch = 0n;
   /** Number after the last event that the store told, sent or dropped. */
-  private next = 1n;
+  #next = 1n;
   /** Number after the last event that was given to the bus. */
-  private sent = 1n;
-  private gap = false;
-  private scheduled = false;
-  private closed = false;
-  private quiet = true;
-  private heartbeats = 0;
-  private readonly timer: NodeJS.Timeout;
+  #sent = 1n;
+  #gap = false;
+  #scheduled = false;
+  #closed = false;
+  #quiet = true;
+  #heartbeats = 0;
+  readonly #timer: NodeJS.Timeout;
 
-  constructor(private readonly options: PublisherOptions) {
-    this.timer = setInterval(() => this.heartbeat(), options.heartbeatMs).unref();
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#heartbeat(), options.heartbeatMs).unref();
   }
 
   /** Events that wait for the bus. */
   get queuedEvents(): number {
-    return this.pending.length + this.underWay;
+    return this.#pending.length + this.#underWay;
   }
 
   /** Tells followers that the store runs, in which epoch and from which event on. Once, after its start. */
   announce(storeEpoch: bigint): void {
-    this.epoch = storeEpoch;
-    this.flush();
-    this.sent = this.next;
-    this.sendBatch([]);
+    this.#epoch = storeEpoch;
+    this.#flush();
+    this.#sent = this.#next;
+    this.#sendBatch([]);
   }
 
   publish(batch: BlockEventBatch): void {
-    if (this.closed) return;
-    this.epoch = batch.storeEpoch;
-    const room = this.options.maxQueuedEvents - this.queuedEvents;
+    if (this.#closed) return;
+    this.#epoch = batch.storeEpoch;
+    const room = this.#options.maxQueuedEvents - this.queuedEvents;
     const taken = batch.events.slice(0, Math.max(0, room));
-    if (taken.length < batch.events.length) this.lost(batch.events.length - taken.length, 'queue_full');
-    this.pending.push(...taken);
-    this.next = (batch.events.at(-1)?.sequence ?? this.next - 1n) + 1n;
-    if (this.pending.length >= BATCH_EVENTS) this.flush();
-    else this.flushSoon();
+    if (taken.length < batch.events.length) this.#lost(batch.events.length - taken.length, 'queue_full');
+    this.#pending.push(...taken);
+    this.#next = (batch.events.at(-1)?.sequence ?? this.#next - 1n) + 1n;
+    if (this.#pending.length >= BATCH_EVENTS) this.#flush();
+    else this.#flushSoon();
   }
 
   /** Gives the bus what is pending; closing the bus delivers it. */
   close(): void {
-    this.flush();
-    this.closed = true;
-    clearInterval(this.timer);
+    this.#flush();
+    this.#closed = true;
+    clearInterval(this.#timer);
   }
 
   /** Events of one turn of the loop go out together. */
-  private flushSoon(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
+  #flushSoon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     setImmediate(() => {
-      this.scheduled = false;
-      this.flush();
+      this.#scheduled = false;
+      this.#flush();
     });
   }
 
-  private flush(): void {
-    const events = this.pending;
-    this.pending = [];
+  #flush(): void {
+    const events = this.#pending;
+    this.#pending = [];
     let run: BlockEvent[] = [];
     let keys = 0;
     for (const event of events) {
@@ -98,56 +100,56 @@ export class BlockEventPublisher implements EventSink {
       const keysOfEvent = event.kind === 'cleared' ? 0 : event.keys.length;
       const full = run.length >= BATCH_EVENTS || keys + keysOfEvent > BATCH_KEYS;
       if (last && (full || event.sequence !== last.sequence + 1n)) {
-        this.sendBatch(run);
+        this.#sendBatch(run);
         run = [];
         keys = 0;
       }
       run.push(event);
       keys += keysOfEvent;
     }
-    if (run.length > 0) this.sendBatch(run);
+    if (run.length > 0) this.#sendBatch(run);
   }
 
-  private heartbeat(): void {
-    this.flush();
-    const due = this.quiet && this.heartbeats === 0 && this.epoch !== 0n;
-    this.quiet = true;
-    if (due) this.sendBatch([]);
+  #heartbeat(): void {
+    this.#flush();
+    const due = this.#quiet && this.#heartbeats === 0 && this.#epoch !== 0n;
+    this.#quiet = true;
+    if (due) this.#sendBatch([]);
   }
 
   /** Events without a hole between them; none: a heartbeat at the number that comes next. */
-  private sendBatch(events: readonly BlockEvent[]): void {
-    const { bus, owner, observer } = this.options;
-    const firstSequence = events[0]?.sequence ?? this.next;
-    const gap = this.gap || firstSequence > this.sent;
+  #sendBatch(events: readonly BlockEvent[]): void {
+    const { bus, owner, observer } = this.#options;
+    const firstSequence = events[0]?.sequence ?? this.#next;
+    const gap = this.#gap || firstSequence > this.#sent;
     const flags = { snapshot: false, snapshotEnd: false, gap };
-    const message = toEventBatch({ owner, storeEpoch: this.epoch, firstSequence, events, ...flags });
+    const message = toEventBatch({ owner, storeEpoch: this.#epoch, firstSequence, events, ...flags });
     const value = kvstoreV1.EventBatch.encode(message).finish();
-    this.sent = firstSequence + BigInt(events.length);
-    this.gap = false;
-    this.quiet = false;
-    this.count(events.length, 1);
+    this.#sent = firstSequence + BigInt(events.length);
+    this.#gap = false;
+    this.#quiet = false;
+    this.#count(events.length, 1);
     bus.publish(EVENTS_TOPIC, { key: Buffer.from(owner), value }).then(
       () => {
-        this.count(events.length, -1);
+        this.#count(events.length, -1);
         observer.published(events.length);
       },
       (error: unknown) => {
-        this.count(events.length, -1);
-        this.lost(events.length, dropReason(error));
+        this.#count(events.length, -1);
+        this.#lost(events.length, dropReason(error));
       },
     );
   }
 
-  private count(events: number, by: 1 | -1): void {
-    this.underWay += by * events;
-    if (events === 0) this.heartbeats += by;
+  #count(events: number, by: 1 | -1): void {
+    this.#underWay += by * events;
+    if (events === 0) this.#heartbeats += by;
   }
 
-  private lost(events: number, reason: DropReason): void {
-    if (events > 0) this.options.observer.dropped(events, reason);
-    if (!this.gap) this.options.log.warning('block-events-dropped', { events, reason });
-    this.gap = true;
+  #lost(events: number, reason: DropReason): void {
+    if (events > 0) this.#options.observer.dropped(events, reason);
+    if (!this.#gap) this.#options.log.warning('block-events-dropped', { events, reason });
+    this.#gap = true;
   }
 }
 

@@ -31,93 +31,96 @@ interface BlockName {
  * outdated once, however often it changes, and nothing is dropped for good.
  */
 export class SnapshotWriter implements EventSink {
-  private readonly view = new BlockView();
-  private readonly outdated = new Map<string, BlockName>();
-  private readonly stopping = new AbortController();
-  private readonly loop: Promise<void>;
-  private epoch: bigint | undefined;
-  private next = 1n;
+  readonly #options: SnapshotWriterOptions;
+  readonly #view = new BlockView();
+  readonly #outdated = new Map<string, BlockName>();
+  readonly #stopping = new AbortController();
+  readonly #loop: Promise<void>;
+  #epoch: bigint | undefined;
+  #next = 1n;
   /** The state that the last owner record told. */
-  private told = '';
+  #told = '';
   /** At the start records of an earlier epoch may be there. */
-  private compare = true;
-  private wake: () => void = () => undefined;
+  #compare = true;
+  #wake: () => void = () => undefined;
 
-  constructor(private readonly options: SnapshotWriterOptions) {
-    this.loop = this.run();
+  constructor(options: SnapshotWriterOptions) {
+    this.#options = options;
+    this.#loop = this.#run();
   }
 
   get outdatedBlocks(): number {
-    return this.outdated.size;
+    return this.#outdated.size;
   }
 
   announce(storeEpoch: bigint): void {
-    this.epoch = storeEpoch;
-    this.wake();
+    this.#epoch = storeEpoch;
+    this.#wake();
   }
 
   publish(batch: BlockEventBatch): void {
-    this.epoch = batch.storeEpoch;
+    this.#epoch = batch.storeEpoch;
     for (const event of batch.events) {
-      for (const name of this.namesOf(event)) this.mark(name);
-      this.view.apply(event);
-      this.next = event.sequence + 1n;
+      for (const name of this.#namesOf(event)) this.#mark(name);
+      this.#view.apply(event);
+      this.#next = event.sequence + 1n;
     }
-    this.wake();
+    this.#wake();
   }
 
   /** Stops where it is: the next start compares anyway. */
   async close(): Promise<void> {
-    this.stopping.abort();
-    this.wake();
-    await this.loop;
+    this.#stopping.abort();
+    this.#wake();
+    await this.#loop;
   }
 
-  private *namesOf(event: BlockEvent): Generator<BlockName, void, undefined> {
-    if (event.kind === 'cleared') yield* this.view.entries(event.namespaceId);
+  *#namesOf(event: BlockEvent): Generator<BlockName, void, undefined> {
+    if (event.kind === 'cleared') yield* this.#view.entries(event.namespaceId);
     else for (const key of event.keys) yield { namespaceId: event.namespaceId, key };
   }
 
-  private mark({ namespaceId, key }: BlockName): void {
-    if (this.outdated.size < this.options.maxOutdated) {
-      this.outdated.set(Buffer.concat([namespaceId, key]).toString('latin1'), { namespaceId, key });
+  #mark({ namespaceId, key }: BlockName): void {
+    if (this.#outdated.size < this.#options.maxOutdated) {
+      this.#outdated.set(Buffer.concat([namespaceId, key]).toString('latin1'), { namespaceId, key });
       return;
     }
-    if (!this.compare) this.options.log.warning('snapshot-comparison-due', { outdated: this.outdated.size });
-    this.compare = true;
+    if (!this.#compare) this.#options.log.warning('snapshot-comparison-due', { outdated: this.#outdated.size });
+    this.#compare = true;
   }
 
-  private async run(): Promise<void> {
-    const { signal } = this.stopping;
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const due = this.epoch !== undefined && (this.compare || this.outdated.size > 0 || this.told !== this.state());
+      const due =
+        this.#epoch !== undefined && (this.#compare || this.#outdated.size > 0 || this.#told !== this.#state());
       if (!due) {
-        await new Promise<void>((resolve) => (this.wake = resolve));
-        await this.pause(this.options.settleMs);
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+        await this.#pause(this.#options.settleMs);
         continue;
       }
       try {
-        if (this.compare) await this.markDifferences();
-        await this.writeOutdated();
+        if (this.#compare) await this.#markDifferences();
+        await this.#writeOutdated();
       } catch (error) {
         if (signal.aborted) return;
-        this.options.log.warning('snapshot-not-written', { reason: (error as Error).message });
-        await this.pause(this.options.retryMs);
+        this.#options.log.warning('snapshot-not-written', { reason: (error as Error).message });
+        await this.#pause(this.#options.retryMs);
       }
     }
   }
 
-  private state(): string {
-    return `${this.epoch} ${this.next}`;
+  #state(): string {
+    return `${this.#epoch} ${this.#next}`;
   }
 
   /** Everything that is on the topic or ought to be is written again. */
-  private async markDifferences(): Promise<void> {
-    const { bus, owner } = this.options;
+  async #markDifferences(): Promise<void> {
+    const { bus, owner } = this.#options;
     const present = new Map<string, BlockName>();
     const reading = bus.readToEnd({
       topic: SNAPSHOT_TOPIC,
-      signal: this.stopping.signal,
+      signal: this.#stopping.signal,
       handler: (event) => {
         const entry = readSnapshotRecord(event);
         if (!entry || entry.kind === 'owner' || entry.owner !== owner) return;
@@ -126,51 +129,51 @@ export class SnapshotWriter implements EventSink {
         else present.set(name, { namespaceId: entry.block.namespaceId, key: entry.block.key });
       },
     });
-    await this.untilStopped(reading);
-    this.compare = false;
-    for (const name of present.values()) this.mark(name);
-    for (const name of this.view.entries()) this.mark(name);
+    await this.#untilStopped(reading);
+    this.#compare = false;
+    for (const name of present.values()) this.#mark(name);
+    for (const name of this.#view.entries()) this.#mark(name);
   }
 
-  private async writeOutdated(): Promise<void> {
-    const { bus, owner } = this.options;
-    const [storeEpoch, nextSequence, state] = [this.epoch ?? 0n, this.next, this.state()];
-    const names = [...this.outdated.values()];
-    this.outdated.clear();
-    const most = this.chunkRecords();
+  async #writeOutdated(): Promise<void> {
+    const { bus, owner } = this.#options;
+    const [storeEpoch, nextSequence, state] = [this.#epoch ?? 0n, this.#next, this.#state()];
+    const names = [...this.#outdated.values()];
+    this.#outdated.clear();
+    const most = this.#chunkRecords();
     for (let from = 0; from < names.length; from += most) {
       const chunk = names.slice(from, from + most);
-      const sending = chunk.map((name) => bus.publish(SNAPSHOT_TOPIC, this.recordOf(name)));
-      const sent = await this.untilStopped(Promise.allSettled(sending));
+      const sending = chunk.map((name) => bus.publish(SNAPSHOT_TOPIC, this.#recordOf(name)));
+      const sent = await this.#untilStopped(Promise.allSettled(sending));
       const failure = sent.find((result) => result.status === 'rejected');
       if (!failure) continue;
-      for (const name of names.slice(from)) this.mark(name);
+      for (const name of names.slice(from)) this.#mark(name);
       throw failure.reason;
     }
     // With the comparison due some blocks are missing: their state is not told as complete.
-    if (this.compare) return;
-    await this.untilStopped(bus.publish(SNAPSHOT_TOPIC, ownerRecord({ owner, storeEpoch, nextSequence })));
-    this.told = state;
+    if (this.#compare) return;
+    await this.#untilStopped(bus.publish(SNAPSHOT_TOPIC, ownerRecord({ owner, storeEpoch, nextSequence })));
+    this.#told = state;
   }
 
-  private chunkRecords(): number {
-    const { limitRecords, limitBytes } = this.options.bus.buffer();
+  #chunkRecords(): number {
+    const { limitRecords, limitBytes } = this.#options.bus.buffer();
     return Math.max(
       1,
       Math.min(CHUNK_RECORDS, BUFFER_SHARE * limitRecords, (BUFFER_SHARE * limitBytes) / RECORD_BYTES) | 0,
     );
   }
 
-  private recordOf({ namespaceId, key }: BlockName): EventRecord {
-    const place = this.view.place(namespaceId, key);
-    const { owner } = this.options;
+  #recordOf({ namespaceId, key }: BlockName): EventRecord {
+    const place = this.#view.place(namespaceId, key);
+    const { owner } = this.#options;
     if (!place) return tombstone(owner, namespaceId, key);
-    return blockRecord(owner, this.epoch ?? 0n, { namespaceId, key, ...place });
+    return blockRecord(owner, this.#epoch ?? 0n, { namespaceId, key, ...place });
   }
 
   /** A bus without a broker may keep us waiting; stopping does not. */
-  private untilStopped<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.stopping;
+  #untilStopped<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#stopping;
     return new Promise((resolve, reject) => {
       const stop = () => reject(new Error('stopped'));
       signal.addEventListener('abort', stop, { once: true });
@@ -178,7 +181,7 @@ export class SnapshotWriter implements EventSink {
     });
   }
 
-  private async pause(ms: number): Promise<void> {
-    await pause(ms, this.stopping.signal);
+  async #pause(ms: number): Promise<void> {
+    await pause(ms, this.#stopping.signal);
   }
 }

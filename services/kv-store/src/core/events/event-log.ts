@@ -29,27 +29,29 @@ export interface WatchPlace {
 
 /** The last events of the store in order, and those who wait for the next. Sequence numbers start at 1. */
 export class EventLog {
-  private readonly ring: EventRing;
-  private next = 1n;
-  private watchers = 0;
-  private wake: (() => void)[] = [];
+  readonly #options: EventLogOptions;
+  readonly #ring: EventRing;
+  #next = 1n;
+  #watchers = 0;
+  #wake: (() => void)[] = [];
 
-  constructor(private readonly options: EventLogOptions) {
-    this.ring = new EventRing(options.ringEvents);
+  constructor(options: EventLogOptions) {
+    this.#options = options;
+    this.#ring = new EventRing(options.ringEvents);
   }
 
   /** Number that the next event will have. */
   get nextSequence(): bigint {
-    return this.next;
+    return this.#next;
   }
 
   append(event: NewEvent): void {
-    const numbered: BlockEvent = { ...event, sequence: this.next };
-    this.next += 1n;
-    this.ring.set(numbered);
-    this.publish(numbered);
-    const waiting = this.wake;
-    this.wake = [];
+    const numbered: BlockEvent = { ...event, sequence: this.#next };
+    this.#next += 1n;
+    this.#ring.set(numbered);
+    this.#publish(numbered);
+    const waiting = this.#wake;
+    this.#wake = [];
     for (const resolve of waiting) resolve();
   }
 
@@ -58,31 +60,31 @@ export class EventLog {
    * overrun, the place is of another epoch or was never reached): the watcher takes a snapshot. Ends by the signal.
    */
   async *watch(place: WatchPlace, signal?: AbortSignal): AsyncGenerator<BlockEventBatch, void, undefined> {
-    const { maxWatchers, storeEpoch } = this.options;
-    if (this.watchers >= maxWatchers) {
+    const { maxWatchers, storeEpoch } = this.#options;
+    if (this.#watchers >= maxWatchers) {
       throw storeErrors.busy(`The store has its ${maxWatchers} watchers.`, { limit: maxWatchers });
     }
-    this.countWatchers(1);
+    this.#countWatchers(1);
     try {
-      const known = place.storeEpoch === storeEpoch && place.fromSequence >= 1n && place.fromSequence <= this.next;
-      let cursor = known ? place.fromSequence : this.oldest();
+      const known = place.storeEpoch === storeEpoch && place.fromSequence >= 1n && place.fromSequence <= this.#next;
+      let cursor = known ? place.fromSequence : this.#oldest();
       let gap = !known;
       while (!signal?.aborted) {
-        if (cursor < this.oldest()) {
-          cursor = this.oldest();
+        if (cursor < this.#oldest()) {
+          cursor = this.#oldest();
           gap = true;
         }
-        const { events, end } = this.collect(cursor, place.wants);
+        const { events, end } = this.#collect(cursor, place.wants);
         if (events.length > 0 || gap) {
-          if (gap) this.options.observer.counted('event_gaps', 1, {});
+          if (gap) this.#options.observer.counted('event_gaps', 1, {});
           yield this.batch(events, { firstSequence: cursor, gap });
         }
         gap = false;
         cursor = end;
-        if (cursor === this.next) await this.changed(signal);
+        if (cursor === this.#next) await this.#changed(signal);
       }
     } finally {
-      this.countWatchers(-1);
+      this.#countWatchers(-1);
     }
   }
 
@@ -90,50 +92,50 @@ export class EventLog {
     events: readonly BlockEvent[],
     about: { firstSequence: bigint; gap?: boolean; snapshot?: boolean; snapshotEnd?: boolean },
   ): BlockEventBatch {
-    const { owner, storeEpoch } = this.options;
+    const { owner, storeEpoch } = this.#options;
     const flags = { snapshot: false, snapshotEnd: false, gap: false };
     return { owner, storeEpoch, ...flags, ...about, events };
   }
 
-  private oldest(): bigint {
-    const kept = BigInt(this.options.ringEvents);
-    return this.next - 1n > kept ? this.next - kept : 1n;
+  #oldest(): bigint {
+    const kept = BigInt(this.#options.ringEvents);
+    return this.#next - 1n > kept ? this.#next - kept : 1n;
   }
 
-  private collect(from: bigint, wants: WatchPlace['wants']): { events: BlockEvent[]; end: bigint } {
+  #collect(from: bigint, wants: WatchPlace['wants']): { events: BlockEvent[]; end: bigint } {
     const events: BlockEvent[] = [];
     let at = from;
-    for (; at < this.next && events.length < BATCH_EVENTS; at += 1n) {
-      const event = this.ring.get(at);
+    for (; at < this.#next && events.length < BATCH_EVENTS; at += 1n) {
+      const event = this.#ring.get(at);
       if (!wants || wants(event)) events.push(event);
     }
     return { events, end: at };
   }
 
-  private changed(signal?: AbortSignal): Promise<void> {
+  #changed(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         signal?.removeEventListener('abort', done);
-        this.wake = this.wake.filter((other) => other !== done);
+        this.#wake = this.#wake.filter((other) => other !== done);
         resolve();
       };
       if (signal?.aborted) return resolve();
-      this.wake.push(done);
+      this.#wake.push(done);
       signal?.addEventListener('abort', done);
     });
   }
 
-  private publish(event: BlockEvent): void {
-    if (!this.options.sink) return;
+  #publish(event: BlockEvent): void {
+    if (!this.#options.sink) return;
     try {
-      this.options.sink.publish(this.batch([event], { firstSequence: event.sequence }));
+      this.#options.sink.publish(this.batch([event], { firstSequence: event.sequence }));
     } catch {
-      this.options.observer.counted('sink_errors', 1, {});
+      this.#options.observer.counted('sink_errors', 1, {});
     }
   }
 
-  private countWatchers(by: number): void {
-    this.watchers += by;
-    this.options.observer.measured('watchers', this.watchers, this.options.maxWatchers, {});
+  #countWatchers(by: number): void {
+    this.#watchers += by;
+    this.#options.observer.measured('watchers', this.#watchers, this.#options.maxWatchers, {});
   }
 }

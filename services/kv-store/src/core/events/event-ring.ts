@@ -12,18 +12,18 @@ const RECORD_BYTES = 80;
  * long as the store runs. Memory is taken as events come.
  */
 export class EventRing {
-  private readonly chunks: Uint8Array[] = [];
+  readonly #chunks: Uint8Array[] = [];
   /** Ids of namespaces that events have named; an event has its place here, 0 for none. */
-  private readonly namespaces: (Uint8Array | null)[] = [null];
-  private readonly ordinals = new Map<string, number>();
+  readonly #namespaces: (Uint8Array | null)[] = [null];
+  readonly #ordinals = new Map<string, number>();
 
   constructor(readonly capacity: number) {}
 
   /** @throws RangeError for an event of more or less than one block: the core tells one at a time. */
   set(event: BlockEvent): void {
-    const { bytes, view } = this.record(event.sequence);
+    const { bytes, view } = this.#record(event.sequence);
     bytes[At.kind] = KINDS.indexOf(event.kind);
-    view.setUint32(At.namespace, this.ordinalOf(event.namespaceId));
+    view.setUint32(At.namespace, this.#ordinalOf(event.namespaceId));
     if (event.kind === 'cleared') return;
     const [key] = event.keys;
     if (!key || event.keys.length !== 1) throw new RangeError(`The event has ${event.keys.length} keys.`);
@@ -38,9 +38,9 @@ export class EventRing {
 
   /** The event of a number that was set and not yet overwritten. */
   get(sequence: bigint): BlockEvent {
-    const { bytes, view } = this.record(sequence);
+    const { bytes, view } = this.#record(sequence);
     const kind = KINDS[bytes[At.kind] as number];
-    const namespaceId = this.namespaces[view.getUint32(At.namespace)] ?? null;
+    const namespaceId = this.#namespaces[view.getUint32(At.namespace)] ?? null;
     if (kind === 'cleared' || namespaceId === null) return { kind: 'cleared', sequence, namespaceId };
     const tier = TIERS[bytes[At.tier] as number] ?? 'object';
     const about = { sequence, namespaceId, keys: [bytes.slice(At.key, At.key + KEY_BYTES)], tier };
@@ -55,26 +55,26 @@ export class EventRing {
     };
   }
 
-  private record(sequence: bigint): { bytes: Uint8Array; view: DataView } {
+  #record(sequence: bigint): { bytes: Uint8Array; view: DataView } {
     const place = Number(sequence % BigInt(this.capacity));
     const number = Math.floor(place / CHUNK_EVENTS);
-    while (this.chunks.length <= number) this.chunks.push(new Uint8Array(0));
-    if (this.chunks[number]?.length === 0) {
+    while (this.#chunks.length <= number) this.#chunks.push(new Uint8Array(0));
+    if (this.#chunks[number]?.length === 0) {
       const events = Math.min(CHUNK_EVENTS, this.capacity - number * CHUNK_EVENTS);
-      this.chunks[number] = new Uint8Array(events * RECORD_BYTES);
+      this.#chunks[number] = new Uint8Array(events * RECORD_BYTES);
     }
-    const chunk = this.chunks[number] as Uint8Array;
+    const chunk = this.#chunks[number] as Uint8Array;
     const bytes = chunk.subarray((place % CHUNK_EVENTS) * RECORD_BYTES, ((place % CHUNK_EVENTS) + 1) * RECORD_BYTES);
     return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, RECORD_BYTES) };
   }
 
-  private ordinalOf(namespaceId: Uint8Array | null): number {
+  #ordinalOf(namespaceId: Uint8Array | null): number {
     if (namespaceId === null) return 0;
     const name = keyName(namespaceId);
-    const known = this.ordinals.get(name);
+    const known = this.#ordinals.get(name);
     if (known !== undefined) return known;
-    this.ordinals.set(name, this.namespaces.length);
-    this.namespaces.push(Uint8Array.from(namespaceId));
-    return this.namespaces.length - 1;
+    this.#ordinals.set(name, this.#namespaces.length);
+    this.#namespaces.push(Uint8Array.from(namespaceId));
+    return this.#namespaces.length - 1;
   }
 }

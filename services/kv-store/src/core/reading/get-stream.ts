@@ -64,98 +64,98 @@ interface Piece {
 
 /** One get: all blocks' heads, all blocks' sections of no layer, all blocks' layer after layer. */
 export class GetStream {
-  private readonly blocks: OpenBlock[];
+  readonly #parts: GetParts;
+  readonly #request: GetRequest;
+  readonly #blocks: OpenBlock[];
   /** Blocks from here on are of no use: one before them failed. */
-  private cut: number;
-  private readonly lease: Lease;
-  private readonly guard: CallGuard;
+  #cut: number;
+  readonly #lease: Lease;
+  readonly #guard: CallGuard;
   /** The consumer has left: reads that are still under way keep nothing. */
-  private left = false;
+  #left = false;
 
-  constructor(
-    private readonly parts: GetParts,
-    private readonly request: GetRequest,
-    { lease, guard }: { lease: Lease; guard: CallGuard },
-  ) {
-    this.lease = lease;
-    this.guard = guard;
+  constructor(parts: GetParts, request: GetRequest, { lease, guard }: { lease: Lease; guard: CallGuard }) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#lease = lease;
+    this.#guard = guard;
     const { blocks, residence } = parts;
     const leased = new Set(lease.slots);
-    this.blocks = request.keys.map((key, index) => {
+    this.#blocks = request.keys.map((key, index) => {
       const found = blocks.find(key);
       const slot = leased.has(found) ? found : -1;
       if (slot >= 0) residence.hold(slot);
       return { index, slot, head: null, sections: [], next: 0, span: null, promotion: null, outcome: null };
     });
-    this.cut = this.blocks.length;
+    this.#cut = this.#blocks.length;
   }
 
   async *frames(): AsyncGenerator<GetFrame, void, undefined> {
     try {
-      yield* this.heads();
-      yield* this.layer(ALL_LAYERS);
-      for (let layer = this.request.layerBegin; layer < this.request.layerEnd && this.cut > 0; layer++) {
-        yield* this.layer(layer);
+      yield* this.#heads();
+      yield* this.#layer(ALL_LAYERS);
+      for (let layer = this.#request.layerBegin; layer < this.#request.layerEnd && this.#cut > 0; layer++) {
+        yield* this.#layer(layer);
       }
-      for (const block of this.blocks) if (!block.outcome) yield this.end(block, 'ok');
-      yield { kind: 'done', blocksOk: this.cut };
+      for (const block of this.#blocks) if (!block.outcome) yield this.#end(block, 'ok');
+      yield { kind: 'done', blocksOk: this.#cut };
     } finally {
-      this.left = true;
-      for (const block of this.blocks) {
+      this.#left = true;
+      for (const block of this.#blocks) {
         block.promotion?.end();
-        this.drop(block);
-        if (block.slot >= 0) this.parts.residence.unhold(block.slot);
+        this.#drop(block);
+        if (block.slot >= 0) this.#parts.residence.unhold(block.slot);
       }
     }
   }
 
-  private async *heads(): AsyncGenerator<GetFrame, void, undefined> {
-    const results = readAhead(this.headSteps(), this.pace());
+  async *#heads(): AsyncGenerator<GetFrame, void, undefined> {
+    const results = readAhead(this.#headSteps(), this.#pace());
     for await (const { block, result } of results) {
-      if (block.index >= this.cut) continue;
-      yield* this.progress();
+      if (block.index >= this.#cut) continue;
+      yield* this.#progress();
       if (result.kind !== 'ok') {
-        yield* this.failFrom(block, result.kind);
+        yield* this.#failFrom(block, result.kind);
         continue;
       }
-      this.open(block, result);
+      this.#open(block, result);
       yield { kind: 'head', block: block.index, bytes: result.bytes };
     }
   }
 
-  private open(block: OpenBlock, { head, bytes }: Extract<HeadResult, { kind: 'ok' }>): void {
-    const { layerBegin, layerEnd } = this.request;
+  #open(block: OpenBlock, { head, bytes }: Extract<HeadResult, { kind: 'ok' }>): void {
+    const { layerBegin, layerEnd } = this.#request;
     block.head = head;
     block.sections = sectionsOfLayers(head, layerBegin, layerEnd);
     if (block.sections.length !== head.sections.length) return;
-    block.promotion = this.parts.promoter.begin(block.slot, bytes, head.sections.length);
+    block.promotion = this.#parts.promoter.begin(block.slot, bytes, head.sections.length);
   }
 
-  private *headSteps(): Generator<ReadStep<{ block: OpenBlock; result: HeadResult }>> {
-    const { blocks } = this.parts;
-    for (const block of this.blocks) {
-      if (block.index >= this.cut) return;
+  *#headSteps(): Generator<ReadStep<{ block: OpenBlock; result: HeadResult }>> {
+    const { blocks } = this.#parts;
+    for (const block of this.#blocks) {
+      if (block.index >= this.#cut) return;
       const { slot } = block;
       const bytes = slot < 0 || blocks.inTier(slot, RAM) ? 0 : blocks.headBytesOf(slot);
-      yield { bytes, run: async () => ({ block, result: await this.readHead(block) }) };
+      yield { bytes, run: async () => ({ block, result: await this.#readHead(block) }) };
     }
   }
 
-  private async readHead({ slot }: OpenBlock): Promise<HeadResult> {
+  async #readHead({ slot }: OpenBlock): Promise<HeadResult> {
     if (slot < 0) return { kind: 'not_found' };
-    const { blocks, promoter, tiers } = this.parts;
-    const { namespace } = this.request;
+    const { blocks, promoter, tiers } = this.#parts;
+    const { namespace } = this.#request;
     const fastest = fastestOf(blocks.tiersOf(slot) & tiers.readable);
     if (tierName(fastest) === 'object') await promoter.fetch(slot, namespace);
-    return readBlockHead(this.parts, slot, namespace);
+    return readBlockHead(this.#parts, slot, namespace);
   }
 
-  private async *layer(layer: number): AsyncGenerator<GetFrame, void, undefined> {
-    for await (const { block, sections, result } of readAhead(this.layerSteps(layer), this.pace())) {
-      if (block.index >= this.cut) continue;
-      yield* this.progress();
+  async *#layer(layer: number): AsyncGenerator<GetFrame, void, undefined> {
+    for await (const { block, sections, result } of readAhead(this.#layerSteps(layer), this.#pace())) {
+      if (block.index >= this.#cut) continue;
+      yield* this.#progress();
       if (result.kind !== 'ok') {
-        yield* this.failFrom(block, result.kind);
+        yield* this.#failFrom(block, result.kind);
         continue;
       }
       const from = sections[0]?.offset ?? 0;
@@ -163,79 +163,79 @@ export class GetStream {
         const at = section.offset - from;
         const bytes = result.bytes.subarray(at, at + section.storedBytes);
         block.promotion?.section(section, bytes);
-        yield* this.send(block, section, bytes);
+        yield* this.#send(block, section, bytes);
       }
     }
   }
 
-  private *layerSteps(layer: number): Generator<ReadStep<Piece>> {
-    for (const block of this.blocks) {
+  *#layerSteps(layer: number): Generator<ReadStep<Piece>> {
+    for (const block of this.#blocks) {
       for (;;) {
-        if (block.index >= this.cut) return;
+        if (block.index >= this.#cut) return;
         const sections = takeRead(block, layer);
         const first = sections[0];
         const last = sections.at(-1);
         if (!first || !last) break;
         const length = last.offset + last.storedBytes - first.offset;
         yield {
-          bytes: block.span || this.parts.blocks.inTier(block.slot, RAM) ? 0 : length,
-          run: () => this.readSections(block, sections, length),
+          bytes: block.span || this.#parts.blocks.inTier(block.slot, RAM) ? 0 : length,
+          run: () => this.#readSections(block, sections, length),
         };
       }
     }
   }
 
-  private readSections(block: OpenBlock, sections: readonly BlockSection[], length: number): Piece | Promise<Piece> {
+  #readSections(block: OpenBlock, sections: readonly BlockSection[], length: number): Piece | Promise<Piece> {
     const offset = sections[0]?.offset ?? 0;
-    const held = this.fromSpan(block, offset, length);
+    const held = this.#fromSpan(block, offset, length);
     if (held) return { block, sections, result: { kind: 'ok', bytes: held } };
-    const later = this.laterSections(block, offset + length);
+    const later = this.#laterSections(block, offset + length);
     const furthest = later.at(-1);
     const charged = furthest ? furthest.offset + furthest.storedBytes - offset - length : 0;
     const check = (bytes: Uint8Array) => {
       for (const section of [...sections, ...later]) {
         const at = section.offset - offset;
-        verifySection(section, bytes.subarray(at, at + section.storedBytes), this.parts.checksum);
+        verifySection(section, bytes.subarray(at, at + section.storedBytes), this.#parts.checksum);
       }
     };
-    const result = this.parts.copies.read(block.slot, { offset, length: length + charged, check });
-    if (!(result instanceof Promise)) return this.arrived({ block, sections, result }, { offset, length, charged });
-    return result.then((read) => this.arrived({ block, sections, result: read }, { offset, length, charged }));
+    const result = this.#parts.copies.read(block.slot, { offset, length: length + charged, check });
+    if (!(result instanceof Promise)) return this.#arrived({ block, sections, result }, { offset, length, charged });
+    return result.then((read) => this.#arrived({ block, sections, result: read }, { offset, length, charged }));
   }
 
   /** Keeps what came beyond the sections asked for. */
-  private arrived(piece: Piece, read: { offset: number; length: number; charged: number }): Piece {
+  #arrived(piece: Piece, read: { offset: number; length: number; charged: number }): Piece {
     const { block, sections, result } = piece;
     const { offset, length, charged } = read;
     if (charged === 0) return piece;
-    if (result.kind !== 'ok' || block.index >= this.cut || this.left) {
-      this.parts.budget.give(charged);
+    if (result.kind !== 'ok' || block.index >= this.#cut || this.#left) {
+      this.#parts.budget.give(charged);
       return piece;
     }
     block.span = { from: offset + length, bytes: result.bytes.subarray(length), charged };
     return { block, sections, result: { kind: 'ok', bytes: result.bytes.subarray(0, length) } };
   }
 
-  private fromSpan(block: OpenBlock, offset: number, length: number): Uint8Array | null {
+  #fromSpan(block: OpenBlock, offset: number, length: number): Uint8Array | null {
     const { span } = block;
     if (!span) return null;
     const at = offset - span.from;
     const end = at + length;
     const held = at >= 0 && end <= span.bytes.length ? span.bytes.subarray(at, end) : null;
-    if (!held || end === span.bytes.length) this.drop(block);
+    if (!held || end === span.bytes.length) this.#drop(block);
     return held;
   }
 
-  private drop(block: OpenBlock): void {
-    if (block.span) this.parts.budget.give(block.span.charged);
+  #drop(block: OpenBlock): void {
+    if (block.span) this.#parts.budget.give(block.span.charged);
     block.span = null;
   }
 
   /** Sections of later layers right behind `end` that the read may bring along; their bytes are taken from the budget. */
-  private laterSections(block: OpenBlock, end: number): readonly BlockSection[] {
-    const { blocks, budget } = this.parts;
+  #laterSections(block: OpenBlock, end: number): readonly BlockSection[] {
+    const { blocks, budget } = this.#parts;
     if (blocks.inTier(block.slot, RAM)) return [];
-    const room = MAX_SPAN_BYTES / this.blocks.length;
+    const room = MAX_SPAN_BYTES / this.#blocks.length;
     let last = block.next;
     let at = end;
     for (let section = block.sections[last]; section; section = block.sections[last]) {
@@ -247,10 +247,10 @@ export class GetStream {
     return at > end && budget.take(at - end, false) ? block.sections.slice(block.next, last) : [];
   }
 
-  private async *send(block: OpenBlock, section: BlockSection, bytes: Uint8Array): AsyncGenerator<GetFrame> {
-    const { limits, observer } = this.parts;
+  async *#send(block: OpenBlock, section: BlockSection, bytes: Uint8Array): AsyncGenerator<GetFrame> {
+    const { limits, observer } = this.#parts;
     for (let offset = 0; offset < bytes.length; offset += limits.maxFrameBytes) {
-      yield* this.progress();
+      yield* this.#progress();
       const part = bytes.subarray(offset, offset + limits.maxFrameBytes);
       observer.counted('get_bytes', part.length, {});
       const frame = { kind: 'data', block: block.index, section: section.index, offset, bytes: part } as const;
@@ -259,42 +259,42 @@ export class GetStream {
   }
 
   /** Between two frames: the caller may have left, and the lease must still hold what is being read. */
-  private *progress(): Generator<GetFrame> {
-    this.guard.check();
-    const { leases } = this.parts;
-    if (leases.alive(this.lease)) {
-      leases.extend(this.lease);
+  *#progress(): Generator<GetFrame> {
+    this.#guard.check();
+    const { leases } = this.#parts;
+    if (leases.alive(this.#lease)) {
+      leases.extend(this.#lease);
       return;
     }
-    for (const block of this.blocks) if (!block.outcome) yield this.end(block, 'lease_expired');
+    for (const block of this.#blocks) if (!block.outcome) yield this.#end(block, 'lease_expired');
     throw storeErrors.leaseExpired('The lease expired before everything was sent; use none of these blocks.');
   }
 
   /** Blocks after a hole are of no use: they end as cancelled, and nothing more is read for them. */
-  private *failFrom(block: OpenBlock, outcome: BlockOutcome): Generator<GetFrame> {
-    this.cut = block.index;
-    yield this.end(block, outcome);
-    for (const later of this.blocks.slice(block.index + 1)) if (!later.outcome) yield this.end(later, 'cancelled');
+  *#failFrom(block: OpenBlock, outcome: BlockOutcome): Generator<GetFrame> {
+    this.#cut = block.index;
+    yield this.#end(block, outcome);
+    for (const later of this.#blocks.slice(block.index + 1)) if (!later.outcome) yield this.#end(later, 'cancelled');
   }
 
-  private end(block: OpenBlock, outcome: BlockOutcome): GetFrame {
+  #end(block: OpenBlock, outcome: BlockOutcome): GetFrame {
     block.outcome = outcome;
     block.promotion?.end();
     return { kind: 'end', block: block.index, outcome };
   }
 
-  private pace(): Pace {
-    const { budget, limits } = this.parts;
-    return { depth: limits.readAheadSections, budget, wait: (work) => this.wait(work) };
+  #pace(): Pace {
+    const { budget, limits } = this.#parts;
+    return { depth: limits.readAheadSections, budget, wait: (work) => this.#wait(work) };
   }
 
   /** While the consumer waits for the store, the lease does not run out. */
-  private wait<T>(work: T | Promise<T>): Promise<T> {
-    const { leases, limits } = this.parts;
-    if (work instanceof Promise && leases.alive(this.lease)) {
-      leases.extend(this.lease, Math.max(this.lease.lengthMs, 2 * limits.tierDeadlineMs));
+  #wait<T>(work: T | Promise<T>): Promise<T> {
+    const { leases, limits } = this.#parts;
+    if (work instanceof Promise && leases.alive(this.#lease)) {
+      leases.extend(this.#lease, Math.max(this.#lease.lengthMs, 2 * limits.tierDeadlineMs));
     }
-    return this.guard.wait(work);
+    return this.#guard.wait(work);
   }
 }
 

@@ -27,13 +27,16 @@ export interface Promotion {
 
 /** Brings blocks that are read whole back to memory, where there is room for them. */
 export class Promoter {
-  private bytes = 0;
+  readonly #parts: PromoterParts;
+  #bytes = 0;
 
-  constructor(private readonly parts: PromoterParts) {}
+  constructor(parts: PromoterParts) {
+    this.#parts = parts;
+  }
 
   /** @returns null when the block is in memory, or there is no room. */
   begin(slot: number, head: Uint8Array, sections: number): Promotion | null {
-    const place = this.reserve(slot);
+    const place = this.#reserve(slot);
     if (!place) return null;
     const object = new Uint8Array(place.objectBytes);
     object.set(head);
@@ -49,25 +52,25 @@ export class Promoter {
         if (!open) return;
         open = false;
         place.release();
-        if (missing === 0) this.install(slot, object);
+        if (missing === 0) this.#install(slot, object);
       },
     };
   }
 
   /** Reads a whole block at once: from an object store one request for all beats one for each layer. */
   async fetch(slot: number, namespace: Namespace): Promise<void> {
-    const { blocks, checksum, copies } = this.parts;
-    const place = this.reserve(slot);
+    const { blocks, checksum, copies } = this.#parts;
+    const place = this.#reserve(slot);
     if (!place) return;
     const expected = { namespace, seqKey: blocks.keyOf(slot) };
     const check = (bytes: Uint8Array) => void verifyBlock(bytes, { expected, checksum });
     const result = await copies.read(slot, { offset: 0, length: place.objectBytes, check });
     place.release();
-    if (result.kind === 'ok') this.install(slot, Uint8Array.from(result.bytes));
+    if (result.kind === 'ok') this.#install(slot, Uint8Array.from(result.bytes));
   }
 
-  private install(slot: number, object: Uint8Array): void {
-    const { blocks, observer, ram, residence } = this.parts;
+  #install(slot: number, object: Uint8Array): void {
+    const { blocks, observer, ram, residence } = this.#parts;
     if (blocks.inTier(slot, RAM) || blocks.tiersOf(slot) === 0) return;
     const key = blocks.keyOf(slot);
     if (residence.removal(RAM, key) || ram.usedBytes + object.length > ram.limitBytes) return;
@@ -76,19 +79,19 @@ export class Promoter {
     observer.counted('promoted_blocks', 1, {});
   }
 
-  private reserve(slot: number): { objectBytes: number; release: () => void } | null {
-    const { blocks, evictor, namespaces, ram } = this.parts;
+  #reserve(slot: number): { objectBytes: number; release: () => void } | null {
+    const { blocks, evictor, namespaces, ram } = this.#parts;
     const objectBytes = blocks.bytesOf(slot);
-    if (blocks.inTier(slot, RAM) || this.bytes + objectBytes > PROMOTION_SHARE * ram.limitBytes) return null;
+    if (blocks.inTier(slot, RAM) || this.#bytes + objectBytes > PROMOTION_SHARE * ram.limitBytes) return null;
     const record = namespaces.record(blocks.namespaceOf(slot));
     try {
       evictor.reserveMemory(objectBytes, record);
     } catch {
       return null;
     }
-    this.bytes += objectBytes;
+    this.#bytes += objectBytes;
     const release = () => {
-      this.bytes -= objectBytes;
+      this.#bytes -= objectBytes;
       evictor.releaseMemory(objectBytes, record);
     };
     return { objectBytes, release };

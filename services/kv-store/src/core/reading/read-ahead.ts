@@ -8,28 +8,30 @@ export interface ReadStep<T> {
 
 /** Bytes that all gets together may have read before their consumers asked. */
 export class ReadBudget {
-  private used = 0;
+  readonly #limitBytes: number;
+  readonly #observer: StoreObserver;
+  #used = 0;
 
-  constructor(
-    private readonly limitBytes: number,
-    private readonly observer: StoreObserver,
-  ) {}
+  constructor(limitBytes: number, observer: StoreObserver) {
+    this.#limitBytes = limitBytes;
+    this.#observer = observer;
+  }
 
   /** False leaves everything as it is. `must` takes in any case: a get never waits for another one's consumer. */
   take(bytes: number, must: boolean): boolean {
-    if (!must && this.used + bytes > this.limitBytes) return false;
-    this.move(bytes);
+    if (!must && this.#used + bytes > this.#limitBytes) return false;
+    this.#move(bytes);
     return true;
   }
 
   give(bytes: number): void {
-    this.move(-bytes);
+    this.#move(-bytes);
   }
 
-  private move(bytes: number): void {
+  #move(bytes: number): void {
     if (bytes === 0) return;
-    this.used += bytes;
-    this.observer.measured('read_ahead_bytes', this.used, this.limitBytes, {});
+    this.#used += bytes;
+    this.#observer.measured('read_ahead_bytes', this.#used, this.#limitBytes, {});
   }
 }
 

@@ -27,11 +27,14 @@ export interface AdministrationParts {
 
 /** What is kept or let go because somebody says so. */
 export class Administration {
-  constructor(private readonly parts: AdministrationParts) {}
+  readonly #parts: AdministrationParts;
+  constructor(parts: AdministrationParts) {
+    this.#parts = parts;
+  }
 
   /** Pins all blocks or none. @throws AppError `KV_NOT_FOUND`, `KV_QUOTA_EXCEEDED`, `INVALID_ARGUMENT` for `ttl_s`. */
   pin({ namespace, keys, ttlSeconds, hard }: PinRequest): void {
-    const { blocks, clock, limits, namespaces, pins, residence } = this.parts;
+    const { blocks, clock, limits, namespaces, pins, residence } = this.#parts;
     const record = namespaces.require(namespace);
     checkKeys(keys, limits.maxLookupKeys);
     if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > MAX_PIN_S) {
@@ -45,7 +48,7 @@ export class Administration {
 
   /** Blocks of others, and those that are not there, are passed over. */
   unpin(namespace: Namespace, keys: readonly Uint8Array[]): void {
-    const { blocks, limits, namespaces, pins } = this.parts;
+    const { blocks, limits, namespaces, pins } = this.#parts;
     const record = namespaces.require(namespace);
     checkKeys(keys, limits.maxLookupKeys);
     for (const key of keys) {
@@ -61,14 +64,14 @@ export class Administration {
    * @returns when the bytes are gone.
    */
   async evict(request: EvictRequest): Promise<EvictOutcome> {
-    const { evictor, events, leases, namespaces } = this.parts;
+    const { evictor, events, leases, namespaces } = this.#parts;
     const record = namespaces.require(request.namespace);
     leases.sweep(true);
     const { kind } = request.what;
     const gone: Promise<void>[] = [];
     let leasedSkipped = 0;
-    for (const slot of this.selected(record, request.what)) {
-      if (this.mayGo(slot, request.namespace)) gone.push(evictor.dropAll(slot, kind));
+    for (const slot of this.#selected(record, request.what)) {
+      if (this.#mayGo(slot, request.namespace)) gone.push(evictor.dropAll(slot, kind));
       else leasedSkipped += 1;
     }
     if (kind === 'namespace' && leasedSkipped === 0 && record.id) {
@@ -78,14 +81,14 @@ export class Administration {
     return { evicted: gone.length, leasedSkipped };
   }
 
-  private mayGo(slot: number, { deployEpoch }: Namespace): boolean {
-    const { blocks, pins } = this.parts;
+  #mayGo(slot: number, { deployEpoch }: Namespace): boolean {
+    const { blocks, pins } = this.#parts;
     if (blocks.deployEpochOf(slot) < deployEpoch) return true;
     return blocks.leasesOf(slot) === 0 && !pins.isHard(slot);
   }
 
-  private selected(record: NamespaceRecord, what: EvictRequest['what']): Set<number> {
-    const { blocks, namespaces, limits } = this.parts;
+  #selected(record: NamespaceRecord, what: EvictRequest['what']): Set<number> {
+    const { blocks, namespaces, limits } = this.#parts;
     const sharing = namespaces.sharing(record);
     const mine = (slot: number) => blocks.tiersOf(slot) !== 0 && sharing.has(blocks.namespaceOf(slot));
     const slots = new Set<number>();

@@ -50,24 +50,26 @@ const UNKNOWN_TENANT = '';
  * epoch; a higher epoch binds it anew.
  */
 export class Namespaces {
-  private readonly records: NamespaceRecord[] = [];
-  private readonly byTagAndModel = new Map<string, NamespaceRecord>();
-  private readonly bindings = new Map<string, Binding>();
+  readonly #table: TenantTable;
+  readonly #maxNamespaces: number;
+  readonly #records: NamespaceRecord[] = [];
+  readonly #byTagAndModel = new Map<string, NamespaceRecord>();
+  readonly #bindings = new Map<string, Binding>();
   /** Highest epoch found in storage, by tag: a handshake below it is of an old rollout. */
-  private readonly epochFloors = new Map<string, number>();
-  private readonly tenants = new Map<string, Tenant>();
+  readonly #epochFloors = new Map<string, number>();
+  readonly #tenants = new Map<string, Tenant>();
 
-  constructor(
-    private readonly table: TenantTable,
-    private readonly maxNamespaces: number,
-  ) {}
+  constructor(table: TenantTable, maxNamespaces: number) {
+    this.#table = table;
+    this.#maxNamespaces = maxNamespaces;
+  }
 
   get count(): number {
-    return this.records.length;
+    return this.#records.length;
   }
 
   record(ordinal: number): NamespaceRecord {
-    const record = this.records[ordinal];
+    const record = this.#records[ordinal];
     if (!record) throw new RangeError(`no namespace ${ordinal}`);
     return record;
   }
@@ -79,8 +81,8 @@ export class Namespaces {
   handshake(namespace: Namespace): { record: NamespaceRecord; raised: boolean; named: boolean } {
     checkNamespace(namespace);
     const { id, deployEpoch, modelFingerprint } = namespace;
-    const bound = this.bindings.get(keyName(id));
-    const floor = Math.max(bound?.deployEpoch ?? 0, this.epochFloors.get(keyName(tenantTag(id))) ?? 0);
+    const bound = this.#bindings.get(keyName(id));
+    const floor = Math.max(bound?.deployEpoch ?? 0, this.#epochFloors.get(keyName(tenantTag(id))) ?? 0);
     if (deployEpoch < floor) {
       throw storeErrors.namespace(`deploy_epoch ${deployEpoch} is below ${floor}: this rollout is over.`);
     }
@@ -91,17 +93,17 @@ export class Namespaces {
     if (bound && bound.record.tenant.name !== namespace.tenant) {
       throw storeErrors.namespace('tenant is not the one this namespace is bound to.');
     }
-    const { record, named } = this.claim(namespace);
+    const { record, named } = this.#claim(namespace);
     const raised = !sameEpoch && (bound !== undefined || deployEpoch > 0);
     if (bound) Object.assign(bound, { record, deployEpoch });
-    else this.bindings.set(keyName(id), { id: Uint8Array.from(id), record, deployEpoch });
+    else this.#bindings.set(keyName(id), { id: Uint8Array.from(id), record, deployEpoch });
     return { record, raised, named };
   }
 
   /** The record of a namespace that has shaken hands. @throws AppError `KV_NAMESPACE_MISMATCH`. */
   require(namespace: Namespace): NamespaceRecord {
     checkNamespace(namespace);
-    const bound = this.bindings.get(keyName(namespace.id));
+    const bound = this.#bindings.get(keyName(namespace.id));
     if (!bound) throw storeErrors.namespace('This namespace has not shaken hands with this start of the store.');
     if (!equalBytes(bound.record.modelFingerprint, namespace.modelFingerprint)) {
       throw storeErrors.namespace('model_fp is not that of the handshake.');
@@ -117,40 +119,40 @@ export class Namespaces {
 
   /** The record of a block found in storage; null when there are too many. */
   recover(tag: Uint8Array, modelFingerprint: Uint8Array, deployEpoch: number): NamespaceRecord | null {
-    const record = this.obtain(tag, modelFingerprint);
-    const floor = this.epochFloors.get(keyName(tag)) ?? 0;
-    if (record) this.epochFloors.set(keyName(tag), Math.max(floor, deployEpoch));
+    const record = this.#obtain(tag, modelFingerprint);
+    const floor = this.#epochFloors.get(keyName(tag)) ?? 0;
+    if (record) this.#epochFloors.set(keyName(tag), Math.max(floor, deployEpoch));
     return record;
   }
 
   /** Every record with the tag of an id: the current model's and those of earlier rollouts. */
   sharing(record: NamespaceRecord): Set<number> {
-    return new Set(this.records.filter((r) => equalBytes(r.tag, record.tag)).map((r) => r.ordinal));
+    return new Set(this.#records.filter((r) => equalBytes(r.tag, record.tag)).map((r) => r.ordinal));
   }
 
   all(): readonly NamespaceRecord[] {
-    return this.records;
+    return this.#records;
   }
 
-  private claim(namespace: Namespace): { record: NamespaceRecord; named: boolean } {
+  #claim(namespace: Namespace): { record: NamespaceRecord; named: boolean } {
     const tag = Uint8Array.from(tenantTag(namespace.id));
-    for (const other of this.records) {
+    for (const other of this.#records) {
       if (other.id && equalBytes(other.tag, tag) && !equalBytes(other.id, namespace.id)) {
         throw storeErrors.namespace('Another namespace has the same tag.');
       }
     }
-    const record = this.obtain(tag, namespace.modelFingerprint);
+    const record = this.#obtain(tag, namespace.modelFingerprint);
     if (!record) {
-      throw storeErrors.busy(`The store knows its ${this.maxNamespaces} namespaces.`, { limit: this.maxNamespaces });
+      throw storeErrors.busy(`The store knows its ${this.#maxNamespaces} namespaces.`, { limit: this.#maxNamespaces });
     }
     const named = record.id === null;
-    for (const other of this.records) if (!other.id && equalBytes(other.tag, tag)) this.own(other, namespace);
+    for (const other of this.#records) if (!other.id && equalBytes(other.tag, tag)) this.#own(other, namespace);
     return { record, named };
   }
 
   /** Moves what a recovered namespace uses to the tenant's account. */
-  private own(record: NamespaceRecord, { id, tenant }: Namespace): void {
-    const owner = this.tenant(tenant);
+  #own(record: NamespaceRecord, { id, tenant }: Namespace): void {
+    const owner = this.#tenant(tenant);
     for (let tier = 0; tier < 3; tier++) {
       charge(record.tenant, tier, { bytes: -(record.bytes[tier] ?? 0), objects: -(record.objects[tier] ?? 0) });
       charge(owner, tier, { bytes: record.bytes[tier] ?? 0, objects: record.objects[tier] ?? 0 });
@@ -159,31 +161,31 @@ export class Namespaces {
     record.tenant = owner;
   }
 
-  private obtain(tag: Uint8Array, modelFingerprint: Uint8Array): NamespaceRecord | null {
+  #obtain(tag: Uint8Array, modelFingerprint: Uint8Array): NamespaceRecord | null {
     const name = keyName(tag) + keyName(modelFingerprint);
-    const known = this.byTagAndModel.get(name);
+    const known = this.#byTagAndModel.get(name);
     if (known) return known;
-    if (this.records.length >= this.maxNamespaces) return null;
+    if (this.#records.length >= this.#maxNamespaces) return null;
     const record: NamespaceRecord = {
-      ordinal: this.records.length,
+      ordinal: this.#records.length,
       tag: Uint8Array.from(tag),
       modelFingerprint: Uint8Array.from(modelFingerprint),
       id: null,
       counts: { lookups: 0, hitBlocks: 0, missedBlocks: 0, corruptBlocks: 0 },
-      tenant: this.tenant(UNKNOWN_TENANT),
+      tenant: this.#tenant(UNKNOWN_TENANT),
       ...newUsage(),
     };
-    this.records.push(record);
-    this.byTagAndModel.set(name, record);
+    this.#records.push(record);
+    this.#byTagAndModel.set(name, record);
     return record;
   }
 
-  private tenant(name: string): Tenant {
-    const known = this.tenants.get(name);
+  #tenant(name: string): Tenant {
+    const known = this.#tenants.get(name);
     if (known) return known;
-    const limits = this.table.byTenant.get(name) ?? this.table.default;
+    const limits = this.#table.byTenant.get(name) ?? this.#table.default;
     const tenant: Tenant = { name, limits, reservedBytes: 0, hardPinnedBytes: 0, ...newUsage() };
-    this.tenants.set(name, tenant);
+    this.#tenants.set(name, tenant);
     return tenant;
   }
 }

@@ -43,42 +43,45 @@ interface StoredHead {
  * and counted.
  */
 export class Recovery {
-  private background: Promise<void> = Promise.resolve();
+  readonly #parts: RecoveryParts;
+  #background: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: RecoveryParts) {}
+  constructor(parts: RecoveryParts) {
+    this.#parts = parts;
+  }
 
   /** Resolves when the fast tiers are through; an object store goes on in the background. */
   async start(stopped: () => boolean): Promise<void> {
-    const tiers = Array.from({ length: this.parts.tiers.count }, (_, tier) => tier);
+    const tiers = Array.from({ length: this.#parts.tiers.count }, (_, tier) => tier);
     const later = tiers.filter((tier) => tierName(tier) === 'object');
-    for (const tier of tiers) if (!later.includes(tier)) await this.recoverTier(tier, stopped);
-    this.background = (async () => {
-      for (const tier of later) await this.recoverTier(tier, stopped);
+    for (const tier of tiers) if (!later.includes(tier)) await this.#recoverTier(tier, stopped);
+    this.#background = (async () => {
+      for (const tier of later) await this.#recoverTier(tier, stopped);
     })();
   }
 
   /** When nothing goes on in the background any more. */
   async ended(): Promise<void> {
-    await this.background;
+    await this.#background;
   }
 
-  private async recoverTier(tier: number, stopped: () => boolean): Promise<void> {
-    const guard = this.parts.tiers.lower(tier);
+  async #recoverTier(tier: number, stopped: () => boolean): Promise<void> {
+    const guard = this.#parts.tiers.lower(tier);
     if (!guard) return;
     const entries = guard.tier.entries()[Symbol.iterator]();
     const worker = async () => {
       for (let next = entries.next(); !next.done && !stopped(); next = entries.next()) {
-        await this.recoverEntry(tier, guard, next.value);
+        await this.#recoverEntry(tier, guard, next.value);
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   }
 
-  private async recoverEntry(tier: number, guard: GuardedTier, entry: TierObject): Promise<void> {
-    const { blocks, checksum, observer, residence } = this.parts;
+  async #recoverEntry(tier: number, guard: GuardedTier, entry: TierObject): Promise<void> {
+    const { blocks, checksum, observer, residence } = this.#parts;
     const labels = { tier: tierName(tier) };
     if (blocks.inTier(blocks.find(entry.key), tier)) return;
-    if (this.hasExpired(entry)) {
+    if (this.#hasExpired(entry)) {
       observer.counted('recovery_skipped', 1, { ...labels, reason: 'expired' });
       await residence.discard(tier, entry.key);
       return;
@@ -86,7 +89,7 @@ export class Recovery {
     try {
       const { head, bytes } = await readStoredHead(guard, entry);
       const headCrc32c = checksum(bytes.subarray(0, head.headBytes));
-      const kept = this.adopt(tier, { head, headCrc32c, expiresS: entry.expiresS ?? 0 });
+      const kept = this.#adopt(tier, { head, headCrc32c, expiresS: entry.expiresS ?? 0 });
       if (kept === 'other') await residence.discard(tier, entry.key);
       observer.counted(kept === 'kept' ? 'recovered_blocks' : 'recovery_skipped', 1, { ...labels, reason: kept });
     } catch (cause) {
@@ -101,12 +104,12 @@ export class Recovery {
   }
 
   /** By the clock as it is at this start: what was put while it was wrong ends early or late by as much. */
-  private hasExpired({ expiresS = 0 }: TierObject): boolean {
-    return expiresS !== 0 && this.parts.clock.steadyUnixMs() >= expiresS * 1000;
+  #hasExpired({ expiresS = 0 }: TierObject): boolean {
+    return expiresS !== 0 && this.#parts.clock.steadyUnixMs() >= expiresS * 1000;
   }
 
-  private adopt(tier: number, { head, headCrc32c, expiresS }: StoredHead): 'kept' | 'other' | 'index_full' {
-    const { blocks, namespaces, residence } = this.parts;
+  #adopt(tier: number, { head, headCrc32c, expiresS }: StoredHead): 'kept' | 'other' | 'index_full' {
+    const { blocks, namespaces, residence } = this.#parts;
     const { header } = head;
     const record = namespaces.recover(header.tenantTag, header.modelFingerprint, header.deployEpoch);
     const slot = record ? blocks.ensure(header.seqKey) : -1;

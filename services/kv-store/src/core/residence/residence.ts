@@ -25,25 +25,27 @@ export interface ResidenceParts {
  * step, when nobody reads the block any more.
  */
 export class Residence {
+  readonly #parts: ResidenceParts;
   /** Bytes of visible copies, by tier. */
   readonly bytes = [0, 0, 0];
   readonly objects = [0, 0, 0];
   /** Order of eviction, by tier. */
   readonly policies: readonly GdsfPolicy[];
   /** Deletions to come or under way, by tier and key: a new copy must wait for them. */
-  private readonly removals = new Map<string, Promise<void>>();
+  readonly #removals = new Map<string, Promise<void>>();
   /** Objects without a slot that a tier in trouble still has. */
-  private readonly unremoved = new Map<string, { readonly tier: number; readonly key: Uint8Array }>();
-  private readonly whenFree = new Map<number, (() => void)[]>();
+  readonly #unremoved = new Map<string, { readonly tier: number; readonly key: Uint8Array }>();
+  readonly #whenFree = new Map<number, (() => void)[]>();
 
-  constructor(private readonly parts: ResidenceParts) {
+  constructor(parts: ResidenceParts) {
+    this.#parts = parts;
     const { blocks } = parts;
-    this.policies = TIERS.map((_, tier) => new GdsfPolicy(blocks, { tier, worth: (slot) => this.worth(slot, tier) }));
+    this.policies = TIERS.map((_, tier) => new GdsfPolicy(blocks, { tier, worth: (slot) => this.#worth(slot, tier) }));
   }
 
   /** Whether lookups under the namespace and rollout may see what is in the slot. */
   isVisible(slot: number, record: NamespaceRecord, deployEpoch: number): boolean {
-    const { blocks, clock } = this.parts;
+    const { blocks, clock } = this.#parts;
     if (slot < 0 || blocks.tiersOf(slot) === 0) return false;
     if (blocks.namespaceOf(slot) !== record.ordinal || blocks.deployEpochOf(slot) !== deployEpoch) return false;
     const expiresS = blocks.expiresSOf(slot);
@@ -52,12 +54,12 @@ export class Residence {
 
   /** The copy in the tier is complete: lookups may find it. */
   publish(slot: number, tier: number): void {
-    const { blocks, events } = this.parts;
+    const { blocks, events } = this.#parts;
     if (blocks.inTier(slot, tier)) return;
     blocks.setTier(slot, tier, true);
-    this.account(slot, tier, 1);
+    this.#account(slot, tier, 1);
     this.policies[tier]?.entered(slot);
-    const namespaceId = this.recordOf(slot).id;
+    const namespaceId = this.#recordOf(slot).id;
     if (!namespaceId) return;
     events.append({
       kind: 'stored',
@@ -74,57 +76,57 @@ export class Residence {
    * @returns when the bytes are gone. Never rejects: a tier that cannot delete is counted by its guard.
    */
   unpublish(slot: number, tier: number): Promise<void> {
-    const { blocks, events, pins } = this.parts;
+    const { blocks, events, pins } = this.#parts;
     if (!blocks.inTier(slot, tier)) return Promise.resolve();
     const key = blocks.keyOf(slot);
-    const namespaceId = this.recordOf(slot).id;
-    this.account(slot, tier, -1);
+    const namespaceId = this.#recordOf(slot).id;
+    this.#account(slot, tier, -1);
     blocks.setTier(slot, tier, false);
     this.policies[tier]?.left(slot);
     if (blocks.tiersOf(slot) === 0) pins.drop(slot);
     if (namespaceId) events.append({ kind: 'removed', namespaceId, keys: [key], tier: tierName(tier) });
-    const removed = this.remove(slot, tier, key);
+    const removed = this.#remove(slot, tier, key);
     blocks.collect(slot);
-    this.reportIndex();
+    this.#reportIndex();
     return removed;
   }
 
   /** Takes a copy that failed a check out of its tier, for good, and counts it. */
   condemn(slot: number, tier: number): void {
-    const { blocks, observer } = this.parts;
+    const { blocks, observer } = this.#parts;
     if (!blocks.inTier(slot, tier)) return;
     observer.counted('corrupt_blocks', 1, { tier: tierName(tier) });
-    this.recordOf(slot).counts.corruptBlocks += 1;
+    this.#recordOf(slot).counts.corruptBlocks += 1;
     void this.unpublish(slot, tier);
   }
 
   /** Deletes an object of a tier that no slot speaks for. */
   discard(tier: number, key: Uint8Array): Promise<void> {
-    return this.track(tier, key, this.erase(tier, key));
+    return this.#track(tier, key, this.#erase(tier, key));
   }
 
   /** The deletion of an older copy that is not done yet, or null. */
   removal(tier: number, key: Uint8Array): Promise<void> | null {
-    return this.removals.get(removalName(tier, key)) ?? null;
+    return this.#removals.get(removalName(tier, key)) ?? null;
   }
 
   /** Deletes what a tier did not delete when it was asked to. Call now and then. */
   retryRemovals(): void {
-    const { blocks, tiers, observer } = this.parts;
-    for (const [name, { tier, key }] of [...this.unremoved]) {
+    const { blocks, tiers, observer } = this.#parts;
+    for (const [name, { tier, key }] of [...this.#unremoved]) {
       if (!tiers.lower(tier)?.writable) continue;
-      this.unremoved.delete(name);
+      this.#unremoved.delete(name);
       const slot = blocks.find(key);
       const replaced =
-        this.removals.has(name) || (slot >= 0 && (blocks.inTier(slot, tier) || blocks.holdsOf(slot) !== 0));
+        this.#removals.has(name) || (slot >= 0 && (blocks.inTier(slot, tier) || blocks.holdsOf(slot) !== 0));
       if (!replaced) void this.discard(tier, key);
-      else if (!blocks.inTier(slot, tier)) this.unremoved.set(name, { tier, key });
+      else if (!blocks.inTier(slot, tier)) this.#unremoved.set(name, { tier, key });
     }
-    observer.measured('unremoved_objects', this.unremoved.size, MAX_UNREMOVED, {});
+    observer.measured('unremoved_objects', this.#unremoved.size, MAX_UNREMOVED, {});
   }
 
   touch(slot: number): void {
-    const { blocks } = this.parts;
+    const { blocks } = this.#parts;
     blocks.countHit(slot);
     for (let bits = blocks.tiersOf(slot); bits !== 0; bits &= bits - 1) {
       this.policies[fastestOf(bits)]?.touch(slot);
@@ -132,14 +134,14 @@ export class Residence {
   }
 
   hold(slot: number): void {
-    this.parts.blocks.hold(slot, 1);
+    this.#parts.blocks.hold(slot, 1);
   }
 
   unhold(slot: number): void {
-    const { blocks } = this.parts;
+    const { blocks } = this.#parts;
     if (blocks.holdsOf(slot) === 1) {
-      const actions = this.whenFree.get(slot);
-      this.whenFree.delete(slot);
+      const actions = this.#whenFree.get(slot);
+      this.#whenFree.delete(slot);
       for (const action of actions ?? []) action();
     }
     blocks.hold(slot, -1);
@@ -147,7 +149,7 @@ export class Residence {
 
   /** What an event tells of a block. */
   describe(slot: number) {
-    const { blocks } = this.parts;
+    const { blocks } = this.#parts;
     const parent = blocks.parentOf(slot);
     return {
       parentKey: blocks.keyOf(parent === NO_BLOCK ? slot : parent),
@@ -157,46 +159,46 @@ export class Residence {
     };
   }
 
-  private remove(slot: number, tier: number, key: Uint8Array): Promise<void> {
-    if (this.parts.blocks.holdsOf(slot) === 0) return this.discard(tier, key);
+  #remove(slot: number, tier: number, key: Uint8Array): Promise<void> {
+    if (this.#parts.blocks.holdsOf(slot) === 0) return this.discard(tier, key);
     const done = new Promise<void>((resolve) => {
-      const waiting = this.whenFree.get(slot) ?? [];
-      this.whenFree.set(slot, waiting);
-      waiting.push(() => void this.erase(tier, key).then(resolve));
+      const waiting = this.#whenFree.get(slot) ?? [];
+      this.#whenFree.set(slot, waiting);
+      waiting.push(() => void this.#erase(tier, key).then(resolve));
     });
-    return this.track(tier, key, done);
+    return this.#track(tier, key, done);
   }
 
-  private async erase(tier: number, key: Uint8Array): Promise<void> {
-    const { tiers } = this.parts;
+  async #erase(tier: number, key: Uint8Array): Promise<void> {
+    const { tiers } = this.#parts;
     if (tier === RAM) return tiers.ram.drop(key);
     try {
       await tiers.lower(tier)?.remove([key]);
     } catch {
-      this.keepForLater(tier, key);
+      this.#keepForLater(tier, key);
     }
   }
 
-  private keepForLater(tier: number, key: Uint8Array): void {
-    const { observer } = this.parts;
-    if (this.unremoved.size < MAX_UNREMOVED) this.unremoved.set(removalName(tier, key), { tier, key });
+  #keepForLater(tier: number, key: Uint8Array): void {
+    const { observer } = this.#parts;
+    if (this.#unremoved.size < MAX_UNREMOVED) this.#unremoved.set(removalName(tier, key), { tier, key });
     else observer.counted('removals_lost', 1, { tier: tierName(tier) });
-    observer.measured('unremoved_objects', this.unremoved.size, MAX_UNREMOVED, {});
+    observer.measured('unremoved_objects', this.#unremoved.size, MAX_UNREMOVED, {});
   }
 
-  private track(tier: number, key: Uint8Array, done: Promise<void>): Promise<void> {
-    if (tier === RAM && !this.parts.tiers.ram.has(key)) return done;
+  #track(tier: number, key: Uint8Array, done: Promise<void>): Promise<void> {
+    if (tier === RAM && !this.#parts.tiers.ram.has(key)) return done;
     const name = removalName(tier, key);
     const tracked = done.then(() => {
-      if (this.removals.get(name) === tracked) this.removals.delete(name);
+      if (this.#removals.get(name) === tracked) this.#removals.delete(name);
     });
-    this.removals.set(name, tracked);
+    this.#removals.set(name, tracked);
     return tracked;
   }
 
   /** Hits times the time the copy saves, per byte: what the next tier down would load soon is worth little here. */
-  private worth(slot: number, tier: number): number {
-    const { blocks, tiers } = this.parts;
+  #worth(slot: number, tier: number): number {
+    const { blocks, tiers } = this.#parts;
     const bytes = blocks.bytesOf(slot);
     let micros = blocks.recomputeMicrosOf(slot);
     for (let below = tier + 1; below < tiers.count; below++) {
@@ -205,10 +207,10 @@ export class Residence {
     return ((1 + blocks.hitsOf(slot)) * Math.max(1, micros)) / bytes;
   }
 
-  private account(slot: number, tier: number, sign: 1 | -1): void {
-    const { blocks, observer, tiers } = this.parts;
+  #account(slot: number, tier: number, sign: 1 | -1): void {
+    const { blocks, observer, tiers } = this.#parts;
     const by = { bytes: sign * blocks.bytesOf(slot), objects: sign };
-    const record = this.recordOf(slot);
+    const record = this.#recordOf(slot);
     charge(this, tier, by);
     charge(record, tier, by);
     charge(record.tenant, tier, by);
@@ -219,16 +221,16 @@ export class Residence {
       tier: name,
       tenant: record.tenant.name,
     });
-    this.reportIndex();
+    this.#reportIndex();
   }
 
-  private reportIndex(): void {
-    const { blocks, observer } = this.parts;
+  #reportIndex(): void {
+    const { blocks, observer } = this.#parts;
     observer.measured('index_blocks', blocks.size, blocks.maxBlocks, {});
   }
 
-  private recordOf(slot: number) {
-    return this.parts.namespaces.record(this.parts.blocks.namespaceOf(slot));
+  #recordOf(slot: number) {
+    return this.#parts.namespaces.record(this.#parts.blocks.namespaceOf(slot));
   }
 }
 

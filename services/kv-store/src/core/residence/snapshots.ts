@@ -15,19 +15,22 @@ export interface SnapshotParts {
 
 /** What is where now, told as events. */
 export class Snapshots {
-  constructor(private readonly parts: SnapshotParts) {}
+  readonly #parts: SnapshotParts;
+  constructor(parts: SnapshotParts) {
+    this.#parts = parts;
+  }
 
   /**
    * Every visible copy as stored events. All carry the number of the last event at the start; the last batch's
    * `firstSequence` is where to watch from: what happens meanwhile is told again there.
    */
   *batches(record: NamespaceRecord, deployEpoch: number): Generator<BlockEventBatch> {
-    const { blocks, events } = this.parts;
+    const { blocks, events } = this.#parts;
     const from = events.nextSequence;
     let batch: BlockEvent[] = [];
     for (let slot = 0; slot < blocks.handleLimit; slot++) {
       if (blocks.namespaceOf(slot) !== record.ordinal || blocks.deployEpochOf(slot) !== deployEpoch) continue;
-      batch.push(...this.copies(slot, record.id, from - 1n));
+      batch.push(...this.#copies(slot, record.id, from - 1n));
       if (batch.length < BATCH_EVENTS) continue;
       yield events.batch(batch, { firstSequence: from, snapshot: true });
       batch = [];
@@ -44,17 +47,17 @@ export class Snapshots {
     if (record.objects.every((objects) => objects === 0)) return;
     for (const { events, snapshotEnd } of this.batches(record, deployEpoch)) {
       if (stopped()) return;
-      for (const event of events) this.parts.events.append(event);
-      if (!snapshotEnd) await this.turn();
+      for (const event of events) this.#parts.events.append(event);
+      if (!snapshotEnd) await this.#turn();
     }
   }
 
-  private turn(): Promise<void> {
-    return new Promise((resolve) => void this.parts.clock.after(0, resolve, 'background'));
+  #turn(): Promise<void> {
+    return new Promise((resolve) => void this.#parts.clock.after(0, resolve, 'background'));
   }
 
-  private copies(slot: number, namespaceId: Uint8Array | null, sequence: bigint): BlockEvent[] {
-    const { blocks, residence, tiers } = this.parts;
+  #copies(slot: number, namespaceId: Uint8Array | null, sequence: bigint): BlockEvent[] {
+    const { blocks, residence, tiers } = this.#parts;
     const copies: BlockEvent[] = [];
     if (!namespaceId) return copies;
     for (let tier = 0; tier < tiers.count; tier++) {

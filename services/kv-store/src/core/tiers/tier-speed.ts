@@ -10,38 +10,40 @@ const MICROS_PER_MS = 1000;
  * while at least one was under way.
  */
 export class TierSpeed {
-  private underWay = 0;
-  private sinceMs = 0;
-  private busyMs = 0;
-  private bytes = 0;
+  #value: number;
+  readonly #nowMs: () => number;
+  #underWay = 0;
+  #sinceMs = 0;
+  #busyMs = 0;
+  #bytes = 0;
 
   /** @param value first guess. */
-  constructor(
-    private value: number,
-    private readonly nowMs: () => number,
-  ) {}
+  constructor(value: number, nowMs: () => number) {
+    this.#value = value;
+    this.#nowMs = nowMs;
+  }
 
   get bytesPerMicro(): number {
-    return this.value;
+    return this.#value;
   }
 
   /** @returns to be called once, with the bytes that came; 0 after a failure. */
   begin(length: number): (bytes: number) => void {
     if (length < LEAST_READ_BYTES) return () => undefined;
-    if (this.underWay++ === 0) this.sinceMs = this.nowMs();
-    return (bytes) => this.end(bytes);
+    if (this.#underWay++ === 0) this.#sinceMs = this.#nowMs();
+    return (bytes) => this.#end(bytes);
   }
 
-  private end(bytes: number): void {
-    const now = this.nowMs();
-    this.busyMs += now - this.sinceMs;
-    this.sinceMs = now;
-    this.bytes += bytes;
-    this.underWay -= 1;
-    if (this.bytes < SAMPLE_BYTES) return;
-    const measured = this.bytes / Math.max(1, this.busyMs * MICROS_PER_MS);
-    this.value += WEIGHT * (measured - this.value);
-    this.busyMs = 0;
-    this.bytes = 0;
+  #end(bytes: number): void {
+    const now = this.#nowMs();
+    this.#busyMs += now - this.#sinceMs;
+    this.#sinceMs = now;
+    this.#bytes += bytes;
+    this.#underWay -= 1;
+    if (this.#bytes < SAMPLE_BYTES) return;
+    const measured = this.#bytes / Math.max(1, this.#busyMs * MICROS_PER_MS);
+    this.#value += WEIGHT * (measured - this.#value);
+    this.#busyMs = 0;
+    this.#bytes = 0;
   }
 }

@@ -49,106 +49,108 @@ const LAST_SECOND = 2 ** 32 - 1;
 
 /** A block that is being written: bytes in any order into memory of its own, visible only by `commit`. */
 export class WritingSession implements PutSession {
+  readonly #parts: SessionParts;
+  readonly #request: PutRequest;
+  readonly #place: PutPlace;
   readonly alreadyPresent = false;
   lastWriteMs: number;
-  private readonly coverage: Coverage;
-  private object: Uint8Array | null = null;
-  private headRead = false;
+  readonly #coverage: Coverage;
+  #object: Uint8Array | null = null;
+  #headRead = false;
   /** Why nothing can be written any more. */
-  private over: AppError | null = null;
+  #over: AppError | null = null;
 
-  constructor(
-    private readonly parts: SessionParts,
-    private readonly request: PutRequest,
-    private readonly place: PutPlace,
-  ) {
+  constructor(parts: SessionParts, request: PutRequest, place: PutPlace) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#place = place;
     this.lastWriteMs = place.beganMs;
-    this.coverage = new Coverage(request.objectBytes);
+    this.#coverage = new Coverage(request.objectBytes);
   }
 
   get beganMs(): number {
-    return this.place.beganMs;
+    return this.#place.beganMs;
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
-    this.checkOpen();
-    const { objectBytes } = this.request;
+    this.#checkOpen();
+    const { objectBytes } = this.#request;
     if (!Number.isInteger(offset) || offset < 0 || offset + bytes.length > objectBytes) {
       throw this.fail(invalidArgument('offset', `offset ${offset} and ${bytes.length} bytes exceed ${objectBytes}.`));
     }
     if (bytes.length === 0) return;
-    if (!this.coverage.add(offset, offset + bytes.length)) {
+    if (!this.#coverage.add(offset, offset + bytes.length)) {
       const message = `Bytes from ${offset} were written twice, or in more than ${MAX_PIECES} pieces.`;
       throw this.fail(invalidArgument('offset', message));
     }
-    this.object ??= new Uint8Array(Buffer.allocUnsafeSlow(objectBytes).buffer);
-    this.object.set(bytes, offset);
-    this.lastWriteMs = this.parts.clock.steadyUnixMs();
-    if (!this.headRead) this.checkHeadEarly(this.object);
+    this.#object ??= new Uint8Array(Buffer.allocUnsafeSlow(objectBytes).buffer);
+    this.#object.set(bytes, offset);
+    this.lastWriteMs = this.#parts.clock.steadyUnixMs();
+    if (!this.#headRead) this.#checkHeadEarly(this.#object);
   }
 
   async commit(): Promise<PutOutcome> {
-    this.checkOpen();
-    const { object } = this;
-    if (!object || !this.coverage.complete) {
-      throw this.fail(storeErrors.incomplete('Bytes of the object are missing.', { have: this.coverage.prefixBytes }));
+    this.#checkOpen();
+    const object = this.#object;
+    if (!object || !this.#coverage.complete) {
+      throw this.fail(storeErrors.incomplete('Bytes of the object are missing.', { have: this.#coverage.prefixBytes }));
     }
-    const head = this.verify(object);
-    this.over = storeErrors.leaseExpired('The put is committed already.');
-    this.publish(object, head);
-    return { alreadyPresent: false, durableTier: await this.settle() };
+    const head = this.#verify(object);
+    this.#over = storeErrors.leaseExpired('The put is committed already.');
+    this.#publish(object, head);
+    return { alreadyPresent: false, durableTier: await this.#settle() };
   }
 
   async abort(_reason: string): Promise<void> {
-    if (!this.over) this.fail(storeErrors.cancelled());
+    if (!this.#over) this.fail(storeErrors.cancelled());
   }
 
   /** Ends the session from outside. Its memory is free at once; later calls of its writer fail with `why`. */
   fail(why: AppError): AppError {
-    if (this.over) return this.over;
-    this.over = why;
-    this.object = null;
-    this.release();
-    this.parts.observer.counted('puts_failed', 1, { reason: why.reason });
+    if (this.#over) return this.#over;
+    this.#over = why;
+    this.#object = null;
+    this.#release();
+    this.#parts.observer.counted('puts_failed', 1, { reason: why.reason });
     return why;
   }
 
-  private checkOpen(): void {
-    if (this.over) throw this.over;
+  #checkOpen(): void {
+    if (this.#over) throw this.#over;
   }
 
   /** Another model's or tenant's block is refused before its payload is taken. */
-  private checkHeadEarly(object: Uint8Array): void {
-    const have = this.coverage.prefixBytes;
+  #checkHeadEarly(object: Uint8Array): void {
+    const have = this.#coverage.prefixBytes;
     if (have < HEADER_BYTES) return;
     try {
       const { headerBytes, sectionCount } = readHeader(object.subarray(0, HEADER_BYTES));
       if (have < headBytesOf(headerBytes, sectionCount)) return;
-      readHead(object, this.expected());
-      this.headRead = true;
+      readHead(object, this.#expected());
+      this.#headRead = true;
     } catch (error) {
       throw this.fail(AppError.from(error));
     }
   }
 
-  private verify(object: Uint8Array): BlockHead {
+  #verify(object: Uint8Array): BlockHead {
     try {
-      this.parts.namespaces.require(this.request.namespace);
-      return verifyBlock(object, { expected: this.expected(), checksum: this.parts.checksum });
+      this.#parts.namespaces.require(this.#request.namespace);
+      return verifyBlock(object, { expected: this.#expected(), checksum: this.#parts.checksum });
     } catch (error) {
       throw this.fail(AppError.from(error));
     }
   }
 
-  private expected() {
-    const { namespace, key, parentKey, objectBytes } = this.request;
+  #expected() {
+    const { namespace, key, parentKey, objectBytes } = this.#request;
     return { namespace, seqKey: key, parentKey, objectBytes };
   }
 
-  private publish(object: Uint8Array, head: BlockHead): void {
-    const { blocks, checksum, clock, observer, ram, residence } = this.parts;
-    const { key, recomputeMicros, ttlSeconds, namespace } = this.request;
-    const { record, slot } = this.place;
+  #publish(object: Uint8Array, head: BlockHead): void {
+    const { blocks, checksum, clock, observer, ram, residence } = this.#parts;
+    const { key, recomputeMicros, ttlSeconds, namespace } = this.#request;
+    const { record, slot } = this.#place;
     const micros = recomputeMicros || head.header.recomputeMicros;
     blocks.describe(slot, {
       ...factsOf(head, checksum(object.subarray(0, head.headBytes))),
@@ -157,24 +159,24 @@ export class WritingSession implements PutSession {
       recomputeMicros: Math.min(2 ** 32 - 1, Math.round(micros)),
       expiresS: ttlSeconds > 0 ? Math.min(LAST_SECOND, Math.ceil(clock.steadyUnixMs() / 1000) + ttlSeconds) : 0,
     });
-    this.parts.evictor.releaseMemory(object.length, record);
+    this.#parts.evictor.releaseMemory(object.length, record);
     ram.adopt(key, object);
-    this.object = null;
+    this.#object = null;
     residence.publish(slot, RAM);
     observer.counted('puts_committed', 1, {});
     observer.counted('put_bytes', object.length, {});
   }
 
   /** Sends the block down and, where asked to, waits for it. @returns the safest tier that has it. */
-  private async settle() {
-    const { blocks, clock, limits, namespaces, residence } = this.parts;
-    const { slot, record } = this.place;
-    const stored = this.parts.sendDown(slot);
+  async #settle() {
+    const { blocks, clock, limits, namespaces, residence } = this.#parts;
+    const { slot, record } = this.#place;
+    const stored = this.#parts.sendDown(slot);
     residence.hold(slot);
-    this.place.ended();
+    this.#place.ended();
     residence.unhold(slot);
     try {
-      if (stored && this.parts.waitForDurable) {
+      if (stored && this.#parts.waitForDurable) {
         await new Promise<void>((resolve) => {
           const cancel = clock.after(limits.durableWaitMs, resolve, 'background');
           void stored.then(() => {
@@ -183,7 +185,7 @@ export class WritingSession implements PutSession {
           });
         });
       }
-      const { deployEpoch } = this.request.namespace;
+      const { deployEpoch } = this.#request.namespace;
       const visible = residence.isVisible(slot, namespaces.record(record.ordinal), deployEpoch);
       return tierName(visible ? Math.max(RAM, safestOf(blocks.tiersOf(slot))) : RAM);
     } finally {
@@ -191,10 +193,10 @@ export class WritingSession implements PutSession {
     }
   }
 
-  private release(): void {
-    this.parts.evictor.releaseMemory(this.request.objectBytes, this.place.record);
-    this.place.ended();
-    this.parts.residence.unhold(this.place.slot);
+  #release(): void {
+    this.#parts.evictor.releaseMemory(this.#request.objectBytes, this.#place.record);
+    this.#place.ended();
+    this.#parts.residence.unhold(this.#place.slot);
   }
 }
 

@@ -33,46 +33,49 @@ export interface PutParts {
 
 /** Who is writing what: one writer a key, bounded in number and bytes. */
 export class Puts {
-  private readonly sessions = new Map<string, OpenPut>();
-  private bytes = 0;
+  readonly #parts: PutParts;
+  readonly #sessions = new Map<string, OpenPut>();
+  #bytes = 0;
 
-  constructor(private readonly parts: PutParts) {}
+  constructor(parts: PutParts) {
+    this.#parts = parts;
+  }
 
   /**
    * @throws AppError `KV_BUSY` (another writer, or a bound of writers), `KV_QUOTA_EXCEEDED`, `KV_NAMESPACE_MISMATCH`,
    * `INVALID_ARGUMENT` by field. Nothing is taken then.
    */
   begin(request: PutRequest): PutSession {
-    const { blocks, namespaces, observer, residence } = this.parts;
+    const { blocks, namespaces, observer, residence } = this.#parts;
     const record = namespaces.require(request.namespace);
-    checkRequest(request, this.parts.limits.maxObjectBytes);
+    checkRequest(request, this.#parts.limits.maxObjectBytes);
     const slot = blocks.find(request.key);
     if (residence.isVisible(slot, record, request.namespace.deployEpoch)) {
       observer.counted('puts_present', 1, {});
       return presentSession(tierName(safestOf(blocks.tiersOf(slot))));
     }
-    this.clearWay(request, slot, record);
+    this.#clearWay(request, slot, record);
     this.sweep();
-    this.preempt(request.key);
-    this.checkBounds(request.objectBytes);
-    return this.open(request, record);
+    this.#preempt(request.key);
+    this.#checkBounds(request.objectBytes);
+    return this.#open(request, record);
   }
 
   /** Takes back the space of writers that have had their time. */
   sweep(): void {
-    const { clock, limits } = this.parts;
+    const { clock, limits } = this.#parts;
     const bound = clock.steadyUnixMs() - limits.maxPutLifeMs;
-    for (const session of this.sessions.values()) if (session.beganMs <= bound) this.expire(session);
+    for (const session of this.#sessions.values()) if (session.beganMs <= bound) this.#expire(session);
   }
 
   /** Ends every writer. */
   close(): void {
-    for (const session of this.sessions.values()) session.fail(storeErrors.closed());
+    for (const session of this.#sessions.values()) session.fail(storeErrors.closed());
   }
 
   /** What is in the way of the key: a rollout that is over or a block past its time goes, another tenant's stays. */
-  private clearWay(request: PutRequest, slot: number, record: NamespaceRecord): void {
-    const { blocks, evictor, leases, namespaces, residence } = this.parts;
+  #clearWay(request: PutRequest, slot: number, record: NamespaceRecord): void {
+    const { blocks, evictor, leases, namespaces, residence } = this.#parts;
     if (slot >= 0 && blocks.tiersOf(slot) !== 0) {
       const holder = namespaces.record(blocks.namespaceOf(slot));
       if (!equalBytes(holder.tag, record.tag)) throw storeErrors.namespace('The key belongs to another namespace.');
@@ -84,9 +87,9 @@ export class Puts {
     if (residence.removal(RAM, request.key)) throw storeErrors.busy('The older block of this key is still being read.');
   }
 
-  private preempt(key: Uint8Array): void {
-    const { clock, limits } = this.parts;
-    const other = this.sessions.get(keyName(key));
+  #preempt(key: Uint8Array): void {
+    const { clock, limits } = this.#parts;
+    const other = this.#sessions.get(keyName(key));
     if (!other) return;
     const idleMs = clock.steadyUnixMs() - other.lastWriteMs;
     if (idleMs < limits.writerLeaseMs) {
@@ -94,19 +97,19 @@ export class Puts {
         retryAfterMs: Math.ceil(limits.writerLeaseMs - idleMs),
       });
     }
-    this.expire(other);
+    this.#expire(other);
   }
 
-  private expire(session: OpenPut): void {
-    this.parts.observer.counted('writers_preempted', 1, {});
+  #expire(session: OpenPut): void {
+    this.#parts.observer.counted('writers_preempted', 1, {});
     session.fail(storeErrors.leaseExpired('The writer was silent for too long; its space was taken back.'));
   }
 
-  private checkBounds(objectBytes: number): void {
-    const { limits } = this.parts;
-    const tooMany = () => this.sessions.size >= limits.maxPutSessions;
-    const tooLarge = () => this.bytes + objectBytes > limits.maxPutBytesInFlight;
-    if (tooMany() || tooLarge()) this.reclaimSilent();
+  #checkBounds(objectBytes: number): void {
+    const { limits } = this.#parts;
+    const tooMany = () => this.#sessions.size >= limits.maxPutSessions;
+    const tooLarge = () => this.#bytes + objectBytes > limits.maxPutBytesInFlight;
+    if (tooMany() || tooLarge()) this.#reclaimSilent();
     if (tooMany()) {
       throw storeErrors.busy(`${limits.maxPutSessions} puts are under way.`, { limit: limits.maxPutSessions });
     }
@@ -116,17 +119,17 @@ export class Puts {
     }
   }
 
-  private reclaimSilent(): void {
-    const bound = this.parts.clock.steadyUnixMs() - this.parts.limits.writerLeaseMs;
-    for (const session of this.sessions.values()) if (session.lastWriteMs <= bound) this.expire(session);
+  #reclaimSilent(): void {
+    const bound = this.#parts.clock.steadyUnixMs() - this.#parts.limits.writerLeaseMs;
+    for (const session of this.#sessions.values()) if (session.lastWriteMs <= bound) this.#expire(session);
   }
 
-  private open(request: PutRequest, record: NamespaceRecord): PutSession {
-    const { clock, evictor, residence } = this.parts;
+  #open(request: PutRequest, record: NamespaceRecord): PutSession {
+    const { clock, evictor, residence } = this.#parts;
     evictor.reserveMemory(request.objectBytes, record);
     let slot: number;
     try {
-      slot = this.takeSlot(request);
+      slot = this.#takeSlot(request);
     } catch (error) {
       evictor.releaseMemory(request.objectBytes, record);
       throw error;
@@ -134,19 +137,19 @@ export class Puts {
     residence.hold(slot);
     const name = keyName(request.key);
     const ended = () => {
-      if (this.sessions.get(name) === session) this.sessions.delete(name);
-      this.count(-request.objectBytes);
+      if (this.#sessions.get(name) === session) this.#sessions.delete(name);
+      this.#count(-request.objectBytes);
     };
     const place = { record, slot, beganMs: clock.steadyUnixMs(), ended };
-    const session = this.parts.open(copyOf(request), place);
-    this.sessions.set(name, session);
-    this.count(request.objectBytes);
+    const session = this.#parts.open(copyOf(request), place);
+    this.#sessions.set(name, session);
+    this.#count(request.objectBytes);
     return session;
   }
 
   /** A place in the index for the block and, where it is not known, its parent. */
-  private takeSlot({ key, parentKey }: PutRequest): number {
-    const { blocks, evictor } = this.parts;
+  #takeSlot({ key, parentKey }: PutRequest): number {
+    const { blocks, evictor } = this.#parts;
     for (;;) {
       const slot = blocks.ensure(key);
       if (slot >= 0) {
@@ -162,11 +165,11 @@ export class Puts {
     }
   }
 
-  private count(bytes: number): void {
-    this.bytes += bytes;
-    const { limits, observer } = this.parts;
-    observer.measured('put_sessions', this.sessions.size, limits.maxPutSessions, {});
-    observer.measured('put_bytes_in_flight', this.bytes, limits.maxPutBytesInFlight, {});
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    const { limits, observer } = this.#parts;
+    observer.measured('put_sessions', this.#sessions.size, limits.maxPutSessions, {});
+    observer.measured('put_bytes_in_flight', this.#bytes, limits.maxPutBytesInFlight, {});
   }
 }
 

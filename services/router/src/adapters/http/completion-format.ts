@@ -35,88 +35,87 @@ export function completionFormat(options: CompletionFormatOptions): ResponseForm
 }
 
 class ChoiceShaper {
+  readonly #options: CompletionFormatOptions;
   /** Of the choices that have begun, by their index. */
-  private readonly begun = new Map<number, TextOffsets>();
-  private promptScores: readonly (TokenLogprob | null)[][] = [];
+  readonly #begun = new Map<number, TextOffsets>();
+  #promptScores: readonly (TokenLogprob | null)[][] = [];
 
-  constructor(private readonly options: CompletionFormatOptions) {}
+  constructor(options: CompletionFormatOptions) {
+    this.#options = options;
+  }
 
   whole(part: Collected, choice: CollectedChoice, [prompt, index]: readonly [number, number]): object {
-    const { request, served } = this.startedAt(prompt);
-    const offsets = this.offsetsOf(prompt);
+    const { request, served } = this.#startedAt(prompt);
+    const offsets = this.#offsetsOf(prompt);
     const scores = part.promptLogprobs;
     return {
       index: prompt * request.n + index,
-      text: `${this.options.echo[prompt] ?? ''}${choice.text}`,
-      logprobs: this.options.logprobs ? this.wholeLogprobs(prompt, { scores, choice, offsets }) : null,
+      text: `${this.#options.echo[prompt] ?? ''}${choice.text}`,
+      logprobs: this.#options.logprobs ? this.#wholeLogprobs(prompt, { scores, choice, offsets }) : null,
       finish_reason: choice.finishReason,
       ...stopReason(choice.stopString),
-      ...(this.options.showPromptLogprobs && scores ? { prompt_logprobs: promptLogprobs(served.codec, scores) } : {}),
+      ...(this.#options.showPromptLogprobs && scores ? { prompt_logprobs: promptLogprobs(served.codec, scores) } : {}),
     };
   }
 
   deltas(prompt: number, event: GenerationEvent, echo: string | null): object[] {
-    const { request } = this.startedAt(prompt);
+    const { request } = this.#startedAt(prompt);
     if (event.kind === 'prompt')
-      this.promptScores = Object.assign([...this.promptScores], { [prompt]: event.promptLogprobs ?? [] });
+      this.#promptScores = Object.assign([...this.#promptScores], { [prompt]: event.promptLogprobs ?? [] });
     if (event.kind === 'prompt' || event.kind === 'done') return [];
     const index = prompt * request.n + event.choice;
-    const opening = this.opening(prompt, index, echo);
+    const opening = this.#opening(prompt, index, echo);
     if (event.kind === 'finished') {
       const { reason, stopString } = event;
       return [...opening, { index, text: '', logprobs: null, finish_reason: reason, ...stopReason(stopString) }];
     }
-    const shown = event.text !== '' || (this.options.logprobs && event.tokenIds.length > 0);
-    return shown ? [...opening, this.answerChoice(prompt, index, event)] : opening;
+    const shown = event.text !== '' || (this.#options.logprobs && event.tokenIds.length > 0);
+    return shown ? [...opening, this.#answerChoice(prompt, index, event)] : opening;
   }
 
-  private opening(prompt: number, index: number, echo: string | null): object[] {
-    if (this.begun.has(index)) return [];
-    const offsets = this.offsetsOf(prompt);
-    this.begun.set(index, offsets);
+  #opening(prompt: number, index: number, echo: string | null): object[] {
+    if (this.#begun.has(index)) return [];
+    const offsets = this.#offsetsOf(prompt);
+    this.#begun.set(index, offsets);
     if (echo === null) return [];
-    const scores = this.promptScores[prompt] ?? [];
-    const logprobs = this.options.logprobs ? this.echoLogprobs(prompt, scores, offsets) : null;
+    const scores = this.#promptScores[prompt] ?? [];
+    const logprobs = this.#options.logprobs ? this.#echoLogprobs(prompt, scores, offsets) : null;
     return [{ index, text: echo, logprobs, finish_reason: null }];
   }
 
-  private answerChoice(prompt: number, index: number, event: GenerationEvent & { kind: 'delta' }): object {
-    const { codec } = this.startedAt(prompt).served;
+  #answerChoice(prompt: number, index: number, event: GenerationEvent & { kind: 'delta' }): object {
+    const { codec } = this.#startedAt(prompt).served;
     const entries = event.logprobs ?? [];
-    const offsets = this.begun.get(index)?.ofAnswer(entries.map(({ tokenId }) => tokenId)) ?? [];
-    const logprobs = this.options.logprobs ? completionLogprobs(codec, entries, offsets) : null;
+    const offsets = this.#begun.get(index)?.ofAnswer(entries.map(({ tokenId }) => tokenId)) ?? [];
+    const logprobs = this.#options.logprobs ? completionLogprobs(codec, entries, offsets) : null;
     return { index, text: event.text, logprobs, finish_reason: null };
   }
 
-  private wholeLogprobs(
+  #wholeLogprobs(
     prompt: number,
     of: { scores: Collected['promptLogprobs']; choice: CollectedChoice; offsets: TextOffsets },
   ): CompletionLogprobs {
-    const { codec } = this.startedAt(prompt).served;
+    const { codec } = this.#startedAt(prompt).served;
     const ids = of.choice.logprobs.map(({ tokenId }) => tokenId);
     const answer = completionLogprobs(codec, of.choice.logprobs, of.offsets.ofAnswer(ids));
-    if (this.options.echo[prompt] === null) return answer;
-    return joined(this.echoLogprobs(prompt, of.scores ?? [], of.offsets), answer);
+    if (this.#options.echo[prompt] === null) return answer;
+    return joined(this.#echoLogprobs(prompt, of.scores ?? [], of.offsets), answer);
   }
 
-  private echoLogprobs(
-    prompt: number,
-    scores: readonly (TokenLogprob | null)[],
-    offsets: TextOffsets,
-  ): CompletionLogprobs {
-    const { request, served } = this.startedAt(prompt);
+  #echoLogprobs(prompt: number, scores: readonly (TokenLogprob | null)[], offsets: TextOffsets): CompletionLogprobs {
+    const { request, served } = this.#startedAt(prompt);
     const entries = echoedLogprobs(scores, request.promptTokenIds);
     return completionLogprobs(served.codec, entries, offsets.ofPrompt(entries.map(({ tokenId }) => tokenId)));
   }
 
-  private offsetsOf(prompt: number): TextOffsets {
-    const { request, served } = this.startedAt(prompt);
-    const echo = this.options.echo[prompt] ?? null;
+  #offsetsOf(prompt: number): TextOffsets {
+    const { request, served } = this.#startedAt(prompt);
+    const echo = this.#options.echo[prompt] ?? null;
     return new TextOffsets(served.codec, { echo, includeSpecial: request.includeSpecialTokens });
   }
 
-  private startedAt(prompt: number): StartedGeneration {
-    const started = this.options.started[prompt];
+  #startedAt(prompt: number): StartedGeneration {
+    const started = this.#options.started[prompt];
     if (!started) throw new RangeError(`no prompt ${prompt}`);
     return started;
   }
