@@ -12,6 +12,7 @@ import type { Engine, EngineQueues } from './engine.js';
 import { Drafting } from './drafting/drafting.js';
 import { openDrafter } from './drafting/open-drafter.js';
 import { engineErrors } from './errors.js';
+import { IdleCheck } from './idle-check.js';
 import { checkLimits, PAGE_TOKENS, pagesFor } from './limits.js';
 import { notify } from './observer.js';
 import { ChainRoots } from './keys/chain-roots.js';
@@ -23,7 +24,7 @@ import type { RequestState, Sequence } from './sequence/sequence.js';
 import { TokenAccounts } from './sequence/token-accounts.js';
 import { StoredPrefixes, type StoreActivity } from './store/stored-prefixes.js';
 import { WakeUp } from './wake-up.js';
-import { takeSnapshot, type EngineSnapshot } from './snapshot.js';
+import { takeSnapshot, viewOf, type EngineSnapshot } from './snapshot.js';
 import { EngineTrial } from './step/engine-trial.js';
 import { StepCommit } from './step/step-commit.js';
 import { StepTransaction, type TransactionOutcome } from './step/step-transaction.js';
@@ -48,6 +49,7 @@ export class EngineCore implements Engine {
   readonly #store: StoredPrefixes | null;
   readonly #wake = new WakeUp();
   readonly #trial: EngineTrial;
+  readonly #idleCheck: IdleCheck;
   readonly #drafting: Drafting;
   readonly #accounts: TokenAccounts;
   #failure: AppError | null = null;
@@ -87,6 +89,7 @@ export class EngineCore implements Engine {
     const commit = new StepCommit(this.#context, { ...parts, lifecycle, accounts: this.#accounts });
     this.#transaction = new StepTransaction(this.#context, { ...parts, commit });
     this.#trial = new EngineTrial(this.#context, this.#blocks);
+    this.#idleCheck = this.#openIdleCheck();
   }
 
   submit(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent> {
@@ -139,6 +142,21 @@ export class EngineCore implements Engine {
     return takeSnapshot({ limits, blocks: this.#blocks, scheduler: this.#scheduler, reservations });
   }
 
+  #openIdleCheck(): IdleCheck {
+    const { limits, clock, observer } = this.#context;
+    const reservations = this.#transaction.reservations();
+    const parts = { limits, blocks: this.#blocks, scheduler: this.#scheduler, reservations };
+    return new IdleCheck({
+      ...{ limits, clock },
+      view: () => {
+        const { writing = 0, loading = 0 } = this.storeActivity() ?? {};
+        return { ...viewOf(parts), activeTransfers: writing + loading };
+      },
+      changes: () => this.#blocks.pool.changes,
+      checked: (result) => notify(() => observer.checked?.(result)),
+    });
+  }
+
   async drain(): Promise<void> {
     if (this.#mode === 'serving') this.#mode = 'draining';
     await this.#loop;
@@ -146,6 +164,7 @@ export class EngineCore implements Engine {
 
   async close(flushTimeoutMs = DEFAULT_FLUSH_MS): Promise<void> {
     if (this.#mode !== 'failed') this.#mode = 'closed';
+    this.#idleCheck.stop();
     this.#failAll(() => engineErrors.closed());
     await this.#loop;
     await this.#store?.close(flushTimeoutMs);
@@ -211,6 +230,7 @@ export class EngineCore implements Engine {
     const queued = { requestId, promptTokens: promptTokenIds.length, maxTokens, n, waiting };
     notify(() => this.#context.observer.queued?.(queued));
     this.#wake.notify();
+    this.#idleCheck.stop();
     this.#loop ??= this.#runLoop();
   }
 
@@ -224,6 +244,7 @@ export class EngineCore implements Engine {
       this.#break(error);
     } finally {
       this.#loop = null;
+      if (this.#mode === 'serving') this.#idleCheck.start();
     }
   }
 

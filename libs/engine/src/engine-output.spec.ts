@@ -49,6 +49,8 @@ async function runAll(limits: Partial<EngineLimits>, requests: readonly Generati
   expect(leaks(engine)).toEqual([]);
 }
 
+const NO_DRAFTS = { draftedTokens: 0, acceptedTokens: 0 };
+
 describe('a request alone', () => {
   it('gives the tokens of the model, their text, and one event of each kind', async () => {
     const { engine } = harness();
@@ -59,7 +61,7 @@ describe('a request alone', () => {
       { tokens, text: tokens.map(pieceOf).join(''), logprobs: [], reason: 'length', stopString: null },
     ]);
     expect(event).toEqual({ kind: 'prompt', cachedTokens: 0, promptLogprobs: null });
-    expect(done?.usage).toEqual({ promptTokens: 100, cachedTokens: 0, completionTokens: 50 });
+    expect(done?.usage).toEqual({ promptTokens: 100, cachedTokens: 0, completionTokens: 50, ...NO_DRAFTS });
     expect(leaks(engine)).toEqual([]);
   });
 });
@@ -122,7 +124,7 @@ describe('several choices', () => {
     expect(runner.steps[1]?.tokenIds.length).toBe(4);
     // Two full pages of the prompt are shared; each choice has three of its own.
     expect(mostPages).toBeLessThanOrEqual(2 + 4 * 3);
-    expect(done?.usage).toEqual({ promptTokens: 40, cachedTokens: 0, completionTokens: 120 });
+    expect(done?.usage).toEqual({ promptTokens: 40, cachedTokens: 0, completionTokens: 120, ...NO_DRAFTS });
     expect(leaks(engine)).toEqual([]);
   });
 });

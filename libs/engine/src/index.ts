@@ -3,6 +3,7 @@ export type { Drafter, OpenDrafter } from './drafting/drafter.js';
 export { createEngine } from './create-engine.js';
 export type { Engine, EngineQueues } from './engine.js';
 export { engineViolations } from './invariants.js';
+export type { EngineView, Violation, ViolationKind } from './invariants.js';
 export { defaultLimits, PAGE_TOKENS, pagesFor } from './limits.js';
 export type { EngineLimits } from './limits.js';
 export type { EngineObserver, FinishedRequest, StepOutcome, StepStats, TokenTally } from './observer.js';

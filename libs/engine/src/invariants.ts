@@ -1,41 +1,112 @@
-import { pagesFor } from './limits.js';
-import type { EngineSnapshot, SequenceSnapshot } from './snapshot.js';
+import { pagesFor, type EngineLimits } from './limits.js';
+import type { SequenceSnapshot } from './snapshot.js';
+
+/**
+ * What is wrong. `pages`: references, free list and counts of the pool disagree. `sequences`: a sequence's own numbers, or
+ * its place. `transfers`: pages of loads and writes. `slots`: places in the batch. `cache`: the prefix cache. `check`: the
+ * check itself failed.
+ */
+export type ViolationKind = 'pages' | 'sequences' | 'transfers' | 'slots' | 'cache' | 'check';
+
+export interface Violation {
+  readonly kind: ViolationKind;
+  /** One sentence, with numbers and ids. */
+  readonly message: string;
+}
+
+/** What the invariants look at: a snapshot, or the engine itself while it stands still. */
+export interface EngineView {
+  readonly limits: Pick<EngineLimits, 'maxSequences'>;
+  readonly pages: {
+    readonly references: ArrayLike<number>;
+    readonly cached: ArrayLike<number>;
+    readonly free: ArrayLike<number>;
+    readonly idle: number;
+  };
+  readonly running: readonly SequenceSnapshot[];
+  readonly loading: readonly SequenceSnapshot[];
+  readonly waiting: readonly SequenceSnapshot[];
+  readonly transfers: readonly (readonly number[])[];
+  /** Walked more than once. */
+  readonly cache: Iterable<{ readonly page: number; readonly parentPage: number | null; readonly children: number }>;
+}
+
+/** Yields a violation, or null where the caller may pause. */
+export type InvariantWalk = Generator<Violation | null, void>;
+
+/** Pages or blocks that are looked at between two pauses: some microseconds. */
+const PAUSE_EVERY = 256;
 
 /**
  * Everything that must hold between any two steps, as one pure function.
  *
  * @returns one sentence per violation; empty when all is well.
  */
-export function engineViolations(snapshot: EngineSnapshot): string[] {
-  return [
-    ...pageViolations(snapshot),
-    ...[...snapshot.running, ...snapshot.loading].flatMap(sequenceViolations),
-    ...transferViolations(snapshot),
-    ...snapshot.waiting.filter(({ pages }) => pages.length > 0).map((s) => `${name(s)} waits but holds pages`),
-    ...slotViolations(snapshot),
-    ...cacheViolations(snapshot),
-  ];
+export function engineViolations(view: EngineView): string[] {
+  return [...walkInvariants(view)].flatMap((found) => (found === null ? [] : [found.message]));
 }
 
-function pageViolations({ pages, running, loading, waiting, transfers }: EngineSnapshot): string[] {
-  const holders = pages.references.map(() => 0);
+/** The same in small pieces, for who has not the time to look at all of it at once. Nothing may change meanwhile. */
+export function* walkInvariants(view: EngineView): InvariantWalk {
+  yield* walkPages(view);
+  for (const sequence of [...view.running, ...view.loading]) yield* of('sequences', sequenceFaults(sequence));
+  yield* of('transfers', transferFaults(view));
+  const holding = view.waiting.filter(({ pages }) => pages.length > 0);
+  yield* of(
+    'sequences',
+    holding.map((sequence) => `${name(sequence)} waits but holds pages`),
+  );
+  yield* of('slots', slotFaults(view));
+  yield* walkCache(view);
+}
+
+/** What must hold beyond that while nobody asks for anything: nothing is held any more, except by transfers under way. */
+export function* walkIdleInvariants(view: EngineView & { readonly activeTransfers: number }): InvariantWalk {
+  const left = [...view.running, ...view.loading, ...view.waiting];
+  yield* of(
+    'sequences',
+    left.map((sequence) => `${name(sequence)} is ${sequence.state} although its request has ended`),
+  );
+  if (view.activeTransfers === 0) {
+    yield* of(
+      'transfers',
+      view.transfers.map((pages) => `a transfer that has ended holds ${pages.length} pages`),
+    );
+  }
+  yield* walkInvariants(view);
+}
+
+function* of(kind: ViolationKind, messages: readonly string[]): InvariantWalk {
+  for (const message of messages) yield { kind, message };
+}
+
+function* walkPages({ pages, running, loading, waiting, transfers }: EngineView): InvariantWalk {
+  const { references, cached, free, idle } = pages;
+  const holders = new Int32Array(references.length);
   const held = [...running, ...loading, ...waiting].map((sequence) => [...sequence.pages, ...sequence.reserved]);
   for (const page of [...held, ...transfers].flat()) holders[page] = (holders[page] ?? 0) + 1;
-  const free = new Set(pages.free);
-  const faults: string[] = [];
-  if (free.size !== pages.free.length) faults.push('a page is twice in the free list');
-  let idle = 0;
-  pages.references.forEach((references, page) => {
-    const cached = pages.cached[page] === 1;
-    if (references !== holders[page]) faults.push(`page ${page}: ${references} references, ${holders[page]} holders`);
-    if (free.has(page) !== (references === 0 && !cached)) faults.push(`page ${page} is in the wrong list`);
-    if (references === 0 && cached) idle++;
-  });
-  if (idle !== pages.idle) faults.push(`${pages.idle} pages counted idle, ${idle} are`);
-  return faults;
+  const isFree = new Uint8Array(references.length);
+  let twice = false;
+  for (let i = 0; i < free.length; i++) {
+    const page = free[i] as number;
+    twice ||= isFree[page] === 1;
+    isFree[page] = 1;
+    if (i % PAUSE_EVERY === 0) yield null;
+  }
+  if (twice) yield { kind: 'pages', message: 'a page is twice in the free list' };
+  let counted = 0;
+  for (let page = 0; page < references.length; page++) {
+    const [count = 0, owners = 0] = [references[page], holders[page]];
+    if (count !== owners) yield* of('pages', [`page ${page}: ${count} references, ${owners} holders`]);
+    const unused = count === 0 && cached[page] !== 1;
+    if ((isFree[page] === 1) !== unused) yield* of('pages', [`page ${page} is in the wrong list`]);
+    if (count === 0 && cached[page] === 1) counted++;
+    if (page % PAUSE_EVERY === 0) yield null;
+  }
+  if (idle !== counted) yield { kind: 'pages', message: `${idle} pages counted idle, ${counted} are` };
 }
 
-function sequenceViolations(sequence: SequenceSnapshot): string[] {
+function sequenceFaults(sequence: SequenceSnapshot): string[] {
   const faults: string[] = [];
   if (sequence.computed >= sequence.tokens) faults.push(`${name(sequence)} has nothing left to compute`);
   if (sequence.pages.length !== pagesFor(sequence.computed)) {
@@ -46,7 +117,7 @@ function sequenceViolations(sequence: SequenceSnapshot): string[] {
 }
 
 /** What is being written by a load is nobody else's; what is being read is sealed. */
-function transferViolations({ pages, running, loading, transfers }: EngineSnapshot): string[] {
+function transferFaults({ pages, running, loading, transfers }: EngineView): string[] {
   const used = new Set([...running, ...loading].flatMap((s) => [...s.pages, ...s.reserved]));
   return transfers
     .flat()
@@ -54,28 +125,32 @@ function transferViolations({ pages, running, loading, transfers }: EngineSnapsh
     .map((page) => `page ${page} is being transferred but neither sealed nor set aside`);
 }
 
-function slotViolations({ running, loading, limits }: EngineSnapshot): string[] {
+function slotFaults({ running, loading, limits }: EngineView): string[] {
   const slots = [...running, ...loading].reduce((sum, sequence) => sum + sequence.slots, 0);
   return slots <= limits.maxSequences ? [] : [`${slots} slots in use of ${limits.maxSequences}`];
 }
 
-function cacheViolations({ cache, pages }: EngineSnapshot): string[] {
-  const faults: string[] = [];
-  const children = new Map<number, number>();
+function* walkCache({ cache, pages }: EngineView): InvariantWalk {
+  const { references, cached } = pages;
+  const children = new Int32Array(references.length);
+  let blocks = 0;
   for (const { page, parentPage } of cache) {
-    if (pages.cached[page] !== 1) faults.push(`cached block on page ${page}, which is not marked cached`);
+    if (blocks++ % PAUSE_EVERY === 0) yield null;
+    if (cached[page] !== 1) yield* of('cache', [`cached block on page ${page}, which is not marked cached`]);
     if (parentPage === null) continue;
-    children.set(parentPage, (children.get(parentPage) ?? 0) + 1);
-    if ((pages.references[parentPage] ?? 0) < 1 && (pages.references[page] ?? 0) > 0) {
-      faults.push(`page ${page} is in use but its parent block ${parentPage} is idle`);
+    children[parentPage] = (children[parentPage] ?? 0) + 1;
+    if ((references[parentPage] ?? 0) < 1 && (references[page] ?? 0) > 0) {
+      yield* of('cache', [`page ${page} is in use but its parent block ${parentPage} is idle`]);
     }
   }
+  let seen = 0;
   for (const node of cache) {
-    if (node.children !== (children.get(node.page) ?? 0)) faults.push(`page ${node.page} miscounts its child blocks`);
+    if (seen++ % PAUSE_EVERY === 0) yield null;
+    if (node.children !== children[node.page]) yield* of('cache', [`page ${node.page} miscounts its child blocks`]);
   }
-  const marked = pages.cached.reduce((sum, flag) => sum + flag, 0);
-  if (marked !== cache.length) faults.push(`${marked} pages marked cached, ${cache.length} cached blocks`);
-  return faults;
+  let marked = 0;
+  for (let page = 0; page < cached.length; page++) marked += cached[page] ?? 0;
+  if (marked !== blocks) yield* of('cache', [`${marked} pages marked cached, ${blocks} cached blocks`]);
 }
 
 function name({ requestId, choice }: SequenceSnapshot): string {

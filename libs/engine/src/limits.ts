@@ -26,6 +26,10 @@ export interface EngineLimits {
   maxScoreRows: number;
   /** A consumer that leaves events unread for this long loses its request; null is never. */
   stallTimeoutMs: number | null;
+  /** Quiet time after which an idle engine checks its own state; null is never. */
+  idleCheckAfterMs: number | null;
+  /** Longest time that such a check takes at once, milliseconds: what a request may have to wait for it. */
+  idleCheckSliceMs: number;
   /** Keep pages of finished sequences for later requests with the same prefix. */
   prefixCaching: boolean;
   /**
@@ -45,6 +49,7 @@ export const defaultLimits: Omit<EngineLimits, 'pages'> = {
   maxWaitingTokens: 4_000_000,
   maxScoreRows: 64,
   stallTimeoutMs: 120_000,
+  ...{ idleCheckAfterMs: 1000, idleCheckSliceMs: 1 },
   prefixCaching: true,
   maxConsecutiveFailures: 8,
 };
@@ -77,6 +82,9 @@ export function checkLimits(limits: EngineLimits): void {
   if (!Number.isSafeInteger(limits.maxVerifiedTokens) || limits.maxVerifiedTokens < 0) {
     const given = String(limits.maxVerifiedTokens);
     throw invalidArgument('limits.maxVerifiedTokens', `limits.maxVerifiedTokens must be 0 or more, not ${given}.`);
+  }
+  if (!(limits.idleCheckAfterMs === null || limits.idleCheckAfterMs > 0) || !(limits.idleCheckSliceMs > 0)) {
+    throw invalidArgument('limits.idleCheckAfterMs', 'limits.idleCheckAfterMs and idleCheckSliceMs must be positive.');
   }
   if (limits.stallTimeoutMs !== null && !(limits.stallTimeoutMs > 0)) {
     throw invalidArgument('limits.stallTimeoutMs', 'limits.stallTimeoutMs must be positive or null.');

@@ -1,4 +1,5 @@
 import type { AppError } from '@longhaul/kernel';
+import type { Violation } from './invariants.js';
 import type { LoadOutcome } from './store/prefix-load.js';
 import type { DropReason } from './store/write-behind.js';
 import type { FinishReason, GenerationTimings, GenerationUsage } from '@longhaul/inference';
@@ -67,6 +68,8 @@ export interface EngineObserver {
   blockEvicted?(block: { lifetimeMs: number; idleMs: number }): void;
   /** A cached block was used again, so long after the last time. One block in some is told of; see the prefix cache. */
   blockReused?(block: { gapMs: number }): void;
+  /** The idle engine has checked its state; `fresh` are the violations that the check before had not found. */
+  checked?(result: { fresh: readonly Violation[]; violations: number }): void;
   failed?(request: { requestId: string; error: AppError }): void;
   /** The engine has failed for good and takes no more requests. */
   broken?(engine: { error: AppError }): void;

@@ -1,3 +1,4 @@
+import type { EngineView } from './invariants.js';
 import type { EngineLimits } from './limits.js';
 import type { BlockManager, Reservation } from './pages/block-manager.js';
 import type { Scheduler } from './scheduler/scheduler.js';
@@ -27,13 +28,46 @@ export interface EngineSnapshot {
   cache: readonly { page: number; parentPage: number | null; children: number }[];
 }
 
-export function takeSnapshot(parts: {
+interface SnapshotParts {
   limits: EngineLimits;
   blocks: BlockManager;
   scheduler: Scheduler;
   reservations: ReadonlyMap<Sequence, Reservation>;
-}): EngineSnapshot {
-  const { blocks, scheduler, reservations } = parts;
+}
+
+export function takeSnapshot(parts: SnapshotParts): EngineSnapshot {
+  const { blocks } = parts;
+  return {
+    limits: parts.limits,
+    pages: { ...blocks.pool.snapshot(), idle: blocks.pool.counts().idle },
+    ...describeSequences(parts),
+    transfers: Array.from(blocks.holds(), ({ pages }) => [...pages]),
+    cache: [...describeCache(blocks)],
+  };
+}
+
+/** The same without copies of what grows with the pool; valid until the next change. */
+export function viewOf(parts: SnapshotParts): EngineView {
+  const { blocks } = parts;
+  return {
+    limits: parts.limits,
+    pages: { ...blocks.pool.view(), idle: blocks.pool.counts().idle },
+    ...describeSequences(parts),
+    transfers: Array.from(blocks.holds(), ({ pages }) => pages),
+    cache: { [Symbol.iterator]: () => describeCache(blocks) },
+  };
+}
+
+function* describeCache(blocks: BlockManager): Generator<EngineSnapshot['cache'][number], void> {
+  for (const { page, parent, children } of blocks.cache.nodes()) {
+    yield { page, parentPage: parent === null || !parent.live ? null : parent.page, children };
+  }
+}
+
+function describeSequences({
+  scheduler,
+  reservations,
+}: SnapshotParts): Pick<EngineSnapshot, 'running' | 'loading' | 'waiting'> {
   const describe = (sequence: Sequence): SequenceSnapshot => {
     const reservation = reservations.get(sequence);
     const replaced = reservation?.replaced ? [reservation.replaced.page] : [];
@@ -49,16 +83,8 @@ export function takeSnapshot(parts: {
     };
   };
   return {
-    limits: parts.limits,
-    pages: { ...blocks.pool.snapshot(), idle: blocks.pool.counts().idle },
     running: scheduler.running.map(describe),
     loading: [...scheduler.loading.keys()].map(describe),
     waiting: scheduler.waiting.all().map(describe),
-    transfers: Array.from(blocks.holds(), ({ pages }) => [...pages]),
-    cache: Array.from(blocks.cache.nodes(), ({ page, parent, children }) => ({
-      page,
-      parentPage: parent === null || !parent.live ? null : parent.page,
-      children,
-    })),
   };
 }

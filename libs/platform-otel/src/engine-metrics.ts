@@ -28,6 +28,22 @@ export const ENGINE_METRICS = {
     action: 'Any: look for step-failed in the log.',
     labels: ['model_name'],
   },
+  invariantChecks: {
+    name: 'longhaul_invariant_checks_total',
+    kind: 'counter',
+    unit: '{check}',
+    help: 'Checks that the idle engine has made of its pages, references and transfers.',
+    action: 'None on a server that is idle at times: its engine has failed, or is not.',
+    labels: ['model_name'],
+  },
+  invariantViolations: {
+    name: 'longhaul_invariant_violations_total',
+    kind: 'counter',
+    unit: '{violation}',
+    help: 'What those checks found wrong, by kind; something that stays wrong counts once.',
+    action: 'Any is a defect: look for invariant-violated in the log, report it, and restart when pages leak.',
+    labels: ['model_name', 'kind'],
+  },
   recomputedTokens: {
     name: 'longhaul_recomputed_tokens_total',
     kind: 'counter',

@@ -31,7 +31,7 @@ export const METRIC_OWNERS = {
     ...(['kvLoadDecisions', 'kvLoadDuration', 'kvLoadOverlap', 'kvLoadWait'] as const),
     ...(['kvWriteBehindQueue', 'kvWriteBehindDropped'] as const),
     ...(['drafts', 'draftTokens', 'acceptedTokens', 'acceptedTokensByPosition'] as const),
-    ...(['drafterBytes', 'draftingFailures'] as const),
+    ...(['drafterBytes', 'draftingFailures', 'invariantChecks', 'invariantViolations'] as const),
   ],
   router: [
     ...(['requestSuccess', 'requestErrors', 'timeToFirstToken', 'interTokenLatency', 'requestLatency'] as const),
@@ -76,6 +76,7 @@ export const KNOWN_LABELS: Partial<Record<MetricKey, readonly Attributes[]>> = {
   kvLoadDecisions: each('decision', 'load', 'recompute', 'failed'),
   kvWriteBehindDropped: each('reason', 'evicted', 'closed'),
   acceptedTokensByPosition: each('position', '0', '1', '2', '3'),
+  invariantViolations: each('kind', 'pages', 'sequences', 'transfers', 'slots', 'cache', 'check'),
   requestSuccess: each('finished_reason', 'stop', 'length'),
   apiRequests: ['POST /v1/chat/completions', 'POST /v1/completions'].map((method) => ({
     ...{ api: 'http', method, status: '200', reason: 'OK' },

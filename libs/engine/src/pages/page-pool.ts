@@ -32,6 +32,7 @@ export class PagePool {
   /** Freed while a step was in flight. */
   readonly #late: number[] = [];
   #stepping = false;
+  #changes = 0;
   #idle = 0;
   #hooks: PageCacheHooks | null = null;
 
@@ -85,6 +86,7 @@ export class PagePool {
     const page = this.#free.pop();
     if (page === undefined) return null;
     this.#references[page] = 1;
+    this.#changes++;
     return page;
   }
 
@@ -96,6 +98,7 @@ export class PagePool {
       this.#idle--;
     }
     this.#references[page] = references + 1;
+    this.#changes++;
   }
 
   /** One user less; the last one leaves the page idle if it is cached, free otherwise. */
@@ -103,6 +106,7 @@ export class PagePool {
     const references = this.references(page);
     if (references <= 0) throw defect('PAGE_RELEASED_TWICE', page);
     this.#references[page] = references - 1;
+    this.#changes++;
     if (references > 1) return;
     if (this.#cached[page] === 1) {
       this.#idle++;
@@ -117,16 +121,28 @@ export class PagePool {
   cache(page: number): void {
     if (this.references(page) === 0 || this.#cached[page] === 1) throw defect('PAGE_NOT_CACHEABLE', page);
     this.#cached[page] = 1;
+    this.#changes++;
   }
 
   /** The cache forgets the page; it is free at once if nobody uses it. */
   uncache(page: number): void {
     if (this.#cached[page] !== 1) throw defect('PAGE_NOT_CACHED', page);
     this.#cached[page] = 0;
+    this.#changes++;
     if (this.references(page) > 0) return;
     this.#idle--;
     this.#free.push(page);
     this.#onFree(page);
+  }
+
+  /** Grows with every change of a page's state. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** The state itself, to be read only, and not after the next change. */
+  view(): { references: Int32Array; cached: Uint8Array; free: readonly number[] } {
+    return { references: this.#references, cached: this.#cached, free: this.#free };
   }
 
   snapshot(): { references: number[]; cached: number[]; free: number[] } {

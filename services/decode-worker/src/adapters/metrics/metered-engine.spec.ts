@@ -30,6 +30,8 @@ function tellAll(observer: EngineObserver, requestId: string): void {
   observer.tokens?.({ requestId, kind: 'generated', tokens: 1 });
   observer.verified?.({ requestId, drafted: 4, accepted: 2 });
   observer.draftingFailed?.({ requestId, error: notFinite });
+  const violation = { kind: 'pages', message: 'page 1: 1 references, 0 holders' } as const;
+  observer.checked?.({ fresh: [violation, violation], violations: 2 });
   observer.preempted?.({ requestId, choice: 0, lostTokens: 3 });
   observer.prefixLoaded?.({ requestId, tokens: 64, ...load });
   observer.blockEvicted?.({ lifetimeMs: 10, idleMs: 5 });

@@ -5,7 +5,10 @@ import {
   type FinishedRequest,
   type LoadOutcome,
   type TokenTally,
+  type Violation,
+  type ViolationKind,
 } from '@longhaul/engine';
+import { AppError } from '@longhaul/kernel';
 import { count, declareSeries, observe, record, type EventLog } from '@longhaul/platform-otel';
 import type { ChosenKernels } from '../kernels/choose-kernels.js';
 import { WARM_UP_ID } from '../engine/warm-up.js';
@@ -16,6 +19,7 @@ const MS_PER_S = 1000;
 export function meteredEngineObserver(modelName: string, log: EventLog): EngineObserver {
   const labels = { model_name: modelName };
   declareSeries('engine', labels);
+  const report = violationReporter(labels, log);
   return {
     step(outcome) {
       if (outcome.kind === 'failed') {
@@ -51,6 +55,10 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       count('draftingFailures', 1, labels);
       log.failure('drafting-failed', error, { requestId });
     },
+    checked({ fresh }) {
+      count('invariantChecks', 1, labels);
+      for (const violation of fresh) report(violation);
+    },
     failed({ error }) {
       if (error.reason === 'MODEL_OUTPUT_NOT_FINITE') count('corruptedRequests', 1, labels);
     },
@@ -81,6 +89,19 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
     finished(request) {
       if (request.requestId !== WARM_UP_ID) recordFinished(request, labels);
     },
+  };
+}
+
+/** Counts every violation; the first one of each kind is logged, whose sentence says what to look for. */
+function violationReporter(labels: { model_name: string }, log: EventLog): (violation: Violation) => void {
+  const told = new Set<ViolationKind>();
+  return ({ kind, message }) => {
+    count('invariantViolations', 1, { ...labels, kind });
+    if (told.has(kind)) return;
+    told.add(kind);
+    log.failure('invariant-violated', new AppError({ code: 'INTERNAL', reason: 'INVARIANT_VIOLATED', message }), {
+      kind,
+    });
   };
 }
 
