@@ -7,7 +7,6 @@ export type { LocalEngine, LocalEngineParts } from './local-engine.js';
 export { createWorkerServer } from './worker-server.js';
 export type { ListenConfig, WorkerServer } from './worker-server.js';
 export type { StoreConnection } from './adapters/store/prefix-store.js';
-export { chooseKernels } from './adapters/kernels/choose-kernels.js';
 export type { ChosenKernels, KernelQuestion } from './adapters/kernels/choose-kernels.js';
 export { bestLevels } from './core/kernels/best-levels.js';
 export { measuredOperators } from './core/kernels/measured-operators.js';

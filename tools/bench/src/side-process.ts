@@ -33,8 +33,8 @@ export class SideProcess {
   }
 
   async read(prompt: ColdPrompt): Promise<ColdPromptTimes> {
-    this.tell({ kind: 'read', prompt });
-    const reply = await nextReply(this.child);
+    this.#tell({ kind: 'read', prompt });
+    const reply = await nextReply(this.#child);
     if (reply.kind !== 'read') throw new Error(`a bench worker answered ${reply.kind}`);
     return reply.times;
   }
