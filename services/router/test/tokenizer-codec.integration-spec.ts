@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import type { TextCodec } from '../src/core/ports.js';
 import { createTokenizerCodec, tokenizerCodecs } from '../src/index.js';
+
+/** Each may have a sandbox process, which ends with it. */
+const opened: TextCodec[] = [];
+afterAll(() => {
+  for (const codec of opened) codec.close();
+});
 
 const llama = codecOf('llama3', { bos_token: '<|begin_of_text|>' });
 const text = '<|begin_of_text|><|start_header_id|>user';
@@ -11,11 +17,10 @@ function codecOf(kind: string, config: object, chatTemplate: string | null = nul
   const tokenizerJson = readFileSync(
     new URL(`../../../libs/tokenizer/test/goldens/${kind}.tokenizer.json`, import.meta.url),
   );
-  return createTokenizerCodec({
-    tokenizerJson,
-    tokenizerConfigJson: Buffer.from(JSON.stringify(config)),
-    chatTemplate,
-  });
+  const tokenizerConfigJson = Buffer.from(JSON.stringify(config));
+  const codec = createTokenizerCodec({ tokenizerJson, tokenizerConfigJson, chatTemplate });
+  opened.push(codec);
+  return codec;
 }
 
 async function encode(codec: TextCodec, addSpecialTokens: boolean, parseSpecialTokens: boolean): Promise<number[]> {
@@ -74,6 +79,7 @@ describe('a chat template of the server', () => {
     );
     const files = { tokenizerJson, tokenizerConfigJson: new Uint8Array(), chatTemplate: 'own' };
     const codec = tokenizerCodecs({ chatTemplate: '{{ messages[0].content }}!' })(files);
+    opened.push(codec);
     const chat = { addGenerationPrompt: true, continueFinalMessage: false, variables: {} };
     const ids = await codec.encodeChat([{ role: 'user', content: 'x' }], chat);
     expect(codec.decode([...ids], false)).toBe('x!');
