@@ -45,6 +45,7 @@ LONGHAUL_INLINE F divide(F a, F b) { return _mm512_div_ps(a, b); }
 LONGHAUL_INLINE F divide_or_zero(F a, F b) { return _mm512_maskz_div_ps(_mm512_cmp_ps_mask(b, zero(), _CMP_NEQ_OQ), a, b); }
 LONGHAUL_INLINE I add_i(I a, I b) { return _mm512_add_epi32(a, b); }
 LONGHAUL_INLINE I mul_i(I a, I b) { return _mm512_mullo_epi32(a, b); }
+LONGHAUL_INLINE void store_i(void* to, I x) { _mm512_storeu_si512(to, x); }
 LONGHAUL_INLINE void store_f(float* to, F x) { _mm512_storeu_ps(to, x); }
 LONGHAUL_INLINE void store_first(float* to, int count, F x) { _mm512_mask_storeu_ps(to, __mmask16((1u << count) - 1), x); }
 LONGHAUL_INLINE void store_first(int32_t* to, int count, I x) { _mm512_mask_storeu_epi32(to, __mmask16((1u << count) - 1), x); }
@@ -109,6 +110,7 @@ inline F divide(F a, F b) { LANES(a.v[i] /= b.v[i]) return a; }
 inline F divide_or_zero(F a, F b) { LANES(a.v[i] = b.v[i] != 0 ? a.v[i] / b.v[i] : 0) return a; }
 inline I add_i(I a, I b) { LANES(a.v[i] += b.v[i]) return a; }
 inline I mul_i(I a, I b) { LANES(a.v[i] *= b.v[i]) return a; }
+inline void store_i(void* to, I x) { std::memcpy(to, x.v, sizeof x.v); }
 inline void store_f(float* to, F x) { LANES(to[i] = x.v[i]) }
 inline void store_first(float* to, int count, F x) { for (int i = 0; i < count; i++) to[i] = x.v[i]; }
 inline void store_first(int32_t* to, int count, I x) { for (int i = 0; i < count; i++) to[i] = x.v[i]; }
