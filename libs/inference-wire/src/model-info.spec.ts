@@ -1,0 +1,33 @@
+import { describe, expect, it } from '@jest/globals';
+import { workerV1 } from '@longhaul/contracts';
+import type { ModelInfo } from '@longhaul/inference';
+import { fromGetModelResponse, toGetModelResponse, toModelInfoResponse } from './model-info.js';
+
+const info: ModelInfo = {
+  ...{ id: 'm', family: 'llama', fingerprint: 'f', contextLength: 8192, vocabSize: 100, eosTokenIds: [2] },
+  ...{ weightScheme: 'int8', kvDtype: 'bf16', defaults: { temperature: 0.5 }, createdUnixS: 7 },
+};
+const kernels = {
+  levels: { 'attention/bf16': 'avx512', 'linear/int8': 'avx512vnni' },
+  source: 'stored',
+  profileId: 'p',
+};
+
+/** Over the wire and back. */
+function sent(original: ModelInfo): ModelInfo {
+  const bytes = workerV1.GetModelResponse.encode(toGetModelResponse(original)).finish();
+  return fromGetModelResponse(workerV1.GetModelResponse.decode(bytes));
+}
+
+describe("a worker's model on the wire", () => {
+  it('arrives as it was sent, with the kernels that compute it', () => {
+    expect(sent({ ...info, kernels })).toEqual({ ...info, kernels });
+    expect(toModelInfoResponse({ ...info, kernels }).kernels).toEqual(kernels);
+  });
+
+  it('has no profile where the environment decided, and no kernels where the worker does not tell', () => {
+    const forced = { ...kernels, source: 'environment', profileId: null };
+    expect(sent({ ...info, kernels: forced }).kernels).toEqual(forced);
+    expect(sent(info)).toEqual(info);
+  });
+});
