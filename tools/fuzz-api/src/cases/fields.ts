@@ -129,8 +129,19 @@ const SHAPE: readonly FieldRule[] = [
   wholeNumber('priority', [-(2 ** 31) + 1, -1, 0, 1, 2 ** 31 - 1], [-(2 ** 31), 2 ** 31]),
   { ...anyString('cache_salt'), illegal: (random) => random.pick([longText, 1, []]) },
   field('longhaul', {
-    legal: [null, {}, { policy: 'dense' }, { policy: null, quality: 'exact' }, { quality: 'sparse' }],
-    illegal: [{ policy: 'quest' }, { policy: '' }, { policy: 1 }, { quality: 'best' }, { quality: 1 }, { tenant: 'a' }],
+    legal: [
+      ...[null, {}, { policy: 'dense' }, { policy: null, quality: 'exact' }, { quality: 'sparse' }],
+      ...[{ speculation: null }, { speculation: { kind: 'lookup' } }],
+      { speculation: { kind: 'lookup', max_draft_tokens: 32 } },
+    ],
+    illegal: [
+      ...[{ policy: 'quest' }, { policy: '' }, { policy: 1 }, { quality: 'best' }, { quality: 1 }, { tenant: 'a' }],
+      ...[{ speculation: {} }, { speculation: 'lookup' }, { speculation: { kind: 'tree' } }],
+      ...[
+        { kind: 'lookup', max_draft_tokens: 33 },
+        { kind: 'lookup', ngram: 3 },
+      ].map((speculation) => ({ speculation })),
+    ],
     wrong: [1, 'a', true, [1]],
   }),
   anyString('user'),
