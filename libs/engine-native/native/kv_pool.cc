@@ -82,7 +82,7 @@ void KvPool::copy_page(int64_t from, int64_t to) {
 
 void KvPool::poison(std::span<const int32_t> pages) {
   for (int32_t page : pages) require_page(page, "pages");
-  // All bits set is a NaN in f32 and in bf16.
+  // All bits set is a NaN in f32 and in bf16; in int8 the scales are.
   for (int32_t page : pages)
     for (int layer = 0; layer < view_.layers; layer++) std::memset(view_.slice(layer, page, 0), 0xff, page_bytes());
 }

@@ -3,8 +3,12 @@
  * behind it; arrays are row-major, ranges half open, all integers signed 32-bit unless said otherwise.
  */
 
-/** bf16 is what serving uses; f32 is the reference. */
-export type KvDtype = 'bf16' | 'f32';
+/**
+ * What a pool keeps of a key or a value. f32 is the reference. int8 has one scale per token and KV head, and keeps keys
+ * rotated over the head dimension; it is computed with in integers.
+ */
+export const KV_DTYPES = ['bf16', 'f32', 'int8'] as const;
+export type KvDtype = (typeof KV_DTYPES)[number];
 
 /**
  * Instruction sets of kernels, ascending: what a processor of one has, one of the next usually has too. Which of them is
@@ -14,7 +18,13 @@ export const KERNEL_LEVELS = ['scalar', 'avx2', 'avxvnni', 'avx512', 'avx512vnni
 export type KernelLevel = (typeof KERNEL_LEVELS)[number];
 
 /** Operators whose kernels are chosen, by the type of the KV or of the weights. */
-export const KERNEL_OPERATORS = ['attention/bf16', 'attention/f32', 'linear/int8', 'linear/int4'] as const;
+export const KERNEL_OPERATORS = [
+  'attention/bf16',
+  'attention/f32',
+  'attention/int8',
+  'linear/int8',
+  'linear/int4',
+] as const;
 export type KernelOperator = (typeof KERNEL_OPERATORS)[number];
 
 /** One set of kernels of an operator. */
@@ -114,8 +124,9 @@ export interface NativeKvPool {
    * held by the caller until the promise settles.
    *
    * @param pages the run's pages in order, PAGE_TOKENS tokens each.
-   * @param sections K and V of each layer of [layerBegin, layerEnd), in that order: `kvSectionBytes` bytes each,
-   * `[kvHead][token][dim]` in the pool's dtype. Neither read nor written by anybody else meanwhile.
+   * @param sections of each layer of [layerBegin, layerEnd) in order: K and V, `[kvHead][token][dim]` in the pool's
+   * dtype; for int8 also the scales of K and the inverse scales of V, f32 `[kvHead][token]`. Sizes as `kvSectionBytes`
+   * has them. Neither read nor written by anybody else meanwhile.
    */
   exportBlock(pages: Int32Array, layerBegin: number, layerEnd: number, sections: readonly Uint8Array[]): Promise<void>;
   /**

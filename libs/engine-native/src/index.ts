@@ -1,4 +1,11 @@
-export { ATTENTION_POLICY, KERNEL_LEVELS, KERNEL_OPERATORS, PAGE_TOKENS, SKIPPED_PAGE } from './addon-types.js';
+export {
+  ATTENTION_POLICY,
+  KERNEL_LEVELS,
+  KERNEL_OPERATORS,
+  KV_DTYPES,
+  PAGE_TOKENS,
+  SKIPPED_PAGE,
+} from './addon-types.js';
 export type {
   AttentionStatistics,
   DrawStatus,

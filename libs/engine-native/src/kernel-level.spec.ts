@@ -11,6 +11,7 @@ function tableOf(supported: readonly KernelLevel[]): KernelTable {
   return {
     'attention/bf16': candidates(supported, ['scalar', 'avx2', 'avx512', 'avx512bf16']),
     'attention/f32': candidates(supported, ['scalar', 'avx2', 'avx512']),
+    'attention/int8': candidates(supported, ['scalar', 'avx2', 'avxvnni', 'avx512vnni']),
     'linear/int8': linear,
     'linear/int4': linear,
   };

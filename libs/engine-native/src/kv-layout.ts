@@ -1,15 +1,30 @@
 import { PAGE_TOKENS, type KvDtype, type KvPoolOptions } from './addon-types.js';
 
-const ELEMENT_BYTES: Readonly<Record<KvDtype, number>> = { bf16: 2, f32: 4 };
+interface KvTraits {
+  /** Bytes of one dimension of one key or value. */
+  readonly elementBytes: number;
+  /** Bytes behind the tiles of a page of one layer and KV head; three f32 a token. */
+  readonly scaleBytes: number;
+}
+
+const TRAITS: Readonly<Record<KvDtype, KvTraits>> = {
+  bf16: { elementBytes: 2, scaleBytes: 0 },
+  f32: { elementBytes: 4, scaleBytes: 0 },
+  int8: { elementBytes: 1, scaleBytes: 3 * 4 * PAGE_TOKENS },
+};
 
 export type KvShape = Omit<KvPoolOptions, 'pages'>;
 
-/** Bytes of one page over all layers and KV heads: K and V of PAGE_TOKENS tokens. */
+/** Bytes of one page over all layers and KV heads: K and V of PAGE_TOKENS tokens, with their scales. */
 export function kvPageBytes(shape: KvShape): number {
-  return 2 * PAGE_TOKENS * shape.headDim * ELEMENT_BYTES[shape.dtype] * shape.kvHeads * shape.layers;
+  const { elementBytes, scaleBytes } = TRAITS[shape.dtype];
+  return (2 * PAGE_TOKENS * shape.headDim * elementBytes + scaleBytes) * shape.kvHeads * shape.layers;
 }
 
-/** Bytes of K, or of V, of one layer of so many pages: a section of the stored layout. */
-export function kvSectionBytes(shape: Omit<KvShape, 'layers'>, pages: number): number {
-  return PAGE_TOKENS * shape.headDim * ELEMENT_BYTES[shape.dtype] * shape.kvHeads * pages;
+/** Bytes of each section that one layer of so many pages has in the stored layout: K, V, and their scales for int8. */
+export function kvSectionBytes(shape: Omit<KvShape, 'layers'>, pages: number): readonly number[] {
+  const { elementBytes, scaleBytes } = TRAITS[shape.dtype];
+  const tokens = PAGE_TOKENS * shape.kvHeads * pages;
+  const tile = tokens * shape.headDim * elementBytes;
+  return scaleBytes === 0 ? [tile, tile] : [tile, tile, 4 * tokens, 4 * tokens];
 }

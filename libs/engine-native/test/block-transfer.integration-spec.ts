@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { kvSectionBytes, loadEngine, PAGE_TOKENS, SKIPPED_PAGE, type Engine, type KvDtype } from '../src/index.js';
+import { KV_DTYPES, kvSectionBytes, loadEngine, PAGE_TOKENS, SKIPPED_PAGE, type Engine } from '../src/index.js';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 
 const block = fc.record({
-  dtype: fc.constantFrom<KvDtype>('bf16', 'f32'),
+  dtype: fc.constantFrom(...KV_DTYPES),
   headDim: fc.constantFrom(32, 48, 64, 80, 96, 128, 192, 256),
   kvHeads: fc.integer({ min: 1, max: 3 }),
   layers: fc.integer({ min: 1, max: 4 }),
@@ -25,12 +25,12 @@ describe('a block', () => {
       fc.asyncProperty(block, fc.nat(), fc.nat(), async (shape, a, b) => {
         const pool = engine.createPool({ ...shape, pages: 16 });
         const [layerBegin, layerEnd] = [a % shape.layers, shape.layers - (b % (shape.layers - (a % shape.layers)))];
-        const bytes = kvSectionBytes(shape, shape.pagesPerBlock);
-        const count = 2 * (layerEnd - layerBegin);
-        const sections = Array.from({ length: count }, (_, i) => noise(bytes, shape.seed + i));
+        const layers = Array.from({ length: layerEnd - layerBegin });
+        const sizes = layers.flatMap(() => kvSectionBytes(shape, shape.pagesPerBlock));
+        const sections = sizes.map((bytes, i) => noise(bytes, shape.seed + i));
         const pages = Int32Array.from({ length: shape.pagesPerBlock }, (_, i) => (i * 5 + shape.seed) % 16);
         await pool.importBlock(pages, layerBegin, layerEnd, sections);
-        const out = Array.from({ length: count }, () => new Uint8Array(bytes));
+        const out = sizes.map((bytes) => new Uint8Array(bytes));
         await pool.exportBlock(pages, layerBegin, layerEnd, out);
         expect(out.every((section, i) => Buffer.compare(section, sections[i] ?? section.subarray(1)) === 0)).toBe(true);
         pool.dispose();
@@ -42,7 +42,7 @@ describe('a block', () => {
   it('leaves out what it is told to skip', async () => {
     const shape = { layers: 1, kvHeads: 1, headDim: 32, dtype: 'f32' as const };
     const pool = engine.createPool({ ...shape, pages: 4 });
-    const bytes = kvSectionBytes(shape, 2);
+    const [bytes = 0] = kvSectionBytes(shape, 2);
     const sections = [noise(bytes, 1), noise(bytes, 2)];
     await pool.importBlock(Int32Array.of(0, 1), 0, 1, sections);
     await pool.importBlock(Int32Array.of(SKIPPED_PAGE, 1), 0, 1, [noise(bytes, 3), noise(bytes, 4)]);
@@ -56,7 +56,8 @@ describe('a block', () => {
 
 describe('a transfer', () => {
   const shape = { layers: 2, kvHeads: 1, headDim: 32, dtype: 'bf16' as const };
-  const right = (): Uint8Array[] => Array.from({ length: 4 }, () => new Uint8Array(kvSectionBytes(shape, 1)));
+  const sizes = [...kvSectionBytes(shape, 1), ...kvSectionBytes(shape, 1)];
+  const right = (): Uint8Array[] => sizes.map((bytes) => new Uint8Array(bytes));
 
   it.each<[string, string, Int32Array, number, number, (s: Uint8Array[]) => unknown]>([
     ['a page outside', 'pages', Int32Array.of(4), 0, 2, (s) => s],

@@ -29,8 +29,8 @@ beforeEach(async () => {
   await subject.model.step(subject.pool, subject.request(subject.sequences, past, [PAST, NEIGHBOUR - 1]));
   expected = (await subject.model.step(subject.pool, request())).logits ?? new Float32Array(0);
   pages = Int32Array.from(subject.sequences[0]?.pages.slice(0, PAST / 16) ?? []);
-  const bytes = kvSectionBytes({ kvHeads: shape.kvHeads, headDim: shape.headDim, dtype: 'f32' }, pages.length);
-  stored = [new Uint8Array(bytes), new Uint8Array(bytes)];
+  const sizes = kvSectionBytes({ kvHeads: shape.kvHeads, headDim: shape.headDim, dtype: 'f32' }, pages.length);
+  stored = sizes.map((bytes) => new Uint8Array(bytes));
   await subject.pool.exportBlock(pages, 0, 1, stored);
   subject.pool.poisonPages(pages);
 });

@@ -31,7 +31,8 @@ export {
 } from './format/constants.js';
 export { isEarlierFormat } from './format/earlier-format.js';
 export { requireImportable } from './format/raw-geometry.js';
-export type { RawDtype, RawGeometry } from './format/raw-geometry.js';
+export { layerSectionBytes, layerSectionKinds } from './format/raw-geometry.js';
+export type { LayerSectionKind, RawGeometry, RawKeyDtype, RawValueDtype } from './format/raw-geometry.js';
 export { readHead } from './format/read-head.js';
 export type { ExpectedBlock } from './format/read-head.js';
 export { readHeader } from './format/read-header.js';

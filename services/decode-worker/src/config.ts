@@ -30,7 +30,10 @@ export const engineSettings = {
     description: 'Most requests waiting in the engine; more get 429.',
     unit: 'requests',
   },
-  kvCacheDtype: { schema: values.oneOf('bf16', 'f32').default('bf16'), description: 'How keys and values are stored.' },
+  kvCacheDtype: {
+    schema: values.oneOf('bf16', 'f32', 'int8').default('bf16'),
+    description: 'How keys and values are kept: int8 halves them.',
+  },
   kvCacheTokens: {
     schema: values.integer(16).optional(),
     description: 'Size of the KV pool; instead of --kv-cache-bytes.',

@@ -69,7 +69,7 @@ async function once(served: Promise<Served>, extra: Record<string, unknown> = {}
 
 const fullBlocks = ({ promptTokens }: Answer): number => Math.floor(promptTokens / BLOCK_TOKENS) * BLOCK_TOKENS;
 
-describe.each(['bf16', 'f32'])('a restart, KV in %s', (dtype) => {
+describe.each(['bf16', 'f32', 'int8'])('a restart, KV in %s', (dtype) => {
   it('keeps prefixes and changes no word', async () => {
     const flags = ['--kv-cache-dtype', dtype];
     const off = await once(start('--kv-store', 'off', ...flags));
@@ -82,9 +82,9 @@ describe.each(['bf16', 'f32'])('a restart, KV in %s', (dtype) => {
 });
 
 describe('stored KV', () => {
-  it('is of one kind: the other dtype does not find it', async () => {
+  it.each(['f32', 'int8'])('is of one kind: %s does not find it', async (dtype) => {
     await once(local());
-    expect((await once(local('--kv-cache-dtype', 'f32'))).cachedTokens).toBe(0);
+    expect((await once(local('--kv-cache-dtype', dtype))).cachedTokens).toBe(0);
   });
 
   it('is of one rollout', async () => {

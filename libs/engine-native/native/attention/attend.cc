@@ -24,9 +24,18 @@ struct Workspace {
   std::vector<float> scalars;
   std::unique_ptr<std::atomic<int>[]> pending;
   size_t pending_capacity = 0;
+  /** By query block; used where the problem has a selector. */
+  Selections selections;
 
-  void prepare(const AttentionProblem& problem) {
-    plan.build(problem);
+  void begin(const AttentionProblem& problem) {
+    plan.begin(problem);
+    if (problem.selector == nullptr) return;
+    if (selections.size() < plan.blocks.size()) selections.resize(plan.blocks.size());
+    for (size_t i = 0; i < plan.blocks.size(); ++i) selections[i].clear();
+  }
+
+  void prepare_tiles(const AttentionProblem& problem) {
+    plan.add_tiles(problem, problem.selector == nullptr ? nullptr : &selections);
     if (values.size() < plan.partial_floats) values.resize(plan.partial_floats);
     if (scalars.size() < plan.scalar_floats) scalars.resize(plan.scalar_floats);
     if (pending_capacity < plan.merges.size()) {
@@ -171,7 +180,17 @@ const KernelTable& kernels_of(const AttentionProblem& p) {
   return p.kernels != nullptr ? *p.kernels : *cpu::last_supported(attention_candidates(p.pool.dtype)).table;
 }
 
-void append_one(Call& call, size_t index) { call.kernels.append(call.problem, call.work.plan.runs[index]); }
+void append_one(Call& call, size_t index) {
+  const AppendRun& run = call.work.plan.runs[index];
+  call.kernels.append(call.problem, run);
+  if (call.problem.selector == nullptr) return;
+  call.problem.selector->appended(call.problem, {run.sequence, run.logical, run.page, run.slot, run.tokens});
+}
+
+void select_one(Call& call, size_t index) {
+  call.problem.selector->select(call.problem, call.work.plan.blocks[index], call.work.selections[index]);
+}
+
 void execute_one(Call& call, size_t index) { run_unit(call, call.work.plan.units[index]); }
 
 }  // namespace
@@ -180,12 +199,14 @@ void execute_one(Call& call, size_t index) { run_unit(call, call.work.plan.units
 void attend(const AttentionProblem& problem, const ParallelFor& parallel_for) {
   using namespace attention;
   thread_local Workspace workspace;
-  workspace.prepare(problem);
+  workspace.begin(problem);
   clear_skipped(problem);
   Call call{problem, kernels_of(problem), workspace};
   const size_t rows = problem.batch > 0 ? static_cast<size_t>(problem.cu_seqlens[problem.batch]) : 0;
   const size_t floats = rows * static_cast<size_t>(problem.heads + 2 * problem.kv_heads) * problem.head_dim;
   for_each<append_one>(call, workspace.plan.runs.size(), floats < kSerialAppendFloats, parallel_for);
+  if (problem.selector != nullptr) for_each<select_one>(call, workspace.plan.blocks.size(), false, parallel_for);
+  workspace.prepare_tiles(problem);
   for_each<execute_one>(call, workspace.plan.units.size(), workspace.plan.cost < kSerialCost, parallel_for);
 }
 

@@ -7,6 +7,7 @@
 #include "../cpu/candidates.h"
 #include "kv_layout.h"
 #include "parallel_for.h"
+#include "selector.h"
 
 namespace longhaul {
 
@@ -52,6 +53,9 @@ struct AttentionProblem {
    */
   const attention::KernelTable* kernels = nullptr;
 
+  /** Null: dense attention. Borrowed for the call. */
+  const Selector* selector = nullptr;
+
   /** Written at the new tokens of `layer`. No page may be the last page of two sequences of the batch. */
   KvPoolView pool;
   int layer = 0;
@@ -86,7 +90,8 @@ struct AttentionProblem {
 const char* find_fault(const AttentionProblem& problem);
 
 /**
- * Appends the new keys and values to the pool, then writes the attention of the new tokens to `out`.
+ * Appends the new keys and values to the pool, then writes the attention of the new tokens to `out`. Throws Fault
+ * INVALID_ARGUMENT (field "selector") for a selection that does not ascend or leaves what its block sees.
  *
  * What a token gets depends on its own sequence alone, bit for bit, not on its neighbours in the batch nor on the
  * number of threads. Another cut of a prompt into chunks changes results by rounding only. Slots of a page beyond the

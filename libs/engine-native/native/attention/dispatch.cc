@@ -22,8 +22,17 @@ const AttentionCandidate kF32[] = {
     {"avx2", kNeedsAvx2, avx2_kernels(KvDtype::kF32)},
     {"avx512", kNeedsAvx512, avx512_kernels(KvDtype::kF32)},
 };
+const AttentionCandidate kInt8[] = {
+    {"scalar", {}, scalar_kernels(KvDtype::kInt8)},
+    {"avx2", kNeedsAvx2, avx2_kernels(KvDtype::kInt8)},
+#ifdef LONGHAUL_HAS_AVX_VNNI
+    {"avxvnni", kNeedsAvx2 | Features{Feature::kAvxVnni}, avxvnni_kernels(KvDtype::kInt8)},
+#endif
+    {"avx512vnni", kNeedsAvx512 | Features{Feature::kAvx512Vnni}, avx512vnni_kernels(KvDtype::kInt8)},
+};
 #else
 const AttentionCandidate kBf16[] = {{"scalar", {}, scalar_kernels(KvDtype::kBf16)}};
+const AttentionCandidate kInt8[] = {{"scalar", {}, scalar_kernels(KvDtype::kInt8)}};
 const AttentionCandidate kF32[] = {{"scalar", {}, scalar_kernels(KvDtype::kF32)}};
 #endif
 
@@ -36,6 +45,8 @@ std::span<const AttentionCandidate> attention_candidates(KvDtype dtype) {
       return attention::kBf16;
     case KvDtype::kF32:
       return attention::kF32;
+    case KvDtype::kInt8:
+      return attention::kInt8;
   }
   return {};
 }

@@ -23,18 +23,9 @@ struct AppendRun {
   int page;
   /** Slot of the first token; slot 0 opens the page, which clears it first. */
   int slot;
-};
-
-/**
- * Ascending logical pages of one sequence: entries [begin, end) of `logical`, or the numbers themselves when it is
- * null.
- */
-struct PageList {
-  const int32_t* logical = nullptr;
-  int begin = 0;
-  int end = 0;
-
-  int at(int entry) const { return logical == nullptr ? entry : logical[entry]; }
+  int sequence;
+  /** The page's number in the sequence. */
+  int logical;
 };
 
 constexpr int kMaxBlockPages = 16;
@@ -94,7 +85,13 @@ struct KernelTable {
 /** What dispatch.cc lists, with what each needs. Null where this build has no such kernels. */
 const KernelTable* scalar_kernels(KvDtype dtype);
 const KernelTable* avx2_kernels(KvDtype dtype);
+#if defined(__x86_64__) && !defined(LONGHAUL_EMULATE_AVX512) && (defined(__clang__) || __GNUC__ >= 11)
+/** Compilers before know no AVX-VNNI. */
+#define LONGHAUL_HAS_AVX_VNNI
+const KernelTable* avxvnni_kernels(KvDtype dtype);
+#endif
 const KernelTable* avx512_kernels(KvDtype dtype);
+const KernelTable* avx512vnni_kernels(KvDtype dtype);
 const KernelTable* avx512bf16_kernels(KvDtype dtype);
 
 constexpr float kLog2e = 1.44269504088896340736f;

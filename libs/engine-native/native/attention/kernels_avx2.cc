@@ -10,18 +10,31 @@
 
 #pragma GCC target("avx2,fma")
 
+#define LONGHAUL_INTEGER_256
 #include "simd256.h"
 
 #include "append_kernel.h"
+#include "integer_tile.h"
 #include "tile_kernel.h"
 
 namespace longhaul::attention {
 namespace {
 constexpr KernelTable kBf16Table{append_run, run_tile<PairFma<Vec256, 2>>, merge_parts<Vec256>};
 constexpr KernelTable kF32Table{append_run, run_tile<SingleFma<Vec256, 2>>, merge_parts<Vec256>};
+constexpr KernelTable kInt8Table{append_run, run_integer_tile<Dot256>, merge_integer_parts<Vec256>};
 }  // namespace
 
-const KernelTable* avx2_kernels(KvDtype dtype) { return dtype == KvDtype::kBf16 ? &kBf16Table : &kF32Table; }
+const KernelTable* avx2_kernels(KvDtype dtype) {
+  switch (dtype) {
+    case KvDtype::kBf16:
+      return &kBf16Table;
+    case KvDtype::kF32:
+      return &kF32Table;
+    case KvDtype::kInt8:
+      return &kInt8Table;
+  }
+  return nullptr;
+}
 
 }  // namespace longhaul::attention
 

@@ -5,6 +5,9 @@
 #include <vector>
 
 #include "append_kernel.h"
+#include "simd_plain.h"
+
+#include "integer_tile.h"
 
 namespace longhaul::attention {
 namespace {
@@ -141,9 +144,19 @@ void run_tile(const TileJob& job) {
 }
 
 constexpr KernelTable kTable{append_run, run_tile, merge_parts};
+constexpr KernelTable kInt8Table{append_run, run_integer_tile<DotPlain>, merge_integer_parts<VecPlain>};
 
 }  // namespace
 
-const KernelTable* scalar_kernels(KvDtype) { return &kTable; }
+const KernelTable* scalar_kernels(KvDtype dtype) {
+  switch (dtype) {
+    case KvDtype::kBf16:
+    case KvDtype::kF32:
+      return &kTable;
+    case KvDtype::kInt8:
+      return &kInt8Table;
+  }
+  return nullptr;
+}
 
 }  // namespace longhaul::attention

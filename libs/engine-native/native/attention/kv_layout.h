@@ -1,9 +1,11 @@
-// Layout of the paged KV pool: one arena, [layer][page][kv head][K tile | V tile].
+// Layout of the paged KV pool: one arena, [layer][page][kv head][K tile | V tile | scales].
 //
 // A slice is what one KV head keeps of one page (kPageTokens tokens of one layer), contiguous, so that attention over a
 // list of pages reads whole slices. Tiles hold tokens side by side so that no kernel needs a horizontal sum:
 //   bf16  K [head_dim / 2][16 tokens][2 dims]   V [16 tokens / 2][head_dim][2 tokens]
 //   f32   K [head_dim][16 tokens]               V [16 tokens][head_dim]
+//   int8  K [head_dim / 4][16 tokens][4 dims]   V [16 tokens / 4][head_dim][4 tokens]   scales, see SliceScales
+// int8 keeps both in the rotated basis (head_basis.h), keys as unsigned bytes, value + 128, and values as signed ones.
 #pragma once
 
 #include <cstddef>
@@ -19,19 +21,68 @@ constexpr int kHeadDimStep = 16;
 constexpr int kMinHeadDim = 32;
 constexpr int kMaxHeadDim = 256;
 
+/** What the pool keeps of a key or a value. */
+enum class KvDtype : uint8_t { kBf16, kF32, kInt8 };
+constexpr KvDtype kKvDtypes[] = {KvDtype::kBf16, KvDtype::kF32, KvDtype::kInt8};
+
+/** Everything that sizes and names depend on. The one place: whoever adds a type is led here by the compiler. */
+struct KvTraits {
+  const char* name;
+  /** Bytes of one dimension of one key or value. */
+  int element_bytes;
+  /** Bytes behind the tiles of a slice; a multiple of 64. */
+  int scale_bytes;
+  /** Keys and values are kept rotated over the head dimension (head_basis.h). */
+  bool rotated;
+};
+
 /**
- * Element type of the pool. Narrower types (with row scales inside the slice) only need a new slice_bytes and kernels.
+ * Scales of an int8 slice, one per token. A key is byte * key, a value byte / inverse_value. `log2_value` is the
+ * logarithm of the value's scale. A value of zeros has the scale kLeastScale, so that all three are finite.
  */
-enum class KvDtype : uint8_t { kBf16, kF32 };
+struct SliceScales {
+  float key[kPageTokens];
+  float inverse_value[kPageTokens];
+  /** Follows from inverse_value: set_value_scale. */
+  float log2_value[kPageTokens];
+};
+static_assert(sizeof(SliceScales) % 64 == 0);
+constexpr float kLeastScale = 1e-20f;
+
+constexpr KvTraits traits_of(KvDtype dtype) {
+  switch (dtype) {
+    case KvDtype::kBf16:
+      return {"bf16", 2, 0, false};
+    case KvDtype::kF32:
+      return {"f32", 4, 0, false};
+    case KvDtype::kInt8:
+      return {"int8", 1, sizeof(SliceScales), true};
+  }
+  __builtin_unreachable();
+}
 
 /** Bytes of the K tile alone; the V tile follows it. A multiple of 64. */
 constexpr size_t key_tile_bytes(KvDtype dtype, int head_dim) {
-  const size_t element = dtype == KvDtype::kBf16 ? 2 : 4;
-  return element * static_cast<size_t>(head_dim) * kPageTokens;
+  return static_cast<size_t>(traits_of(dtype).element_bytes) * static_cast<size_t>(head_dim) * kPageTokens;
 }
 
 /** Bytes of K and V of one page, one layer, one KV head. A multiple of 64. */
-constexpr size_t slice_bytes(KvDtype dtype, int head_dim) { return 2 * key_tile_bytes(dtype, head_dim); }
+constexpr size_t slice_bytes(KvDtype dtype, int head_dim) {
+  return 2 * key_tile_bytes(dtype, head_dim) + static_cast<size_t>(traits_of(dtype).scale_bytes);
+}
+
+inline void set_value_scale(SliceScales& scales, int slot, float inverse) {
+  scales.inverse_value[slot] = inverse;
+  scales.log2_value[slot] = -__builtin_log2f(inverse);
+}
+
+/** The scales of an int8 slice. */
+inline SliceScales& scales_of(std::byte* slice, int head_dim) {
+  return *reinterpret_cast<SliceScales*>(slice + 2 * key_tile_bytes(KvDtype::kInt8, head_dim));
+}
+inline const SliceScales& scales_of(const std::byte* slice, int head_dim) {
+  return *reinterpret_cast<const SliceScales*>(slice + 2 * key_tile_bytes(KvDtype::kInt8, head_dim));
+}
 
 /** Bytes of a whole pool. */
 constexpr size_t pool_bytes(KvDtype dtype, int layers, int pages, int kv_heads, int head_dim) {

@@ -59,8 +59,12 @@ inline bool is_skipped(const AttentionProblem& problem, int sequence) {
   return problem.skipped != nullptr && problem.skipped[sequence] != 0;
 }
 
+/** The pages that somebody selected for the query block of the same index. */
+using Selections = std::vector<std::vector<int32_t>>;
+
 struct Plan {
   std::vector<AppendRun> runs;
+  std::vector<QueryBlock> blocks;
   std::vector<Unit> units;
   std::vector<Merge> merges;
   std::vector<Partial> partials;
@@ -68,13 +72,16 @@ struct Plan {
   size_t scalar_floats = 0;
   double cost = 0.0;
 
-  /** Replaces the plan; keeps the memory. */
-  void build(const AttentionProblem& problem);
+  /** Replaces the plan by what is to be appended, and the blocks of queries; keeps the memory. */
+  void begin(const AttentionProblem& problem);
+
+  /** Adds the tiles. Null: every block attends to all that it sees. Otherwise throws Fault for lists that are none. */
+  void add_tiles(const AttentionProblem& problem, const Selections* selections);
 
  private:
   void add_runs(const AttentionProblem& problem, int sequence);
-  void add_prefill(const AttentionProblem& problem, int sequence);
-  void add_decode(const AttentionProblem& problem, int sequence);
+  void add_blocks(const AttentionProblem& problem, int sequence);
+  void add_split(const AttentionProblem& problem, const QueryBlock& block, const PageList& pages);
   void add_unit(const AttentionProblem& problem, Unit unit);
 };
 

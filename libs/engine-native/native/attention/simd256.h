@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#ifndef LONGHAUL_INLINE
 #define LONGHAUL_INLINE inline __attribute__((always_inline))
+#endif
 
 namespace longhaul::attention {
 namespace {
@@ -98,7 +100,8 @@ struct Vec256 {
 
   /** fraction * 2^whole for fraction in [0.7, 1.5) and an integral whole <= 100; 0 below the normal range. */
   static LONGHAUL_INLINE F scale_exp2(F fraction, F whole) {
-    const F clamped = _mm256_max_ps(whole, _mm256_set1_ps(-126.0f));
+    // The number comes second, so that NaN stays NaN.
+    const F clamped = _mm256_max_ps(_mm256_set1_ps(-126.0f), whole);
     const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(clamped), 23);
     const F scaled = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(fraction), exponent));
     return _mm256_and_ps(scaled, _mm256_cmp_ps(whole, _mm256_set1_ps(-125.0f), _CMP_NLT_UQ));

@@ -1,10 +1,12 @@
 // Sixteen f32 lanes (AVX-512, and its bf16 dot product). Include it behind `#pragma GCC target`; internal linkage.
 //
-// LONGHAUL_EMULATE_AVX512 (tests only) replaces the intrinsics by plain loops, so that the AVX-512 kernels are tested
-// on processors without it.
+// LONGHAUL_EMULATE_AVX512 (tests only) replaces the intrinsics by plain loops (simd_plain.h), so that the AVX-512
+// kernels are tested on processors without it.
 #pragma once
 
-#ifndef LONGHAUL_EMULATE_AVX512
+#ifdef LONGHAUL_EMULATE_AVX512
+#include "simd_plain.h"
+#else
 #include <immintrin.h>
 #endif
 
@@ -13,7 +15,9 @@
 
 #include "bf16.h"
 
+#ifndef LONGHAUL_INLINE
 #define LONGHAUL_INLINE inline __attribute__((always_inline))
+#endif
 
 namespace longhaul::attention {
 namespace {
@@ -69,59 +73,7 @@ struct Vec512 {
 
 #else
 
-struct Vec512 {
-  typedef float F __attribute__((vector_size(64)));
-  typedef int32_t I __attribute__((vector_size(64)));
-  static constexpr int kLanes = 16;
-
-  static LONGHAUL_INLINE F zero() { return F{}; }
-  static LONGHAUL_INLINE F set1(float x) { return F{} + x; }
-  static LONGHAUL_INLINE F broadcast(const void* x) { return set1(*static_cast<const float*>(x)); }
-  static LONGHAUL_INLINE F load(const void* x) {
-    F result;
-    __builtin_memcpy(&result, x, sizeof result);
-    return result;
-  }
-  static LONGHAUL_INLINE void store(float* to, F x) { __builtin_memcpy(to, &x, sizeof x); }
-  static LONGHAUL_INLINE F add(F a, F b) { return a + b; }
-  static LONGHAUL_INLINE F sub(F a, F b) { return a - b; }
-  static LONGHAUL_INLINE F mul(F a, F b) { return a * b; }
-  static LONGHAUL_INLINE F div(F a, F b) { return a / b; }
-  static LONGHAUL_INLINE F fma(F a, F b, F c) { return a * b + c; }
-  static LONGHAUL_INLINE void accumulate(F& sum, F a, F b) { sum += a * b; }
-  static LONGHAUL_INLINE F max(F a, F b) { return a > b ? a : b; }
-  static LONGHAUL_INLINE F min(F a, F b) { return a < b ? a : b; }
-  static LONGHAUL_INLINE F round(F x) {
-    for (int i = 0; i < kLanes; ++i) x[i] = __builtin_rintf(x[i]);
-    return x;
-  }
-  static LONGHAUL_INLINE F pair_low(const void* pairs) { return (F)((I)load(pairs) << 16); }
-  static LONGHAUL_INLINE F pair_high(const void* pairs) { return (F)((I)load(pairs) & ~0xffff); }
-  static LONGHAUL_INLINE F scale_exp2(F fraction, F whole) {
-    for (int i = 0; i < kLanes; ++i) {
-      const float exponent = whole[i] < -200.0f ? -200.0f : whole[i];
-      fraction[i] = __builtin_scalbnf(fraction[i], static_cast<int>(exponent));
-    }
-    return fraction;
-  }
-  static LONGHAUL_INLINE float reduce_add(F x) {
-    float sum = 0.0f;
-    for (int i = 0; i < kLanes; ++i) sum += x[i];
-    return sum;
-  }
-  static LONGHAUL_INLINE float reduce_max(F x) {
-    float maximum = x[0];
-    for (int i = 1; i < kLanes; ++i) maximum = x[i] > maximum ? x[i] : maximum;
-    return maximum;
-  }
-  static LONGHAUL_INLINE F dot_pairs(F sum, F a, F b) {
-    sum += pair_high(&a) * pair_high(&b);
-    return sum + pair_low(&a) * pair_low(&b);
-  }
-  static LONGHAUL_INLINE void store_bf16(uint32_t* to, F x) {
-    for (int i = 0; i < 8; ++i) to[i] = bf16_pair(x[2 * i], x[2 * i + 1]);
-  }
-};
+using Vec512 = VecPlain;
 
 #endif
 

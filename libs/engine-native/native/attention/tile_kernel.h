@@ -8,12 +8,8 @@
 // level's `#pragma GCC target`.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
-#include "kernels.h"
 #include "operand.h"
-#include "scratch.h"
+#include "tile_rows.h"
 
 namespace longhaul::attention {
 namespace {
@@ -23,74 +19,14 @@ constexpr int kLogitStride = kMaxBlockPages * kPageTokens + 16;
 /** Rows of a row block: up to Op::kShallowRows when one block then holds them all, else up to kDeepRows. */
 constexpr int kMaxRows = 8;
 constexpr int kDeepRows = 6;
-/**
- * A logit no key has, and a running maximum below every logit but above it; finite, so that differences never are NaN.
- */
-constexpr float kMasked = -1e30f;
-constexpr float kNoMaximum = -1e20f;
-constexpr size_t kLine = 64;
 
-struct KeyBlock {
-  int count;
-  int logical[kMaxBlockPages];
-  const std::byte* slice[kMaxBlockPages];
-  /** Slices of the next block, one per page: what is read of a page is fetched of its `next` into L2 meanwhile. */
-  const std::byte* next[kMaxBlockPages];
-  bool prefetch;
-};
-
-/** What a row has summed up so far: O at `values`, the exponentials in `sum`, both relative to 2^maximum. */
-struct RowTotal {
-  float* values;
-  float& maximum;
-  float& sum;
-};
-
-/** Adds the next split to a total. The maxima are whole numbers, so both scalings are exact. */
-template <class V>
-LONGHAUL_INLINE void add_part(const RowTotal& total, const RowPart& part, int head_dim) {
-  if (part.sum == 0.0f) return;
-  if (total.sum == 0.0f) {
-    for (int d = 0; d < head_dim; d += V::kLanes) V::store(total.values + d, V::load(part.values + d));
-    total.maximum = part.maximum;
-    total.sum = part.sum;
-    return;
-  }
-  const float maximum = total.maximum > part.maximum ? total.maximum : part.maximum;
-  float factors[2 * V::kLanes];
-  const typename V::F one = V::set1(1.0f);
-  const typename V::F decay = V::scale_exp2(one, V::set1(total.maximum - maximum));
-  const typename V::F share = V::scale_exp2(one, V::set1(part.maximum - maximum));
-  V::store(factors, decay);
-  V::store(factors + V::kLanes, share);
-  for (int d = 0; d < head_dim; d += V::kLanes) {
-    const typename V::F scaled = V::mul(V::load(total.values + d), decay);
-    V::store(total.values + d, V::fma(V::load(part.values + d), share, scaled));
-  }
-  total.maximum = maximum;
-  total.sum = total.sum * factors[0] + part.sum * factors[V::kLanes];
-}
-
-/** Writes O over the sum of exponentials to `out`, which may be `values`; returns the natural logarithm of that sum. */
-template <class V>
-LONGHAUL_INLINE float normalise_row(const RowPart& row, int head_dim, float* out) {
-  const bool empty = row.sum == 0.0f;
-  const typename V::F factor = V::set1(empty ? 0.0f : 1.0f / row.sum);
-  for (int d = 0; d < head_dim; d += V::kLanes) V::store(out + d, V::mul(V::load(row.values + d), factor));
-  return empty ? -__builtin_inff() : (row.maximum + __builtin_log2f(row.sum)) * kLn2;
-}
-
-template <class V>
-float merge_parts(const RowPart* parts, int count, int head_dim, float* out) {
-  float values[kMaxHeadDim] = {};
-  float maximum = kNoMaximum;
-  float sum = 0.0f;
-  for (int i = 0; i < count; ++i) add_part<V>({values, maximum, sum}, parts[i], head_dim);
-  return normalise_row<V>({values, maximum, sum}, head_dim, out);
+template <class Op>
+constexpr int rows_per_block(int rows) {
+  return rows <= Op::kShallowRows ? Op::kShallowRows : kDeepRows;
 }
 
 template <class Op>
-struct TileKernel {
+struct TileKernel : TileRows<typename Op::V> {
   using V = typename Op::V;
   using F = typename Op::F;
   using A = typename Op::A;
@@ -101,81 +37,39 @@ struct TileKernel {
   /** Left-operand elements of one row of probabilities. */
   static constexpr int kProbabilityStride = kLogitStride * Op::kPerStep / Op::kTokensPerStep;
 
-  const TileJob& job;
-  int rows;
-  int steps;
-  size_t value_offset;
+  using Rows = TileRows<V>;
+  using Rows::blocks;
+  using Rows::first_row_of;
+  using Rows::job;
+  using Rows::maxima;
+  using Rows::outputs;
+  using Rows::position_of;
+  using Rows::query_row;
+  using Rows::rows;
+  using Rows::sums;
+
+  const int steps;
+  const size_t value_offset;
   A* queries;
-  float* outputs;
-  float* maxima;
-  float* sums;
-  /** The splits so far, as `outputs`, `maxima` and `sums` are of the split at hand. */
-  float* total_outputs;
-  float* total_maxima;
-  float* total_sums;
   float* logits;
   A* probabilities;
 
-  /** Row blocks: `blocks` of them, sizes differ by at most one, larger ones first. */
-  int blocks;
-
-  explicit TileKernel(const TileJob& tile) : job(tile) {
-    const int dim = job.pool.head_dim;
-    rows = job.tokens * job.group;
-    steps = dim / (Op::kTokensPerStep);
-    value_offset = key_tile_bytes(job.pool.dtype, dim);
-    const int limit = rows <= Op::kShallowRows ? Op::kShallowRows : kDeepRows;
-    blocks = (rows + limit - 1) / limit;
-    allocate();
+  explicit TileKernel(const TileJob& tile)
+      : Rows(tile, rows_per_block<Op>(tile.tokens * tile.group)),
+        steps(tile.pool.head_dim / Op::kTokensPerStep),
+        value_offset(key_tile_bytes(tile.pool.dtype, tile.pool.head_dim)) {
+    const size_t block = static_cast<size_t>(kMaxRows) * kLogitStride;
+    const size_t matrix = Rows::matrix_floats();
+    Carver carver(thread_scratch(Rows::carved_bytes() + Carver::rounded(matrix * 4) + 2 * Carver::rounded(block * 4)));
+    Rows::carve(carver);
+    queries = carver.template take<A>(matrix);
+    logits = carver.template take<float>(block);
+    probabilities = carver.template take<A>(block);
+    pack_queries();
   }
 
-  void allocate() {
-    const size_t row_count = static_cast<size_t>(rows);
-    const size_t matrix = row_count * static_cast<size_t>(job.pool.head_dim) * 4;
-    const size_t vector = (row_count * 4 + kLine - 1) / kLine * kLine;
-    const size_t block = static_cast<size_t>(kMaxRows) * kLogitStride * 4;
-    std::byte* memory = thread_scratch(3 * matrix + 4 * vector + 2 * block);
-    queries = reinterpret_cast<A*>(memory);
-    outputs = reinterpret_cast<float*>(memory + matrix);
-    maxima = reinterpret_cast<float*>(memory + 2 * matrix);
-    sums = reinterpret_cast<float*>(memory + 2 * matrix + vector);
-    logits = reinterpret_cast<float*>(memory + 2 * matrix + 2 * vector);
-    probabilities = reinterpret_cast<A*>(memory + 2 * matrix + 2 * vector + block);
-    std::byte* totals = memory + 2 * matrix + 2 * vector + 2 * block;
-    total_outputs = reinterpret_cast<float*>(totals);
-    total_maxima = reinterpret_cast<float*>(totals + matrix);
-    total_sums = reinterpret_cast<float*>(totals + matrix + vector);
-    begin_split();
-    __builtin_memset(total_sums, 0, vector);
-  }
-
-  void begin_split() {
-    __builtin_memset(outputs, 0, static_cast<size_t>(rows) * static_cast<size_t>(job.pool.head_dim) * 4);
-    __builtin_memset(sums, 0, static_cast<size_t>(rows) * 4);
-    for (int row = 0; row < rows; ++row) maxima[row] = kNoMaximum;
-  }
-
-  RowPart split_row(int row) const {
-    return {outputs + static_cast<size_t>(row) * job.pool.head_dim, maxima[row], sums[row]};
-  }
-
-  RowTotal total_row(int row) const {
-    return {total_outputs + static_cast<size_t>(row) * job.pool.head_dim, total_maxima[row], total_sums[row]};
-  }
-
-  void end_split() {
-    for (int row = 0; row < rows; ++row) add_part<V>(total_row(row), split_row(row), job.pool.head_dim);
-  }
-
-  int first_row_of(int block) const {
-    const int larger = rows % blocks;
-    return block * (rows / blocks) + (block < larger ? block : larger);
-  }
-
-  const float* query_row(int row) const {
-    return job.q + static_cast<size_t>(row / job.group) * job.q_stride +
-           static_cast<size_t>(row % job.group) * job.pool.head_dim;
-  }
+  void begin_split() { Rows::clear_split(); }
+  void end_split() {}
 
   /** Lays the queries of each row block out as [step][row][kPerStep], so that a step's broadcasts are neighbours. */
   void pack_queries() {
@@ -192,79 +86,35 @@ struct TileKernel {
     }
   }
 
-  void run() {
-    pack_queries();
-    const int length = job.block_pages;
-    bool several = false;
-    KeyBlock keys;
-    for (int begin = job.pages.begin; begin < job.pages.end;) {
-      const int cut = (begin / length + 1) * length;
-      const int end = cut < job.pages.end ? cut : job.pages.end;
-      gather(keys, begin, end);
-      for (int block = 0; block < blocks; ++block) {
-        const int first = first_row_of(block);
-        dispatch_rows(keys, first, first_row_of(block + 1) - first, keys.prefetch && block == 0);
-      }
-      begin = end;
-      if (begin % job.split_pages == 0 && begin < job.pages.end) {
-        end_split();
-        begin_split();
-        several = true;
-      }
-    }
-    if (several) end_split();
-    for (int row = 0; row < rows; ++row) finish_row(row, several);
-  }
-
-  void gather(KeyBlock& keys, int begin, int end) const {
-    keys.count = end - begin;
-    bool contiguous = job.pool.kv_heads == 1;
-    for (int i = 0; i < keys.count; ++i) {
-      keys.logical[i] = job.pages.at(begin + i);
-      const int page = job.block_row[keys.logical[i]];
-      keys.slice[i] = job.pool.slice(job.layer, page, job.kv_head);
-      const int ahead = end + i < job.pages.end ? end + i : job.pages.end - 1;
-      keys.next[i] = job.pool.slice(job.layer, job.block_row[job.pages.at(ahead)], job.kv_head);
-      if (i > 0 && keys.slice[i] != keys.slice[i - 1] + slice_bytes(job.pool.dtype, job.pool.head_dim)) {
-        contiguous = false;
-      }
-    }
-    keys.prefetch = end < job.pages.end && !contiguous;
-  }
-
-  void dispatch_rows(const KeyBlock& keys, int first, int count, bool prefetch) {
+  void run_rows(const KeyBlock& keys, int first, int count, bool prefetch) {
     switch (count) {
       case 1:
-        return run_rows<1>(keys, first, prefetch);
+        return run_block<1>(keys, first, prefetch);
       case 2:
-        return run_rows<2>(keys, first, prefetch);
+        return run_block<2>(keys, first, prefetch);
       case 3:
-        return run_rows<3>(keys, first, prefetch);
+        return run_block<3>(keys, first, prefetch);
       case 4:
-        return run_rows<4>(keys, first, prefetch);
+        return run_block<4>(keys, first, prefetch);
       case 5:
-        return run_rows<5>(keys, first, prefetch);
+        return run_block<5>(keys, first, prefetch);
       case 6:
-        return run_rows<6>(keys, first, prefetch);
+        return run_block<6>(keys, first, prefetch);
       default:
         break;
     }
     if constexpr (Op::kShallowRows > 6) {
-      if (count == 7) return run_rows<7>(keys, first, prefetch);
-      return run_rows<8>(keys, first, prefetch);
+      if (count == 7) return run_block<7>(keys, first, prefetch);
+      return run_block<8>(keys, first, prefetch);
     }
   }
 
   /** One row block over one key block: logits, softmax, values. */
   template <int NR>
-  void run_rows(const KeyBlock& keys, int first, bool prefetch) {
-    const int low = job.first_position + first / job.group;
-    const int high = job.first_position + (first + NR - 1) / job.group;
-    const int oldest = job.window > 0 ? low - job.window + 1 : 0;
+  void run_block(const KeyBlock& keys, int first, bool prefetch) {
     int begin = 0;
     int end = keys.count;
-    while (end > 0 && keys.logical[end - 1] * kPageTokens > high) --end;
-    while (begin < end && keys.logical[begin] * kPageTokens + kPageTokens - 1 < oldest) ++begin;
+    Rows::visible_pages(keys, first, NR, begin, end);
     if (begin == end) return;
     const A* q = queries + static_cast<size_t>(first) * steps * Op::kPerStep;
     if (prefetch) {
@@ -274,8 +124,7 @@ struct TileKernel {
     }
     if (job.softcap_log2 > 0.0f) cap_logits(NR, begin, end);
     for (int page = begin; page < end; ++page) {
-      const int key = keys.logical[page] * kPageTokens;
-      if (key + kPageTokens - 1 > low || (job.window > 0 && key <= high - job.window)) mask_page(NR, first, page, key);
+      if (Rows::needs_mask(keys, page, first, NR)) mask_page(NR, first, page, keys.logical[page] * kPageTokens);
     }
     F decay[NR];
     for (int r = 0; r < NR; ++r) decay[r] = soften_row(first + r, r, begin, end);
@@ -352,7 +201,7 @@ struct TileKernel {
 
   void mask_page(int count, int first, int page, int key) {
     for (int r = 0; r < count; ++r) {
-      const int position = job.first_position + (first + r) / job.group;
+      const int position = position_of(first + r);
       const int newest = position - key;
       const int oldest = job.window > 0 ? newest - job.window + 1 : -1;
       float* row = logits + r * kLogitStride + page * kPageTokens;
@@ -446,27 +295,12 @@ struct TileKernel {
       }
     }
   }
-
-  void finish_row(int row, bool several) {
-    float* to = job.out + static_cast<size_t>(row / job.group) * job.out_stride +
-                static_cast<size_t>(row % job.group) * job.pool.head_dim;
-    if (job.lse == nullptr) {
-      const RowPart part = split_row(row);
-      for (int d = 0; d < job.pool.head_dim; d += V::kLanes) V::store(to + d, V::load(part.values + d));
-      job.maxima[row] = part.maximum;
-      job.sums[row] = part.sum;
-      return;
-    }
-    const RowTotal total = total_row(row);
-    const RowPart sum = several ? RowPart{total.values, total.maximum, total.sum} : split_row(row);
-    job.lse[row] = normalise_row<V>(sum, job.pool.head_dim, to);
-  }
 };
 
 template <class Op>
 void run_tile(const TileJob& job) {
   TileKernel<Op> kernel(job);
-  kernel.run();
+  run_key_blocks(kernel);
 }
 
 }  // namespace

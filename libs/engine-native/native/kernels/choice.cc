@@ -5,11 +5,8 @@
 namespace longhaul::kernels {
 namespace {
 
-struct AttentionType {
-  const char* name;
-  KvDtype dtype;
-};
-constexpr AttentionType kAttention[] = {{"attention/bf16", KvDtype::kBf16}, {"attention/f32", KvDtype::kF32}};
+/** "attention/bf16" and so on. */
+std::string attention_name(KvDtype dtype) { return std::string("attention/") + traits_of(dtype).name; }
 
 struct LinearType {
   const char* name;
@@ -25,7 +22,7 @@ std::vector<std::string> names_of(cpu::Features features) {
 }
 
 template <class Table>
-Operator describe(const char* name, std::span<const cpu::Candidate<Table>> candidates) {
+Operator describe(const std::string& name, std::span<const cpu::Candidate<Table>> candidates) {
   Operator result{name, {}};
   for (const auto& candidate : candidates)
     result.levels.push_back({candidate.level, names_of(candidate.needs), candidate.supported()});
@@ -48,21 +45,22 @@ const Table* table_of(std::span<const cpu::Candidate<Table>> candidates, const s
 
 std::vector<Operator> operators() {
   std::vector<Operator> all;
-  for (const AttentionType& type : kAttention) all.push_back(describe(type.name, attention_candidates(type.dtype)));
+  for (const KvDtype dtype : kKvDtypes)
+    all.push_back(describe(attention_name(dtype), attention_candidates(dtype)));
   for (const LinearType& type : kLinear) all.push_back(describe(type.name, linear::linear_candidates(type.bits)));
   return all;
 }
 
 Choice::Choice() {
-  for (const AttentionType& type : kAttention)
-    attention_[static_cast<size_t>(type.dtype)] = cpu::last_supported(attention_candidates(type.dtype)).table;
+  for (const KvDtype dtype : kKvDtypes)
+    attention_[static_cast<size_t>(dtype)] = cpu::last_supported(attention_candidates(dtype)).table;
   for (const LinearType& type : kLinear)
     linear_[type.bits == 4 ? 1 : 0] = cpu::last_supported(linear::linear_candidates(type.bits)).table;
 }
 
 OperatorType operator_type(const std::string& name) {
-  for (const AttentionType& type : kAttention)
-    if (name == type.name) return {true, type.dtype, 0};
+  for (const KvDtype dtype : kKvDtypes)
+    if (name == attention_name(dtype)) return {true, dtype, 0};
   for (const LinearType& type : kLinear)
     if (name == type.name) return {false, {}, type.bits};
   throw invalid("kernels", "there is no operator " + name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <iterator>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,7 +54,7 @@ class Choice {
   const linear::Kernels* linear(int bits) const { return linear_[bits == 4 ? 1 : 0]; }
 
  private:
-  std::array<const attention::KernelTable*, 2> attention_{};
+  std::array<const attention::KernelTable*, std::size(kKvDtypes)> attention_{};
   std::array<const linear::Kernels*, 2> linear_{};
 };
 

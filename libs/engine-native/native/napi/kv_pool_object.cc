@@ -11,9 +11,12 @@ constexpr napi_type_tag kTag = {0x6c6f6e676861756c, 0x6b762d706f6f6c01};
 
 KvDtype dtype_field(const Napi::Object& options) {
   const std::string name = string_field(options, "dtype");
-  if (name == "bf16") return KvDtype::kBf16;
-  if (name == "f32") return KvDtype::kF32;
-  throw invalid("dtype", "must be bf16 or f32");
+  std::string known;
+  for (const KvDtype dtype : kKvDtypes) {
+    if (name == traits_of(dtype).name) return dtype;
+    known += (known.empty() ? "" : ", ") + std::string(traits_of(dtype).name);
+  }
+  throw invalid("dtype", "must be one of " + known);
 }
 
 }  // namespace

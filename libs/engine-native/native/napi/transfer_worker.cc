@@ -44,11 +44,14 @@ class TransferWorker : public Napi::AsyncWorker {
   void take_sections(const Napi::CallbackInfo& info) {
     if (!info[3].IsArray()) throw invalid("sections", "must be an array");
     const auto given = info[3].As<Napi::Array>();
-    const size_t bytes = transfer::section_bytes(pool_->view(), pages_.size());
+    const KvPoolView& pool = pool_->view();
+    const uint32_t parts = static_cast<uint32_t>(transfer::sections_per_layer(pool.dtype));
     Napi::Array held = Napi::Array::New(info.Env(), given.Length());
     for (uint32_t i = 0; i < given.Length(); i++) {
       const Napi::Value section = given.Get(i);
       const auto view = typed_view<uint8_t>(section, "sections");
+      const size_t bytes =
+          transfer::section_bytes(pool, pages_.size(), static_cast<transfer::SectionPart>(i % parts));
       if (view.size() != bytes)
         throw invalid("sections", "section " + std::to_string(i) + " has " + std::to_string(view.size()) +
                                       " bytes; these pages need " + std::to_string(bytes));

@@ -1,5 +1,6 @@
-// Moves KV between pages of a pool and the stored layout, in which a section is what one layer keeps of one kind (K or
-// V) for a run of tokens: [kv_head][token][dim], dense, in the pool's element type. Bits are moved, never converted.
+// Moves KV between pages of a pool and the stored layout, in which a section is what one layer keeps of one kind for a
+// run of tokens, dense: K and V [kv_head][token][dim] in the pool's element type; for int8 also the scales of K and the
+// inverse scales of V, f32 [kv_head][token]. Bits are moved, never converted: keys of int8 stay rotated and offset.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +14,12 @@ namespace longhaul::transfer {
 // Stands for a page that is left alone in an import: the pool has those tokens already, or does not want them.
 constexpr int32_t kSkippedPage = -1;
 
-// A run of tokens over some layers: the pages that hold them, kPageTokens each, and one K and one V section per layer,
-// in that order, layer by layer.
+// What a section holds, in the order in which the sections of a layer come.
+enum class SectionPart { kKeys, kValues, kKeyScales, kInverseValueScales };
+
+constexpr int sections_per_layer(KvDtype dtype) { return traits_of(dtype).scale_bytes > 0 ? 4 : 2; }
+
+// A run of tokens over some layers: the pages that hold them, kPageTokens each, and the sections, layer by layer.
 struct BlockTransfer {
   std::span<const int32_t> pages;
   int layer_begin = 0;
@@ -23,8 +28,10 @@ struct BlockTransfer {
 };
 
 // Bytes of one section of so many pages.
-constexpr size_t section_bytes(const KvPoolView& pool, size_t pages) {
-  return key_tile_bytes(pool.dtype, pool.head_dim) * static_cast<size_t>(pool.kv_heads) * pages;
+constexpr size_t section_bytes(const KvPoolView& pool, size_t pages, SectionPart part) {
+  const bool scales = part == SectionPart::kKeyScales || part == SectionPart::kInverseValueScales;
+  const size_t page = scales ? sizeof(float) * kPageTokens : key_tile_bytes(pool.dtype, pool.head_dim);
+  return page * static_cast<size_t>(pool.kv_heads) * pages;
 }
 
 // Throws Fault (kInvalidArgument) for pages, layers or a number of sections that the pool does not have.

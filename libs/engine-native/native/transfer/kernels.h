@@ -1,4 +1,4 @@
-// The four data movements of a transfer. All that differs between element types is how many words a row has. Every
+// The data movements of a transfer. All that differs between element types is how many words a row has. Every
 // level moves exactly the same bits. Rows lie in the caller's memory and may be aligned to nothing.
 #pragma once
 
@@ -17,6 +17,9 @@ struct Kernels {
   // of 16.
   Move split_pair;
   Move join_pair;
+  // Four tokens of an int8 V tile, [count dims][4 tokens], to four rows of dims, and back. `count` is a multiple of 16.
+  Move split_quad;
+  Move join_quad;
 };
 
 const Kernels& scalar_kernels();

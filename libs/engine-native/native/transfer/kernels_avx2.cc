@@ -73,7 +73,38 @@ void join_pair(const std::byte* rows, size_t dims, std::byte* pair) {
   }
 }
 
-constexpr Kernels kTable{gather_rows, scatter_rows, split_pair, join_pair};
+__m128i load_half(const std::byte* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); }
+void store_half(std::byte* to, __m128i value) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), value); }
+
+// 16 dimensions of four tokens at a time, a byte each: four vectors, transposed as bytes within dwords, then as dwords.
+void split_quad(const std::byte* quad, size_t dims, std::byte* rows) {
+  const __m128i by_token = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  for (size_t dim = 0; dim < dims; dim += kDims) {
+    __m128i part[4];
+    for (size_t i = 0; i < 4; ++i) part[i] = _mm_shuffle_epi8(load_half(quad + 4 * dim + 16 * i), by_token);
+    const __m128i low01 = _mm_unpacklo_epi32(part[0], part[1]), high01 = _mm_unpackhi_epi32(part[0], part[1]);
+    const __m128i low23 = _mm_unpacklo_epi32(part[2], part[3]), high23 = _mm_unpackhi_epi32(part[2], part[3]);
+    store_half(rows + dim, _mm_unpacklo_epi64(low01, low23));
+    store_half(rows + dims + dim, _mm_unpackhi_epi64(low01, low23));
+    store_half(rows + 2 * dims + dim, _mm_unpacklo_epi64(high01, high23));
+    store_half(rows + 3 * dims + dim, _mm_unpackhi_epi64(high01, high23));
+  }
+}
+
+void join_quad(const std::byte* rows, size_t dims, std::byte* quad) {
+  for (size_t dim = 0; dim < dims; dim += kDims) {
+    const __m128i a = load_half(rows + dim), b = load_half(rows + dims + dim);
+    const __m128i c = load_half(rows + 2 * dims + dim), d = load_half(rows + 3 * dims + dim);
+    const __m128i low_ab = _mm_unpacklo_epi8(a, b), high_ab = _mm_unpackhi_epi8(a, b);
+    const __m128i low_cd = _mm_unpacklo_epi8(c, d), high_cd = _mm_unpackhi_epi8(c, d);
+    store_half(quad + 4 * dim, _mm_unpacklo_epi16(low_ab, low_cd));
+    store_half(quad + 4 * dim + 16, _mm_unpackhi_epi16(low_ab, low_cd));
+    store_half(quad + 4 * dim + 32, _mm_unpacklo_epi16(high_ab, high_cd));
+    store_half(quad + 4 * dim + 48, _mm_unpackhi_epi16(high_ab, high_cd));
+  }
+}
+
+constexpr Kernels kTable{gather_rows, scatter_rows, split_pair, join_pair, split_quad, join_quad};
 
 bool supported() {
   __builtin_cpu_init();

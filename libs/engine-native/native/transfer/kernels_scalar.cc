@@ -38,7 +38,17 @@ void join_pair(const std::byte* rows, size_t dims, std::byte* pair) {
   }
 }
 
-constexpr Kernels kTable{gather_rows, scatter_rows, split_pair, join_pair};
+void split_quad(const std::byte* quad, size_t dims, std::byte* rows) {
+  for (size_t token = 0; token < 4; ++token)
+    for (size_t dim = 0; dim < dims; ++dim) rows[token * dims + dim] = quad[4 * dim + token];
+}
+
+void join_quad(const std::byte* rows, size_t dims, std::byte* quad) {
+  for (size_t token = 0; token < 4; ++token)
+    for (size_t dim = 0; dim < dims; ++dim) quad[4 * dim + token] = rows[token * dims + dim];
+}
+
+constexpr Kernels kTable{gather_rows, scatter_rows, split_pair, join_pair, split_quad, join_quad};
 
 }  // namespace
 

@@ -114,7 +114,7 @@ export class GroupLoad {
     if (loaded === null) return;
     const layers = this.#collected[index] as LoadedLayer[];
     layers.push(loaded);
-    const bytes = layers.length * (loaded.sections[0].length + loaded.sections[1].length);
+    const bytes = layers.length * loaded.sections.reduce((sum, section) => sum + section.length, 0);
     if (this.#group.progress === null && !block.complete && bytes < COPIED_TOGETHER) return;
     this.#collected[index] = [];
     for (const run of consecutive(layers)) await this.#copy(index, run);

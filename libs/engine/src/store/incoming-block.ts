@@ -1,6 +1,7 @@
 import {
   compareTokens,
   kvErrors,
+  layerSectionKinds,
   readHead,
   requireImportable,
   SectionKind,
@@ -14,10 +15,10 @@ import type { BlockChain } from './block-chain.js';
 import type { SectionBuffers } from './section-buffers.js';
 import type { PrefixStoreOptions } from './store-options.js';
 
-/** K and V of one layer of a block, verified, in buffers that the receiver gives back. */
+/** What a block has of one layer, verified, in the order of `layerSectionKinds`; the receiver gives the buffers back. */
 export interface LoadedLayer {
   readonly layer: number;
-  readonly sections: readonly [Uint8Array, Uint8Array];
+  readonly sections: readonly Uint8Array[];
 }
 
 interface PartialSection {
@@ -35,7 +36,9 @@ export class IncomingBlock {
   readonly #options: PrefixStoreOptions;
   readonly #buffers: SectionBuffers;
   readonly #partial = new Map<number, PartialSection>();
-  readonly #halves = new Map<number, Uint8Array>();
+  /** Sections of layers that are not whole yet. */
+  readonly #parts = new Map<number, Map<number, Uint8Array>>();
+  readonly #kinds: readonly number[];
   #head: BlockHead | null = null;
   #tokensSeen = false;
   #layers = 0;
@@ -45,6 +48,7 @@ export class IncomingBlock {
     this.#block = block;
     this.#options = parts.options;
     this.#buffers = parts.buffers;
+    this.#kinds = layerSectionKinds(parts.options.geometry);
   }
 
   /** Tokens and every layer have been seen and were sound. */
@@ -111,24 +115,22 @@ export class IncomingBlock {
       }
       this.#tokensSeen = true;
     }
-    if (kind !== SectionKind.key && kind !== SectionKind.value) {
+    if (!this.#kinds.includes(kind)) {
       this.#buffers.give(bytes);
       return null;
     }
     if (!this.#tokensSeen) throw kvErrors.incomplete('section_missing', 'KV came before the tokens of its block.');
-    return this.#pair(kind, layer, bytes);
+    return this.#collect(kind, layer, bytes);
   }
 
-  /** K and V of a layer may come in either order. */
-  #pair(kind: number, layer: number, bytes: Uint8Array): LoadedLayer | null {
-    const other = this.#halves.get(layer);
-    if (other === undefined) {
-      this.#halves.set(layer, bytes);
-      return null;
-    }
-    this.#halves.delete(layer);
+  /** The sections of a layer may come in any order. */
+  #collect(kind: number, layer: number, bytes: Uint8Array): LoadedLayer | null {
+    const parts = this.#parts.get(layer) ?? new Map<number, Uint8Array>();
+    this.#parts.set(layer, parts.set(kind, bytes));
+    if (parts.size < this.#kinds.length) return null;
+    this.#parts.delete(layer);
     this.#layers++;
-    return { layer, sections: kind === SectionKind.key ? [bytes, other] : [other, bytes] };
+    return { layer, sections: this.#kinds.map((each) => parts.get(each) ?? NOTHING) };
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Copies KV between pages and memory, off the JavaScript thread; the native pool is one. Sections are K and V of each
- * layer of [layerBegin, layerEnd), `[kvHead][token][dim]`; nobody else touches them until the promise settles.
+ * Copies KV between pages and memory, off the JavaScript thread; the native pool is one. Sections are those of each
+ * layer of [layerBegin, layerEnd) in the order of `layerSectionKinds`; nobody else touches them until the promise settles.
  */
 export interface PageTransfer {
   /** @param pages sealed pages in the order of their tokens, held by the caller until the promise settles. */

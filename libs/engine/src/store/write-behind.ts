@@ -3,10 +3,11 @@ import {
   allocateBlock,
   keyName,
   rawObjectBytes,
-  SectionKind,
+  layerSectionKinds,
   type BlockWriter,
   type HandshakeReply,
   type PutSession,
+  type RawGeometry,
 } from '@longhaul/kv-core';
 import { PAGE_TOKENS } from '../limits.js';
 import type { BlockManager } from '../pages/block-manager.js';
@@ -213,12 +214,7 @@ export class WriteBehind {
       this.#buffers.pop(),
     );
     try {
-      await transfer.exportBlock(
-        Int32Array.from(hold.pages),
-        0,
-        geometry.layerEnd,
-        sectionsOf(writer, geometry.layerEnd),
-      );
+      await transfer.exportBlock(Int32Array.from(hold.pages), 0, geometry.layerEnd, sectionsOf(writer, geometry));
     } finally {
       blocks.releaseHold(hold);
       events.released();
@@ -244,8 +240,9 @@ function isLive(block: QueuedBlock): boolean {
   return block.nodes.every(({ live }) => live);
 }
 
-/** K and V of every layer, in order. */
-function sectionsOf(writer: BlockWriter, layers: number): Uint8Array[] {
-  const kinds = [SectionKind.key, SectionKind.value] as const;
-  return Array.from({ length: 2 * layers }, (_, i) => writer.section(kinds[i % 2] ?? SectionKind.key, i >> 1));
+/** The sections of every layer, in order. */
+function sectionsOf(writer: BlockWriter, geometry: RawGeometry): Uint8Array[] {
+  const kinds = layerSectionKinds(geometry);
+  const layers = Array.from({ length: geometry.layerEnd }, (_, layer) => layer);
+  return layers.flatMap((layer) => kinds.map((kind) => writer.section(kind, layer)));
 }

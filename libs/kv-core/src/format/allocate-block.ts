@@ -6,7 +6,7 @@ import { tenantTag } from '../keys/namespace-keys.js';
 import { requireLittleEndian } from '../limits.js';
 import { planRawBlock, type BlockPlan } from './block-plan.js';
 import type { BlockSpec } from './block-spec.js';
-import { SectionKind } from './constants.js';
+import { layerSectionKinds, SHARED_SECTIONS, type LayerSectionKind } from './raw-geometry.js';
 import { sealBlock } from './seal-block.js';
 
 export interface SealOptions {
@@ -19,8 +19,11 @@ export interface SealOptions {
 export interface BlockWriter {
   /** The object. Valid as a block after `seal`. */
   readonly bytes: Uint8Array;
-  /** The K (`SectionKind.key`) or V (`SectionKind.value`) of one layer, `[kvHeads][tokens][headDim]`, to be filled in place. */
-  section(kind: typeof SectionKind.key | typeof SectionKind.value, layer: number): Uint8Array;
+  /**
+   * A section of one layer, to be filled in place: K or V, `[kvHeads][tokens][headDim]`, or where the dtype has scales
+   * those, `[kvHeads][tokens]`.
+   */
+  section(kind: LayerSectionKind, layer: number): Uint8Array;
   /** Computes checksums and writes the head. Once; the bytes must not change afterwards. Returns `bytes`. */
   seal(options: SealOptions): Uint8Array;
 }
@@ -43,11 +46,13 @@ export function allocateBlock(spec: BlockSpec, into?: Uint8Array): BlockWriter {
   if (into !== undefined) clearPadding(bytes, plan);
   bytes.set(bytesOf(spec.tokens), plan.headBytes);
   let sealed = false;
+  const kinds = layerSectionKinds(spec.geometry);
   return {
     bytes,
     section(kind, layer) {
-      const index = 2 + 2 * (layer - spec.geometry.layerBegin) + (kind === SectionKind.key ? 0 : 1);
-      const section = plan.sections[index];
+      const ofLayer = kinds.indexOf(kind);
+      if (ofLayer < 0) throw kvErrors.argument('kind', `Blocks of this dtype have no sections of kind ${kind}.`);
+      const section = plan.sections[SHARED_SECTIONS + kinds.length * (layer - spec.geometry.layerBegin) + ofLayer];
       if (sealed) throw kvErrors.argument('section', 'The block is sealed.');
       if (section?.layer !== layer) throw kvErrors.argument('layer', `Layer ${layer} is not in this block.`);
       return bytes.subarray(section.offset, section.offset + section.storedBytes);

@@ -12,13 +12,20 @@ import {
   SECTION_ENTRY_BYTES,
   SectionKind,
 } from './constants.js';
-import { checkRawGeometry, rawHeadBytes, type RawGeometry } from './raw-geometry.js';
+import {
+  checkRawGeometry,
+  layerSectionBytes,
+  layerSectionKinds,
+  SHARED_SECTIONS,
+  type LayerSectionKind,
+  type RawGeometry,
+} from './raw-geometry.js';
 
 /** Where everything of a raw block goes. Sections carry no checksums yet. */
 export interface BlockPlan {
   readonly headBytes: number;
   readonly objectBytes: number;
-  /** Tokens, sub-checksums, then K and V of each layer in order. */
+  /** Tokens, sub-checksums, then K, V and their scales of each layer in order. */
   readonly sections: readonly BlockSection[];
 }
 
@@ -44,7 +51,8 @@ export function planRawBlock(geometry: RawGeometry, tokenCount: number): BlockPl
     throw kvErrors.argument('tokens', `The block has ${tokenCount} tokens; it must be 1 to ${geometry.blockTokens}.`);
   }
   const layers = geometry.layerEnd - geometry.layerBegin;
-  const headBytes = headBytesOf(HEADER_BYTES, 2 + 2 * layers);
+  const kinds = layerSectionKinds(geometry);
+  const headBytes = headBytesOf(HEADER_BYTES, SHARED_SECTIONS + kinds.length * layers);
   const sections: BlockSection[] = [];
   let offset = headBytes;
   const add = (kind: number, layer: number, dtype: number, bytes: number): void => {
@@ -60,12 +68,10 @@ export function planRawBlock(geometry: RawGeometry, tokenCount: number): BlockPl
     });
     offset += alignSection(bytes);
   };
-  const { kvHeads, headDimK, headDimV, dtypeK, dtypeV } = geometry;
   add(SectionKind.tokenIds, ALL_LAYERS, BlockDtype.none, 4 * tokenCount);
-  add(SectionKind.subChecksums, ALL_LAYERS, BlockDtype.none, 4 * 2 * layers * kvHeads);
+  add(SectionKind.subChecksums, ALL_LAYERS, BlockDtype.none, 4 * 2 * layers * geometry.kvHeads);
   for (let layer = geometry.layerBegin; layer < geometry.layerEnd; layer++) {
-    add(SectionKind.key, layer, dtypeK, kvHeads * rawHeadBytes(headDimK, dtypeK, tokenCount));
-    add(SectionKind.value, layer, dtypeV, kvHeads * rawHeadBytes(headDimV, dtypeV, tokenCount));
+    for (const kind of kinds) add(kind, layer, dtypeOf(geometry, kind), layerSectionBytes(geometry, kind, tokenCount));
   }
   if (offset > MAX_OBJECT_BYTES) {
     throw kvErrors.argument(
@@ -74,6 +80,11 @@ export function planRawBlock(geometry: RawGeometry, tokenCount: number): BlockPl
     );
   }
   return { headBytes, objectBytes: offset, sections };
+}
+
+function dtypeOf({ dtypeK, dtypeV }: RawGeometry, kind: LayerSectionKind): number {
+  if (kind === SectionKind.key) return dtypeK;
+  return kind === SectionKind.value ? dtypeV : BlockDtype.f32;
 }
 
 const EMPTY_SECTION = {

@@ -4,6 +4,7 @@ import type { BlockHeader, BlockSection } from './block-header.js';
 import {
   ALL_LAYERS,
   BlockCodec,
+  BlockDtype,
   BlockLayout,
   DTYPE_BITS,
   HeaderFlag,
@@ -11,12 +12,15 @@ import {
   SECTION_ENTRY_BYTES,
   SectionKind,
 } from './constants.js';
+import { layerSectionKinds, type LayerSectionKind } from './raw-geometry.js';
 import { ENTRY_RESERVED_AT } from './section-codec.js';
 
 /** Kinds of which a block has at most one, or one per layer. */
 const SINGLE_KINDS: ReadonlySet<number> = new Set([
   SectionKind.key,
   SectionKind.value,
+  SectionKind.keyScale,
+  SectionKind.valueScale,
   SectionKind.tokenIds,
   SectionKind.positions,
   SectionKind.subChecksums,
@@ -82,6 +86,9 @@ function rawSectionBytes(header: BlockHeader, section: BlockSection): number | n
     case SectionKind.key:
     case SectionKind.value:
       return kvSectionBytes(header, section, heads);
+    case SectionKind.keyScale:
+    case SectionKind.valueScale:
+      return scaleBytes(header, section, heads);
     case SectionKind.subChecksums:
       return isRawHeadMajor(header) ? 4 * 2 * (header.layerEnd - header.layerBegin) * heads : null;
     default:
@@ -99,6 +106,13 @@ function kvSectionBytes(header: BlockHeader, section: BlockSection, heads: numbe
   if (codec !== BlockCodec.raw) return null;
   const elements = heads * header.tokenCount * (isKey ? header.headDimK : header.headDimV);
   return Math.ceil((elements * (DTYPE_BITS[dtype] ?? 0)) / 8);
+}
+
+/** A raw block of bytes has an f32 scale per KV head and token; what other codecs have is their affair. */
+function scaleBytes(header: BlockHeader, section: BlockSection, heads: number): number | null {
+  if (!isRawHeadMajor(header) || !layerSectionKinds(header).includes(section.kind as LayerSectionKind)) return null;
+  if (section.dtype !== BlockDtype.f32) throw fault('section_size', section, 'has scales that are not f32');
+  return 4 * heads * header.tokenCount;
 }
 
 /** Whether K and V are there as `[kv_head][token][dim]`, so that heads have checksums of their own. */
@@ -121,8 +135,7 @@ function checkPresence(header: BlockHeader, seen: ReadonlySet<number>): void {
   }
   if (!isRawHeadMajor(header)) return;
   for (let layer = header.layerBegin; layer < header.layerEnd; layer++) {
-    require(SectionKind.key, layer);
-    require(SectionKind.value, layer);
+    for (const kind of layerSectionKinds(header)) require(kind, layer);
   }
 }
 

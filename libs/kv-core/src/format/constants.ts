@@ -38,7 +38,10 @@ export const KNOWN_FLAGS = 255;
 /** Bit of a section's flags: a reader that does not know its kind may skip it. */
 export const SECTION_OPTIONAL = 1;
 
-/** What a section holds. The reader of this package decodes key, value, tokenIds, positions and subChecksums. */
+/**
+ * What a section holds. The reader of this package decodes key, value, their scales in raw blocks, tokenIds, positions
+ * and subChecksums. `valueScale` holds inverse scales: a value is its byte over that.
+ */
 export const SectionKind = {
   key: 1,
   value: 2,
@@ -56,12 +59,15 @@ export const SectionKind = {
 /** A section of another kind is passed over where it says that it is optional, and else a reason to refuse the block. */
 export const SECTION_KINDS: ReadonlySet<number> = new Set(Object.values(SectionKind));
 
-/** How one element is written. `none` for sections that hold no tensor. */
-export const BlockDtype = { none: 0, bf16: 1, f16: 2, f32: 3, e4m3: 4, e5m2: 5, u8: 6, u4: 7, u2: 8 } as const;
+/** How one element is written. `none` for sections that hold no tensor. Keys in `u8` are offset by 128. */
+export const BlockDtype = {
+  ...{ none: 0, bf16: 1, f16: 2, f32: 3, e4m3: 4, e5m2: 5, u8: 6, u4: 7, u2: 8 },
+  i8: 9,
+} as const;
 export type BlockDtype = (typeof BlockDtype)[keyof typeof BlockDtype];
 
 /** Bits of one element, by dtype number. */
-export const DTYPE_BITS: readonly number[] = [0, 16, 16, 32, 8, 8, 8, 4, 2];
+export const DTYPE_BITS: readonly number[] = [0, 16, 16, 32, 8, 8, 8, 4, 2, 8];
 
 /** How K or V is coded. Only `raw` is built. */
 export const BlockCodec = {
@@ -85,9 +91,6 @@ export type RopeMode = (typeof RopeMode)[keyof typeof RopeMode];
 
 export const AttentionKind = { full: 0, window: 1, mla: 2, state: 3 } as const;
 export type AttentionKind = (typeof AttentionKind)[keyof typeof AttentionKind];
-
-/** Most layers of one raw block: two sections each, beside tokens and sub-checksums. */
-export const MAX_BLOCK_LAYERS = 2047;
 
 /** The next multiple of the section alignment. */
 export function alignSection(bytes: number): number {

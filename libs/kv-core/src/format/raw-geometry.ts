@@ -1,18 +1,16 @@
 import { kvErrors, type BlockFault } from '../errors.js';
-import { MAX_BLOCK_TOKENS } from '../limits.js';
+import { MAX_BLOCK_TOKENS, MAX_SECTIONS } from '../limits.js';
 import type { BlockHead } from './block-header.js';
-import {
-  AttentionKind,
-  BlockCodec,
-  BlockDtype,
-  BlockLayout,
-  DTYPE_BITS,
-  MAX_BLOCK_LAYERS,
-  RopeMode,
-} from './constants.js';
+import { AttentionKind, BlockCodec, BlockDtype, BlockLayout, DTYPE_BITS, RopeMode, SectionKind } from './constants.js';
 
-/** Dtypes that raw blocks are written in. */
-export type RawDtype = typeof BlockDtype.bf16 | typeof BlockDtype.f32;
+/** Dtypes that keys of raw blocks are written in; `u8` has a scale per token and KV head. */
+export type RawKeyDtype = typeof BlockDtype.bf16 | typeof BlockDtype.f32 | typeof BlockDtype.u8;
+/** Likewise of values. */
+export type RawValueDtype = typeof BlockDtype.bf16 | typeof BlockDtype.f32 | typeof BlockDtype.i8;
+
+/** Kinds of the sections of a layer, in order; one without K or V of its own. */
+export type LayerSectionKind =
+  typeof SectionKind.key | typeof SectionKind.value | typeof SectionKind.keyScale | typeof SectionKind.valueScale;
 
 /**
  * Shape of uncompressed KV: what a block of it looks like, and what an engine can import into its pages. Every K or V
@@ -24,14 +22,38 @@ export interface RawGeometry {
   readonly kvHeads: number;
   readonly headDimK: number;
   readonly headDimV: number;
-  readonly dtypeK: RawDtype;
-  readonly dtypeV: RawDtype;
+  readonly dtypeK: RawKeyDtype;
+  readonly dtypeV: RawValueDtype;
   /** Tokens of a full block. */
   readonly blockTokens: number;
   /** `after` when absent. */
   readonly ropeMode?: RopeMode;
   /** Sliding window in tokens; 0 or absent: full attention. */
   readonly window?: number;
+}
+
+/** The sections that every layer of a raw block has, in order: K and V, then the scales of what is quantised. */
+export function layerSectionKinds(dtypes: { readonly dtypeK: number; readonly dtypeV: number }): LayerSectionKind[] {
+  return [
+    SectionKind.key,
+    SectionKind.value,
+    ...(dtypes.dtypeK === BlockDtype.u8 ? [SectionKind.keyScale] : []),
+    ...(dtypes.dtypeV === BlockDtype.i8 ? [SectionKind.valueScale] : []),
+  ];
+}
+
+/** Bytes of a section of one layer: `[kvHeads][tokens][headDim]`, or an f32 per KV head and token. */
+export function layerSectionBytes(geometry: RawGeometry, kind: LayerSectionKind, tokens: number): number {
+  const { kvHeads, headDimK, headDimV, dtypeK, dtypeV } = geometry;
+  switch (kind) {
+    case SectionKind.key:
+      return kvHeads * rawHeadBytes(headDimK, dtypeK, tokens);
+    case SectionKind.value:
+      return kvHeads * rawHeadBytes(headDimV, dtypeV, tokens);
+    case SectionKind.keyScale:
+    case SectionKind.valueScale:
+      return 4 * kvHeads * tokens;
+  }
 }
 
 /** Bytes of one KV head's K or V of one layer. */
@@ -50,8 +72,9 @@ export function checkRawGeometry(geometry: RawGeometry): void {
   };
   range('layerBegin', 0, 0xfffe);
   range('layerEnd', layerBegin + 1, 0xfffe);
-  if (layerEnd - layerBegin > MAX_BLOCK_LAYERS) {
-    throw kvErrors.argument('geometry.layerEnd', `A block holds at most ${MAX_BLOCK_LAYERS} layers.`);
+  const mostLayers = Math.floor((MAX_SECTIONS - SHARED_SECTIONS) / layerSectionKinds(geometry).length);
+  if (layerEnd - layerBegin > mostLayers) {
+    throw kvErrors.argument('geometry.layerEnd', `A block of this dtype holds at most ${mostLayers} layers.`);
   }
   range('kvHeads', 1, 0xffff);
   range('headDimK', 1, 0xffff);
@@ -59,13 +82,19 @@ export function checkRawGeometry(geometry: RawGeometry): void {
   range('blockTokens', 1, MAX_BLOCK_TOKENS);
   range('window', 0, 0xffffffff);
   range('ropeMode', 0, 3);
-  for (const dtype of [geometry.dtypeK, geometry.dtypeV]) {
-    if (!isRawDtype(dtype)) throw kvErrors.unsupported('dtype', `Raw blocks are bf16 or f32, not dtype ${dtype}.`);
-  }
+  requireDtype('keys', geometry.dtypeK, KEY_DTYPES);
+  requireDtype('values', geometry.dtypeV, VALUE_DTYPES);
 }
 
-function isRawDtype(dtype: number): boolean {
-  return dtype === BlockDtype.bf16 || dtype === BlockDtype.f32;
+/** Token ids and sub-checksums. */
+export const SHARED_SECTIONS = 2;
+
+const KEY_DTYPES: readonly number[] = [BlockDtype.bf16, BlockDtype.f32, BlockDtype.u8];
+const VALUE_DTYPES: readonly number[] = [BlockDtype.bf16, BlockDtype.f32, BlockDtype.i8];
+
+function requireDtype(what: string, dtype: number, known: readonly number[]): void {
+  if (known.includes(dtype)) return;
+  throw kvErrors.unsupported('dtype', `The ${what} of raw blocks have dtype ${known.join(', ')}, not ${dtype}.`);
 }
 
 /**

@@ -43,7 +43,7 @@ describe('the reader', () => {
     ['no layers', 'header_field', (_, v) => v.setUint16(158, 0, true)],
     ['no quality class', 'header_field', (b) => (b[179] = 0)],
     ['an unknown codec', 'codec', (b) => b.set([9, 9, 1, 0, 0, 2], 174)],
-    ['an unknown dtype', 'dtype', (b) => (b[172] = 9)],
+    ['an unknown dtype', 'dtype', (b) => (b[172] = 10)],
     ['an unknown layout', 'layout', (b) => (b[176] = 4)],
     ['a section beyond the end', 'section_bounds', (_, v) => v.setUint32(entry(2, 16), 1 << 29, true)],
     ['a section of 2^63 bytes', 'section_bounds', (_, v) => v.setBigUint64(entry(2, 16), 1n << 63n, true)],

@@ -4,7 +4,15 @@ import { kvErrors } from '../errors.js';
 import { MAX_BLOCK_TOKENS, MAX_OBJECT_BYTES, MAX_SECTIONS, requireLittleEndian } from '../limits.js';
 import type { BlockHeader } from './block-header.js';
 import { headBytesOf } from './block-plan.js';
-import { FORMAT_MAJOR, HEADER_BYTES, HeaderFlag, KNOWN_FLAGS, MAGIC, SECTION_ALIGNMENT } from './constants.js';
+import {
+  DTYPE_BITS,
+  FORMAT_MAJOR,
+  HEADER_BYTES,
+  HeaderFlag,
+  KNOWN_FLAGS,
+  MAGIC,
+  SECTION_ALIGNMENT,
+} from './constants.js';
 import { decodeHeader, HEADER_CRC_AT, RESERVED_AT, TABLE_CRC_AT } from './header-codec.js';
 
 /** Longest header that a later minor version may have. */
@@ -96,7 +104,7 @@ function checkFields(h: BlockHeader): void {
   }
   if (h.layout < 1 || h.layout > 3) throw kvErrors.unsupported('layout', `layout ${h.layout} is not known.`);
   if (Math.max(h.codecK, h.codecV) > 8) throw kvErrors.unsupported('codec', 'The codec of the block is not known.');
-  if (Math.min(h.dtypeK, h.dtypeV) < 1 || Math.max(h.dtypeK, h.dtypeV) > 8) {
+  if (Math.min(h.dtypeK, h.dtypeV) < 1 || Math.max(h.dtypeK, h.dtypeV) >= DTYPE_BITS.length) {
     throw kvErrors.unsupported('dtype', 'The dtype of the block is not known.');
   }
 }

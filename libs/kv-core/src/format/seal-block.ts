@@ -14,6 +14,7 @@ import {
   HeaderFlag,
   RopeMode,
   SECTION_ENTRY_BYTES,
+  SectionKind,
 } from './constants.js';
 import { headMac, sectionDigest } from './digest.js';
 import { encodeHeader } from './header-codec.js';
@@ -52,6 +53,10 @@ function sectionChecksums({ spec, plan, bytes, checksum }: Sealing): number[] {
   const crcs: number[] = [checksum(payload(bytes, plan.sections[TOKENS] as BlockSection)), 0];
   let at = 0;
   for (const section of plan.sections.slice(2)) {
+    if (section.kind !== SectionKind.key && section.kind !== SectionKind.value) {
+      crcs.push(checksum(payload(bytes, section)));
+      continue;
+    }
     const headBytes = section.storedBytes / heads;
     const shift = crc32cShift(headBytes);
     let crc = 0;

@@ -2,8 +2,8 @@ import { crc32cTable } from '../crc32c-table.js';
 import { modelFingerprint } from '../fingerprint/model-fingerprint.js';
 import { allocateBlock } from '../format/allocate-block.js';
 import type { BlockSpec } from '../format/block-spec.js';
-import { BlockDtype, SectionKind } from '../format/constants.js';
-import type { RawGeometry } from '../format/raw-geometry.js';
+import { BlockDtype } from '../format/constants.js';
+import { layerSectionKinds, type RawGeometry } from '../format/raw-geometry.js';
 import { blockKey } from '../keys/block-keys.js';
 import { deriveNamespaceKey, macKey, namespaceId } from '../keys/namespace-keys.js';
 import { rootKey } from '../keys/root-key.js';
@@ -65,8 +65,7 @@ export function sampleBlock(options: SampleOptions = {}): Uint8Array {
   const writer = allocateBlock(spec);
   const random = new Random(options.seed ?? 7);
   for (let layer = spec.geometry.layerBegin; layer < spec.geometry.layerEnd; layer++) {
-    random.fill(writer.section(SectionKind.key, layer));
-    random.fill(writer.section(SectionKind.value, layer));
+    for (const kind of layerSectionKinds(spec.geometry)) random.fill(writer.section(kind, layer));
   }
   return writer.seal({ checksum: crc32cTable, macKey: options.signed ? SAMPLE_MAC_KEY : null });
 }

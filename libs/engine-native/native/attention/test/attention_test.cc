@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <mutex>
 #include <stdexcept>
 
+#include "../../fault.h"
 #include "reference.h"
 
 namespace longhaul::test {
@@ -19,6 +21,12 @@ constexpr double kF32Tolerance = 1e-5;
 constexpr double kBf16WideTolerance = 1e-3;
 /** bf16 pool, bf16 queries and probabilities; queries add an error to logits that grows with their size. */
 constexpr double kBf16Tolerance = 5e-3;
+/** int8 pool: queries and probabilities in bytes. */
+constexpr double kInt8Tolerance = 1.2e-2;
+/** The same beside unquantised keys and values, with a channel of keys or values 100 times the others. */
+constexpr double kMassiveTolerance = 0.05;
+/** Levels of an int8 pool between each other: the integers are equal, sums of floats are not. */
+constexpr double kInt8LevelTolerance = 1e-4;
 /** Softmax sharpened on purpose. */
 constexpr double kSharpFactor = 6.0;
 
@@ -37,7 +45,7 @@ void expect_below(double value, double bound, const std::string& rule) { expect(
 std::string name_of(const Shape& s) {
   char text[200];
   std::snprintf(text, sizeof text, "[%s %s h%d/%d d%d w%d cap%g sink%d norm%d rope%d x%g]", level_under_test.c_str(),
-                s.dtype == KvDtype::kBf16 ? "bf16" : "f32", s.heads, s.kv_heads, s.head_dim, s.window, s.softcap, s.sinks,
+                traits_of(s.dtype).name, s.heads, s.kv_heads, s.head_dim, s.window, s.softcap, s.sinks,
                 s.norms, s.rope_dim, s.spread);
   return text;
 }
@@ -45,6 +53,7 @@ std::string name_of(const Shape& s) {
 double tolerance(const Shape& s) {
   const double sharp = s.spread > 1.0f ? kSharpFactor : 1.0;
   if (s.dtype == KvDtype::kF32) return kF32Tolerance * sharp;
+  if (s.dtype == KvDtype::kInt8) return kInt8Tolerance * sharp;
   return sharp * (level_under_test == "avx512bf16" ? kBf16Tolerance : kBf16WideTolerance);
 }
 
@@ -56,7 +65,7 @@ Shape random_shape(std::mt19937& random) {
   s.kv_heads = pick({1, 2, 3});
   s.heads = s.kv_heads * pick({1, 2, 3, 4, 5, 6, 7, 8, 9, 13});
   s.head_dim = pick({32, 48, 64, 64, 80, 96, 112, 128, 160, 208, 256});
-  s.dtype = pick({0, 1}) != 0 ? KvDtype::kBf16 : KvDtype::kF32;
+  s.dtype = kKvDtypes[pick({0, 1, 2})];
   s.window = pick({0, 0, 1, 7, 16, 100, 333});
   s.softcap = static_cast<float>(pick({0, 0, 3, 50}));
   s.sinks = pick({0, 0, 1}) != 0;
@@ -78,18 +87,15 @@ std::vector<Sequence> random_batch(std::mt19937& random) {
   return batch;
 }
 
-constexpr KvDtype kDtypes[] = {KvDtype::kF32, KvDtype::kBf16};
-
-const char* dtype_name(KvDtype dtype) { return dtype == KvDtype::kBf16 ? "bf16" : "f32"; }
 
 /** Names of all levels of all KV types that run here. */
 std::vector<std::string> available_levels() {
   std::vector<std::string> levels;
-  for (const KvDtype dtype : kDtypes) {
+  for (const KvDtype dtype : kKvDtypes) {
     for (const AttentionCandidate& candidate : attention_candidates(dtype)) {
       const bool known = std::find(levels.begin(), levels.end(), candidate.level) != levels.end();
       if (candidate.supported() && !known) levels.push_back(candidate.level);
-      if (!candidate.supported()) std::printf("skipped level %s (%s): not on this processor\n", candidate.level, dtype_name(dtype));
+      if (!candidate.supported()) std::printf("skipped level %s (%s): not on this processor\n", candidate.level, traits_of(dtype).name);
     }
   }
   return levels;
@@ -106,7 +112,7 @@ void random_batches_equal_the_reference(const std::vector<std::string>& levels, 
     if (kernels_under_test(shape.dtype) == nullptr) continue;
     Runner runner(world, seed);
     const double error = relative_error(runner.run_all(chunk, 1 + static_cast<int>(seed % 3)), expected);
-    double& largest = worst[level + " " + dtype_name(shape.dtype)];
+    double& largest = worst[level + " " + traits_of(shape.dtype).name];
     largest = std::max(largest, error);
     expect_below(error, tolerance(shape), "a ragged batch equals the reference " + name_of(shape) + std::to_string(seed));
   }
@@ -213,8 +219,145 @@ void long_contexts_stay_exact(Shape shape) {
     const World world(shape, {{12000, fresh}}, 41);
     Runner runner(world, 7);
     const double error = relative_error(runner.run_all(4096, 2), Reference(world).fresh_outputs());
-    const double bound = shape.dtype == KvDtype::kF32 ? kF32Tolerance : tolerance(shape) / 2;
+    const double bound = shape.dtype == KvDtype::kBf16 ? tolerance(shape) / 2 : tolerance(shape);
     expect_below(error, bound, "a long context stays exact " + name_of(shape) + std::to_string(fresh));
+  }
+}
+
+/** Leaves pages out, the same for all blocks, and notes what it is told of. */
+class SomePages : public Selector {
+ public:
+  /** Keeps a page where its number, its head's and its sequence's, mixed, leave no remainder; 1 keeps all. */
+  explicit SomePages(uint32_t one_in) : one_in_(one_in) {}
+
+  bool keeps(int sequence, int kv_head, int page) const {
+    uint32_t mixed = static_cast<uint32_t>(sequence * 7919 + kv_head * 104729 + page) * 2654435761u;
+    mixed ^= mixed >> 15;
+    return one_in_ == 1 || mixed % one_in_ == 0;
+  }
+
+  void appended(const AttentionProblem&, const PageAppend& append) const override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    int& slots = slots_[{append.sequence, append.logical}];
+    in_order_ = in_order_ && append.slot == slots && slots + append.tokens <= kPageTokens;
+    slots += append.tokens;
+  }
+
+  void select(const AttentionProblem&, const QueryBlock& block, std::vector<int32_t>& pages) const override {
+    for (int entry = block.visible.begin; entry < block.visible.end; ++entry) {
+      if (keeps(block.sequence, block.kv_head, block.visible.at(entry))) pages.push_back(block.visible.at(entry));
+    }
+  }
+
+  /** Whether every token was told of, once and in order. */
+  bool knows_all(const World& world) const {
+    size_t pages = 0;
+    for (size_t b = 0; b < world.sequences.size(); ++b) {
+      const int length = world.sequences[b].past + world.sequences[b].fresh;
+      for (int first = 0; first < length; first += kPageTokens, ++pages) {
+        const auto found = slots_.find({static_cast<int>(b), first / kPageTokens});
+        if (found == slots_.end() || found->second != std::min(kPageTokens, length - first)) return false;
+      }
+    }
+    return in_order_ && pages == slots_.size();
+  }
+
+ private:
+  const uint32_t one_in_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::pair<int, int>, int> slots_;
+  mutable bool in_order_ = true;
+};
+
+/** Attention over lists of pages with gaps is attention over just those keys, in decode and in prefill. */
+void selected_pages_equal_the_reference(const Shape& shape, uint32_t seed) {
+  const World world(shape, {{700, 1}, {3100, 3}, {100, 90}, {0, 40}}, seed);
+  for (const uint32_t one_in : {2u, 9u, 1000u}) {
+    const SomePages some(one_in);
+    Reference reference(world);
+    reference.looks_at = [&](int sequence, int kv_head, int page) { return some.keeps(sequence, kv_head, page); };
+    Runner runner(world, seed);
+    runner.selector = &some;
+    const double error = relative_error(runner.run_all(256, 2), reference.fresh_outputs());
+    expect_below(error, tolerance(shape), "selected pages equal the reference " + name_of(shape) + std::to_string(one_in));
+    expect(some.knows_all(world), "a selector is told of every token once " + name_of(shape), 0, 0);
+  }
+}
+
+/** A selector that takes everything costs no bit. */
+void all_pages_equal_dense(const Shape& shape) {
+  const World world(shape, {{2300, 2}, {40, 70}}, 91);
+  Runner dense(world, 3), listed(world, 3);
+  const SomePages all(1);
+  listed.selector = &all;
+  expect(dense.run_all(256, 2) == listed.run_all(256, 2), "all pages give the bits of dense " + name_of(shape), 0, 0);
+}
+
+/** Lists that are none are refused before anything is computed with them. */
+void wrong_lists_are_refused() {
+  struct Wrong : Selector {
+    std::vector<int32_t> pages;
+    explicit Wrong(std::vector<int32_t> list) : pages(std::move(list)) {}
+    void select(const AttentionProblem&, const QueryBlock&, std::vector<int32_t>& to) const override { to = pages; }
+  };
+  const World world(Shape{}, {{40, 1}}, 95);
+  for (const std::vector<int32_t>& list : {std::vector<int32_t>{1, 0}, {0, 0}, {-1}, {3}}) {
+    Runner runner(world, 3);
+    const Wrong wrong(list);
+    runner.selector = &wrong;
+    bool refused = false;
+    try {
+      runner.run({0}, {41}, 1);
+    } catch (const Fault& fault) {
+      refused = fault.field == "selector";
+    }
+    expect(refused, "a wrong list is refused", list.front(), 0);
+  }
+}
+
+/** One channel of keys, or of values, 100 times the others: the attention that unquantised KV gives, nearly. */
+void massive_channels_stay_faithful(const Shape& shape) {
+  for (const bool of_keys : {true, false}) {
+    World world(shape, {{600, 20}}, 61);
+    const int first = (shape.heads + (of_keys ? 0 : shape.kv_heads)) * shape.head_dim;
+    for (size_t at = 0; at < world.qkv[0].size(); at += static_cast<size_t>(world.row_floats()))
+      world.qkv[0][at + static_cast<size_t>(first) + 5] *= 100.0f;
+    Runner runner(world, 13);
+    const double error = relative_error(runner.run_all(256, 2), Reference(world, KvDtype::kF32).fresh_outputs());
+    expect_below(error, kMassiveTolerance,
+                 std::string(of_keys ? "keys" : "values") + " with a massive channel stay faithful " + name_of(shape));
+  }
+}
+
+/** A key or a value that is no number, or with one scale for all of it an infinite one, makes what attends to it NaN. */
+void faults_are_not_swallowed(const Shape& shape, float fault) {
+  for (const int offset : {shape.heads * shape.head_dim, (shape.heads + shape.kv_heads) * shape.head_dim}) {
+    World world(shape, {{40, 20}}, 71);
+    world.qkv[0][static_cast<size_t>(45 * world.row_floats() + offset)] = fault;
+    Runner runner(world, 15);
+    const std::vector<float> all = runner.run_all(64, 1);
+    const size_t row = static_cast<size_t>(shape.heads) * shape.head_dim;
+    bool spread = true;
+    for (size_t token = 5; token < 20; ++token) spread = spread && !std::isfinite(all[token * row]);
+    expect(spread, "what is not finite is not swallowed " + name_of(shape), 0, 0);
+  }
+}
+
+/** All levels of an int8 pool compute with the same integers. */
+void int8_levels_agree(const std::vector<std::string>& levels) {
+  Shape shape;
+  shape.dtype = KvDtype::kInt8;
+  for (const int head_dim : {64, 80, 128}) {
+    shape.head_dim = head_dim;
+    const World world(shape, {{700, 3}, {20, 60}}, 81);
+    std::vector<double> expected;
+    for (const std::string& level : levels) {
+      level_under_test = level;
+      if (kernels_under_test(shape.dtype) == nullptr) continue;
+      const std::vector<float> actual = Runner(world, 17).run_all(256, 2);
+      if (expected.empty()) expected.assign(actual.begin(), actual.end());
+      expect_below(relative_error(actual, expected), kInt8LevelTolerance, "levels agree " + name_of(shape));
+    }
   }
 }
 
@@ -255,7 +398,7 @@ void test_rules() {
   shape.heads = 7;
   shape.kv_heads = 1;
   shape.rope_dim = 64;
-  for (const KvDtype dtype : kDtypes) {
+  for (const KvDtype dtype : kKvDtypes) {
     if (kernels_under_test(dtype) == nullptr) continue;
     for (const int window : {0, 50}) {
       shape.dtype = dtype;
@@ -267,6 +410,14 @@ void test_rules() {
       skipped_sequences_are_left_alone(shape);
       verification_equals_decode(shape);
       rolled_back_tokens_do_not_count(shape);
+      if (level_under_test != "scalar" || window > 0) selected_pages_equal_the_reference(shape, 100);
+    }
+    shape.window = 0;
+    faults_are_not_swallowed(shape, std::numeric_limits<float>::quiet_NaN());
+    all_pages_equal_dense(shape);
+    if (dtype == KvDtype::kInt8) {
+      faults_are_not_swallowed(shape, std::numeric_limits<float>::infinity());
+      massive_channels_stay_faithful(shape);
     }
     Shape small;
     small.dtype = dtype;
@@ -286,6 +437,8 @@ int main() {
     test::test_rules();
   }
   for (uint32_t seed = 1; seed <= 80; ++seed) test::random_batches_equal_the_reference(levels, seed);
+  test::int8_levels_agree(levels);
+  test::wrong_lists_are_refused();
   test::faults_are_named();
   for (const auto& [kernels, error] : test::worst) std::printf("%-16s largest relative error %.1e\n", kernels.c_str(), error);
   std::printf("%d passed, %d failed\n", test::passed, test::failed);

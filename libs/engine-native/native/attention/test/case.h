@@ -143,6 +143,7 @@ class Runner {
     p.out = out.data();
     p.window = window;
     p.skipped = skipped.empty() ? nullptr : skipped.data();
+    p.selector = selector;
     if (const char* fault = find_fault(p)) throw std::runtime_error(fault);
     attend(p, ThreadLoop::of(threads));
     return out;
@@ -166,6 +167,9 @@ class Runner {
 
   /** The whole pool, for comparisons. */
   const std::vector<std::byte>& memory() const { return memory_; }
+
+  /** Of the next runs; null: dense. */
+  const Selector* selector = nullptr;
 
   /** [sequences] to leave out of the next runs; empty: none. */
   std::vector<uint8_t> skipped;

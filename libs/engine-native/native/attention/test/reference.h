@@ -1,22 +1,70 @@
 // Attention from its definition, in double precision and without pages. Shares no code with the kernels.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <vector>
 
 #include "case.h"
 
 namespace longhaul::test {
 
-inline double rounded_to(KvDtype dtype, double value) {
-  if (dtype == KvDtype::kF32) return value;
+inline double rounded_to_bf16(double value) {
   int exponent = 0;
   const double fraction = std::frexp(value, &exponent);
   return std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
 }
 
+/** What is left of a row of bytes with one scale. */
+inline void round_to_bytes(std::vector<double>& row) {
+  double largest = 0.0;
+  for (const double v : row) largest = std::max(largest, std::fabs(v));
+  if (largest == 0.0) return;
+  const double scale = largest / 127.0;
+  for (double& v : row) v = std::nearbyint(v / scale) * scale;
+}
+
+/** The rotation of int8 from its definition: signs by the parity of common bits, in pieces of a power of two. */
+inline std::vector<double> rotated(const std::vector<double>& row) {
+  const int dims = static_cast<int>(row.size());
+  const int length = dims & -dims;
+  std::vector<double> result(row.size(), 0.0);
+  for (int d = 0; d < dims; ++d) {
+    for (int i = 0; i < length; ++i) {
+      const double sign = __builtin_parity(static_cast<unsigned>(d % length & i)) != 0 ? -1.0 : 1.0;
+      result[d] += sign * row[d / length * length + i] / std::sqrt(static_cast<double>(length));
+    }
+  }
+  return result;
+}
+
+/** What the pool keeps of a key (or a value). */
+inline std::vector<double> kept(KvDtype dtype, std::vector<double> row) {
+  for (double& v : row) v = static_cast<float>(v);
+  switch (dtype) {
+    case KvDtype::kF32:
+      return row;
+    case KvDtype::kBf16:
+      for (double& v : row) v = rounded_to_bf16(v);
+      return row;
+    case KvDtype::kInt8:
+      row = rotated(row);
+      round_to_bytes(row);
+      return rotated(row);
+  }
+  return row;
+}
+
 class Reference {
  public:
-  explicit Reference(const World& world) : world_(world), s_(world.shape) {}
+  explicit Reference(const World& world) : Reference(world, world.shape.dtype) {}
+
+  /** Attention over what a pool of another type would keep. */
+  Reference(const World& world, KvDtype dtype) : world_(world), s_(world.shape), dtype_(dtype) {}
+
+  /** Whether queries of a KV head look at a page of a sequence: (sequence, kv_head, page). */
+  std::function<bool(int, int, int)> looks_at = [](int, int, int) { return true; };
 
   /** Outputs of the fresh tokens of all sequences, sequence after sequence. */
   std::vector<double> fresh_outputs() const {
@@ -63,8 +111,7 @@ class Reference {
     std::vector<std::vector<double>> keys;
     for (int head = 0; head < s_.kv_heads; ++head) {
       for (int position = 0; position < length; ++position) {
-        keys.push_back(prepared(b, position, s_.heads + head, world_.k_norm));
-        for (double& v : keys.back()) v = rounded_to(s_.dtype, static_cast<float>(v));
+        keys.push_back(kept(dtype_, prepared(b, position, s_.heads + head, world_.k_norm)));
       }
     }
     return keys;
@@ -78,7 +125,10 @@ class Reference {
     const int oldest = s_.window > 0 ? std::max(0, position - s_.window + 1) : 0;
     std::vector<double> logits;
     double top = s_.sinks ? world_.sinks[head] : -1e300;
+    std::vector<int> seen;
     for (int k = oldest; k <= position; ++k) {
+      if (!looks_at(static_cast<int>(b), kv_head, k / kPageTokens)) continue;
+      seen.push_back(k);
       const std::vector<double>& key = keys[static_cast<size_t>(kv_head) * length + k];
       double logit = 0.0;
       for (int d = 0; d < s_.head_dim; ++d) logit += q[d] * key[d];
@@ -89,17 +139,20 @@ class Reference {
     }
     double total = s_.sinks ? std::exp(world_.sinks[head] - top) : 0.0;
     std::vector<double> sum(static_cast<size_t>(s_.head_dim), 0.0);
-    for (int k = oldest; k <= position; ++k) {
-      const double weight = std::exp(logits[static_cast<size_t>(k - oldest)] - top);
-      const float* value = row(b, k, s_.heads + s_.kv_heads + kv_head);
+    for (size_t i = 0; i < seen.size(); ++i) {
+      const int k = seen[i];
+      const double weight = std::exp(logits[i] - top);
+      const float* raw = row(b, k, s_.heads + s_.kv_heads + kv_head);
+      const std::vector<double> value = kept(dtype_, {raw, raw + s_.head_dim});
       total += weight;
-      for (int d = 0; d < s_.head_dim; ++d) sum[d] += weight * rounded_to(s_.dtype, value[d]);
+      for (int d = 0; d < s_.head_dim; ++d) sum[d] += weight * value[d];
     }
-    for (const double v : sum) all.push_back(v / total);
+    for (const double v : sum) all.push_back(total == 0.0 ? 0.0 : v / total);
   }
 
   const World& world_;
   const Shape& s_;
+  KvDtype dtype_;
 };
 
 /** ||actual - expected|| / ||expected||; NaN anywhere gives infinity. */

@@ -56,25 +56,38 @@ struct Sections {
   std::vector<std::byte*> pointers;
 
   Sections(const KvPoolView& view, size_t pages, int layers) {
-    for (int i = 0; i < 2 * layers; i++) {
-      storage.emplace_back(section_bytes(view, pages) + 1, std::byte{0xee});
+    const int parts = sections_per_layer(view.dtype);
+    for (int i = 0; i < parts * layers; i++) {
+      storage.emplace_back(section_bytes(view, pages, static_cast<SectionPart>(i % parts)) + 1, std::byte{0xee});
       pointers.push_back(storage.back().data() + 1);
     }
   }
 };
 
-size_t element(KvDtype dtype) { return dtype == KvDtype::kBf16 ? 2 : 4; }
+size_t element(KvDtype dtype) {
+  switch (dtype) {
+    case KvDtype::kInt8:
+      return 1;
+    case KvDtype::kBf16:
+      return 2;
+    case KvDtype::kF32:
+      return 4;
+  }
+  return 0;
+}
 
 // Where the pool keeps one dimension of one token, written down once more and independently.
 const std::byte* pool_key(const KvPoolView& v, int layer, int page, int head, int token, int dim) {
   const std::byte* slice = v.slice(layer, page, head);
   if (v.dtype == KvDtype::kF32) return slice + 4 * (dim * 16 + token);
+  if (v.dtype == KvDtype::kInt8) return slice + dim / 4 * 64 + 4 * token + dim % 4;
   return slice + 4 * (dim / 2 * 16 + token) + 2 * (dim % 2);
 }
 
 const std::byte* pool_value(const KvPoolView& v, int layer, int page, int head, int token, int dim) {
   const std::byte* tile = v.slice(layer, page, head) + key_tile_bytes(v.dtype, v.head_dim);
   if (v.dtype == KvDtype::kF32) return tile + 4 * (token * v.head_dim + dim);
+  if (v.dtype == KvDtype::kInt8) return tile + (token / 4 * v.head_dim + dim) * 4 + token % 4;
   return tile + 2 * ((token / 2 * v.head_dim + dim) * 2 + token % 2);
 }
 
@@ -92,11 +105,40 @@ void the_stored_layout_is_head_token_dim(KvDtype dtype, int head_dim) {
         for (int dim = 0; dim < head_dim; dim++) {
           const size_t at = size * ((static_cast<size_t>(head) * tokens + token) * head_dim + dim);
           const int page = pages[token / 16], slot = token % 16;
-          const std::byte* key = sections.pointers[2 * (layer - 1)] + at;
-          const std::byte* value = sections.pointers[2 * (layer - 1) + 1] + at;
+          const int first = sections_per_layer(dtype) * (layer - 1);
+          const std::byte* key = sections.pointers[first] + at;
+          const std::byte* value = sections.pointers[first + 1] + at;
           expect(!std::memcmp(key, pool_key(v, layer, page, head, slot, dim), size), "K is [head][token][dim]");
           expect(!std::memcmp(value, pool_value(v, layer, page, head, slot, dim), size), "V is [head][token][dim]");
         }
+}
+
+// The scales of int8 are [head][token], those of V inverted.
+void scales_are_head_token() {
+  TestPool pool(KvDtype::kInt8, 64, 9);
+  const KvPoolView& v = pool.view;
+  const std::vector<int32_t> pages{2, 4};
+  Sections sections(v, pages.size(), 1);
+  export_block(v, {pages, 1, 2, sections.pointers});
+  for (int head = 0; head < v.kv_heads; head++)
+    for (int token = 0; token < 32; token++) {
+      const size_t at = 4 * (static_cast<size_t>(head) * 32 + token);
+      const std::byte* scales = v.slice(1, pages[token / 16], head) + 2 * 64 * 16;
+      expect(!std::memcmp(sections.pointers[2] + at, scales + 4 * (token % 16), 4), "K scales are [head][token]");
+      expect(!std::memcmp(sections.pointers[3] + at, scales + 64 + 4 * (token % 16), 4), "V scales are [head][token]");
+    }
+}
+
+// Makes scales of random bits such as appending leaves them: one part follows from another.
+void settle_scales(const KvPoolView& v) {
+  if (v.dtype != KvDtype::kInt8) return;
+  for (int layer = 0; layer < v.layers; layer++)
+    for (int page = 0; page < v.pages; page++)
+      for (int head = 0; head < v.kv_heads; head++) {
+        SliceScales& scales = scales_of(v.slice(layer, page, head), v.head_dim);
+        for (int slot = 0; slot < kPageTokens; slot++)
+          set_value_scale(scales, slot, 1.0f + static_cast<float>((layer * 31 + page * 7 + head * 3 + slot) % 50));
+      }
 }
 
 size_t page_bytes(const KvPoolView& v) { return slice_bytes(v.dtype, v.head_dim) * static_cast<size_t>(v.kv_heads); }
@@ -107,6 +149,7 @@ bool same_page(const KvPoolView& a, int page_a, const KvPoolView& b, int page_b,
 
 void every_bit_comes_back_and_nothing_else_changes(KvDtype dtype, int head_dim) {
   TestPool from(dtype, head_dim, 1), to(dtype, head_dim, 2), untouched(dtype, head_dim, 2);
+  settle_scales(from.view);
   const std::vector<int32_t> source{6, 2, 4, 1}, target{0, 3, kSkippedPage, 5};
   Sections sections(from.view, source.size(), 2);
   export_block(from.view, {source, 0, 2, sections.pointers});
@@ -127,7 +170,8 @@ void vector_kernels_agree_with_plain_ones(size_t dims) {
   std::vector<std::byte> in(64 * dims), plain(64 * dims), vector(64 * dims);
   for (auto& byte : in) byte = static_cast<std::byte>(random());
   const Kernels &a = scalar_kernels(), &b = *avx2_kernels();
-  for (const auto kernel : {&Kernels::gather_rows, &Kernels::scatter_rows, &Kernels::split_pair, &Kernels::join_pair}) {
+  for (const auto kernel : {&Kernels::gather_rows, &Kernels::scatter_rows, &Kernels::split_pair, &Kernels::join_pair,
+                            &Kernels::split_quad, &Kernels::join_quad}) {
     (a.*kernel)(in.data(), dims, plain.data());
     (b.*kernel)(in.data(), dims, vector.data());
     expect(plain == vector, "every kernel level moves the same bits");
@@ -174,13 +218,13 @@ void blocks_move_beside_each_other() {
 
 int main() {
   for (int head_dim = kMinHeadDim; head_dim <= kMaxHeadDim; head_dim += kHeadDimStep) {
-    for (const KvDtype dtype : {KvDtype::kBf16, KvDtype::kF32}) every_bit_comes_back_and_nothing_else_changes(dtype, head_dim);
+    for (const KvDtype dtype : kKvDtypes) every_bit_comes_back_and_nothing_else_changes(dtype, head_dim);
     vector_kernels_agree_with_plain_ones(static_cast<size_t>(head_dim));
   }
   for (const int head_dim : {32, 48, 64, 128}) {
-    the_stored_layout_is_head_token_dim(KvDtype::kBf16, head_dim);
-    the_stored_layout_is_head_token_dim(KvDtype::kF32, head_dim);
+    for (const KvDtype dtype : kKvDtypes) the_stored_layout_is_head_token_dim(dtype, head_dim);
   }
+  scales_are_head_token();
   what_the_pool_does_not_have_is_refused();
   blocks_move_beside_each_other();
   std::puts("block_transfer_test passed");

@@ -9,7 +9,7 @@ import {
   type BlockStore,
   type Checksum,
   type JsonValue,
-  type RawDtype,
+  type RawGeometry,
 } from '@longhaul/kv-core';
 import type { ModelManifest } from '@longhaul/model';
 import type { EngineConfig } from '../../config.js';
@@ -27,13 +27,18 @@ export interface StoreConnection {
 /** Raised when the pool's arithmetic or the meaning of a block changes without anything else showing it. */
 const KV_ABI = 1;
 
-const DTYPES: Readonly<Record<EngineConfig['kvCacheDtype'], RawDtype>> = {
-  bf16: BlockDtype.bf16,
-  f32: BlockDtype.f32,
+const DTYPES: Readonly<Record<EngineConfig['kvCacheDtype'], Pick<RawGeometry, 'dtypeK' | 'dtypeV'>>> = {
+  bf16: { dtypeK: BlockDtype.bf16, dtypeV: BlockDtype.bf16 },
+  f32: { dtypeK: BlockDtype.f32, dtypeV: BlockDtype.f32 },
+  int8: { dtypeK: BlockDtype.u8, dtypeV: BlockDtype.i8 },
 };
 
 /** How exact KV of a type is, with nothing else wrong with it. */
-export const KV_QUALITY: Readonly<Record<EngineConfig['kvCacheDtype'], QualityName>> = { bf16: 'exact', f32: 'exact' };
+export const KV_QUALITY: Readonly<Record<EngineConfig['kvCacheDtype'], QualityName>> = {
+  bf16: 'exact',
+  f32: 'exact',
+  int8: 'near',
+};
 
 /** How an engine of this model over this pool uses the store. */
 export function prefixStoreOptions(parts: {
@@ -44,7 +49,6 @@ export function prefixStoreOptions(parts: {
 }): PrefixStoreOptions {
   const { config, manifest, pool, connection } = parts;
   const { layers, kvHeads, headDim } = manifest.shape;
-  const dtype = DTYPES[config.kvCacheDtype];
   const instance = randomBytes(8);
   return {
     store: connection.store,
@@ -52,7 +56,8 @@ export function prefixStoreOptions(parts: {
     transfer: pool,
     geometry: {
       ...{ layerBegin: 0, layerEnd: layers, kvHeads, headDimK: headDim, headDimV: headDim },
-      ...{ dtypeK: dtype, dtypeV: dtype, blockTokens: config.kvBlockTokens },
+      ...DTYPES[config.kvCacheDtype],
+      blockTokens: config.kvBlockTokens,
     },
     modelFingerprint: modelFingerprint(kvManifest(manifest, config)),
     tenantSecret: connection.tenantSecret,

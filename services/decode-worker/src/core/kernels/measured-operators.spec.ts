@@ -9,6 +9,7 @@ const candidates = (...levels: KernelLevel[]): KernelCandidate[] =>
 const table: KernelTable = {
   'attention/bf16': candidates('scalar', 'avx2', 'avx512', 'avx512bf16'),
   'attention/f32': candidates('scalar'),
+  'attention/int8': candidates('scalar', 'avx2'),
   'linear/int8': candidates('scalar', 'avx2'),
   'linear/int4': candidates('scalar', 'avx2'),
 } as KernelTable;

@@ -1,0 +1,73 @@
+// The seam of attention policies: what a block of queries looks at, out of what it may see.
+//
+// attend() runs in phases: append, which tells the selector what each page has got; then one selection per (sequence,
+// KV head, block of queries); then tiles over the selected pages, cut into splits; then the merge. Dense attention is
+// the identity, and is what a problem without a selector gets.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace longhaul {
+
+struct AttentionProblem;
+
+/**
+ * Ascending logical pages of one sequence: entries [begin, end) of `logical`, or the numbers themselves when it is
+ * null.
+ */
+struct PageList {
+  const int32_t* logical = nullptr;
+  int begin = 0;
+  int end = 0;
+
+  int at(int entry) const { return logical == nullptr ? entry : logical[entry]; }
+  int size() const { return end - begin; }
+};
+
+/** Tokens that a page of a layer has just got, in all its KV heads. */
+struct PageAppend {
+  int sequence;
+  /** Number in the sequence, and in the pool. */
+  int logical;
+  int page;
+  /** First token within the page, and how many. */
+  int slot;
+  int tokens;
+};
+
+/** Consecutive queries of one KV-head group that share a list of pages: a tile of prefill, or all of a decode step. */
+struct QueryBlock {
+  int sequence;
+  int kv_head;
+  /** Row of the batch, and position in the sequence, of the first query. */
+  int first_token;
+  int first_position;
+  int tokens;
+  /** Logical pages of which some query of the block sees a token. */
+  PageList visible;
+};
+
+class Selector {
+ public:
+  virtual ~Selector() = default;
+
+  /**
+   * The page has got its keys and values; it is sealed when slot + tokens is kPageTokens. For metadata per page, which is
+   * the selector's own. From any thread, several at a time, never twice for one page of a layer.
+   */
+  virtual void appended(const AttentionProblem& problem, const PageAppend& append) const;
+
+  /**
+   * Writes the logical pages that the block attends to, strictly ascending and within `block.visible`; none leaves the
+   * block with zeros. All appends of the call have been told. From any thread, several blocks at a time. What a block of
+   * one token gets must not depend on the batch, or an answer depends on its neighbours.
+   *
+   * @param pages empty; what is in it afterwards is copied by nobody and lives as long as the call of attend().
+   */
+  virtual void select(const AttentionProblem& problem, const QueryBlock& block, std::vector<int32_t>& pages) const = 0;
+};
+
+inline void Selector::appended(const AttentionProblem&, const PageAppend&) const {}
+
+}  // namespace longhaul
