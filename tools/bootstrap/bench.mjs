@@ -1,5 +1,5 @@
 // `npm run bench`, `bench:peers`, `bench:memory`, `bench:restart`, `bench:kv`, `bench:kernels`,
-// `bench:drafts`, `bench:worst-bodies`: the first word names the program in tools/bench.
+// `bench:drafts`, `bench:fidelity`, `bench:worst-bodies`: the first word names the program in tools/bench.
 import { join } from 'node:path';
 import { become, fail, prepare, ROOT, runtime } from './steps.mjs';
 
@@ -11,6 +11,7 @@ const PROGRAMS = [
   'bench-kv',
   'bench-kernels',
   'bench-drafts',
+  'bench-fidelity',
   'bench-worst-bodies',
 ];
 const [program, ...words] = process.argv.slice(2);
