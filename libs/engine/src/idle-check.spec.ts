@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { IdleCheck } from './idle-check.js';
-import type { Violation } from './invariants.js';
+import type { Violation } from './violation.js';
 import { defaultLimits } from './limits.js';
 import { BlockManager } from './pages/block-manager.js';
 import { PagePool } from './pages/page-pool.js';

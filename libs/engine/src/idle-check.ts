@@ -1,4 +1,6 @@
-import { walkIdleInvariants, type EngineView, type InvariantWalk, type Violation } from './invariants.js';
+import { walkIdleInvariants, type InvariantWalk } from './invariants.js';
+import type { EngineView } from './snapshot.js';
+import type { Violation } from './violation.js';
 import type { Clock } from './ports.js';
 
 /** Violations kept of one check; what follows is of the same making. */

@@ -1,35 +1,6 @@
-import { pagesFor, type EngineLimits } from './limits.js';
-import type { SequenceSnapshot } from './snapshot.js';
-
-/**
- * What is wrong. `pages`: references, free list and counts of the pool disagree. `sequences`: a sequence's own numbers, or
- * its place. `transfers`: pages of loads and writes. `slots`: places in the batch. `cache`: the prefix cache. `check`: the
- * check itself failed.
- */
-export type ViolationKind = 'pages' | 'sequences' | 'transfers' | 'slots' | 'cache' | 'check';
-
-export interface Violation {
-  readonly kind: ViolationKind;
-  /** One sentence, with numbers and ids. */
-  readonly message: string;
-}
-
-/** What the invariants look at: a snapshot, or the engine itself while it stands still. */
-export interface EngineView {
-  readonly limits: Pick<EngineLimits, 'maxSequences'>;
-  readonly pages: {
-    readonly references: ArrayLike<number>;
-    readonly cached: ArrayLike<number>;
-    readonly free: ArrayLike<number>;
-    readonly idle: number;
-  };
-  readonly running: readonly SequenceSnapshot[];
-  readonly loading: readonly SequenceSnapshot[];
-  readonly waiting: readonly SequenceSnapshot[];
-  readonly transfers: readonly (readonly number[])[];
-  /** Walked more than once. */
-  readonly cache: Iterable<{ readonly page: number; readonly parentPage: number | null; readonly children: number }>;
-}
+import { pagesFor } from './limits.js';
+import type { EngineView, SequenceSnapshot } from './snapshot.js';
+import type { Violation, ViolationKind } from './violation.js';
 
 /** Yields a violation, or null where the caller may pause. */
 export type InvariantWalk = Generator<Violation | null, void>;

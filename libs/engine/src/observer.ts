@@ -1,5 +1,5 @@
 import type { AppError } from '@longhaul/kernel';
-import type { Violation } from './invariants.js';
+import type { Violation } from './violation.js';
 import type { LoadOutcome } from './store/prefix-load.js';
 import type { DropReason } from './store/write-behind.js';
 import type { FinishReason, GenerationTimings, GenerationUsage } from '@longhaul/inference';

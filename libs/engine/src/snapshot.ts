@@ -1,4 +1,3 @@
-import type { EngineView } from './invariants.js';
 import type { EngineLimits } from './limits.js';
 import type { BlockManager, Reservation } from './pages/block-manager.js';
 import type { Scheduler } from './scheduler/scheduler.js';
@@ -14,6 +13,23 @@ export interface SequenceSnapshot {
   pages: readonly number[];
   /** Pages set aside for the step in flight. */
   reserved: readonly number[];
+}
+
+/** What the invariants look at: a snapshot, or the engine itself while it stands still. */
+export interface EngineView {
+  readonly limits: Pick<EngineLimits, 'maxSequences'>;
+  readonly pages: {
+    readonly references: ArrayLike<number>;
+    readonly cached: ArrayLike<number>;
+    readonly free: ArrayLike<number>;
+    readonly idle: number;
+  };
+  readonly running: readonly SequenceSnapshot[];
+  readonly loading: readonly SequenceSnapshot[];
+  readonly waiting: readonly SequenceSnapshot[];
+  readonly transfers: readonly (readonly number[])[];
+  /** Walked more than once. */
+  readonly cache: Iterable<{ readonly page: number; readonly parentPage: number | null; readonly children: number }>;
 }
 
 /** Everything the invariants look at; plain data, detached from the engine. */
