@@ -4,7 +4,7 @@ import { type KvDtype } from '@longhaul/engine-native';
 import { BENCH_MODELS } from './models.js';
 
 /** KV types of ours that can be measured. */
-export const BENCH_KV_TYPES = ['bf16'] as const satisfies readonly KvDtype[];
+export const BENCH_KV_TYPES = ['bf16', 'int8'] as const satisfies readonly KvDtype[];
 export type BenchKv = (typeof BENCH_KV_TYPES)[number];
 
 export interface BenchOptions {

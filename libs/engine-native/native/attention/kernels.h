@@ -1,8 +1,8 @@
 // What the orchestration (attend.cc) asks of a kernel level. Internal to this folder.
 //
-// Executors take a list of pages per (sequence, KV head, block of queries) and return normalised partials (O, lse);
-// disjoint lists merge exactly. Dense attention is the full list. This is the only place where a softmax over values
-// happens.
+// Executors take a list of pages per (sequence, KV head, block of queries). A tile of all its keys writes normalised rows
+// and their lse; a tile that is one split leaves sums, relative to a whole power of two, which merge_row adds in order.
+// Dense attention is the full list. This is the only place where a softmax over values happens.
 #pragma once
 
 #include <cstddef>

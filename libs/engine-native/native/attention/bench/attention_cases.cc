@@ -34,7 +34,7 @@ struct KvType {
   KvDtype dtype;
   const char* name;
 };
-constexpr KvType kTypes[] = {{KvDtype::kBf16, "bf16"}, {KvDtype::kF32, "f32"}};
+constexpr KvType kTypes[] = {{KvDtype::kBf16, "bf16"}, {KvDtype::kF32, "f32"}, {KvDtype::kInt8, "int8"}};
 
 /** What the inner products of these kernels are made of. */
 Arithmetic arithmetic_of(const AttentionCandidate& kernels, KvDtype dtype) {
@@ -42,6 +42,8 @@ Arithmetic arithmetic_of(const AttentionCandidate& kernels, KvDtype dtype) {
     case KvDtype::kBf16:
     case KvDtype::kF32:
       return kernels.needs.has(cpu::Feature::kAvx512Bf16) ? Arithmetic::kBf16Dot : Arithmetic::kFma;
+    case KvDtype::kInt8:
+      return Arithmetic::kIntegerDot;
   }
   return Arithmetic::kIntegerDot;
 }
