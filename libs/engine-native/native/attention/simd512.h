@@ -54,8 +54,14 @@ struct Vec512 {
         _mm512_and_si512(_mm512_loadu_si512(pairs), _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
   }
 
-  /** fraction * 2^whole; 0 where that underflows. */
-  static LONGHAUL_INLINE F scale_exp2(F fraction, F whole) { return _mm512_scalef_ps(fraction, whole); }
+  /**
+   * fraction * 2^whole; 0 below the normal range. Lanes that underflow are masked off: the instruction would take some
+   * hundred cycles for each of them.
+   */
+  static LONGHAUL_INLINE F scale_exp2(F fraction, F whole) {
+    const __mmask16 normal = _mm512_cmp_ps_mask(whole, _mm512_set1_ps(-125.0f), _CMP_NLT_UQ);
+    return _mm512_maskz_scalef_ps(normal, fraction, whole);
+  }
 
   static LONGHAUL_INLINE float reduce_add(F x) { return _mm512_reduce_add_ps(x); }
   static LONGHAUL_INLINE float reduce_max(F x) { return _mm512_reduce_max_ps(x); }
