@@ -1,8 +1,8 @@
 #include "kv_pool.h"
 
-#include <sys/mman.h>
-
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <string>
 
 #include "fault.h"
@@ -10,14 +10,24 @@
 namespace longhaul {
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
 // Keeps every product of the shape inside 63 bits.
 constexpr int kMaxLayers = 1024, kMaxHeads = 1024, kMaxPages = 1 << 26;
 
-void require_range(const char* field, int value, int low, int high) {
+void require_range(const char* field, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return;
   throw invalid(field, "must be in [" + std::to_string(low) + ", " + std::to_string(high) + "], got " +
                            std::to_string(value));
+}
+
+void require_groups(const KvPoolShape& shape) {
+  int64_t layers = 0;
+  for (const KvLayerGroup& group : shape.groups) {
+    require_range("groups.layers", group.layers, 1, kMaxLayers);
+    require_range("groups.sparePlaces", group.spare_places, 0, kMaxPages - shape.pages);
+    layers += group.layers;
+  }
+  if (!shape.groups.empty() && layers != shape.layers)
+    throw invalid("groups", "have " + std::to_string(layers) + " layers together, the pool " + std::to_string(shape.layers));
 }
 
 void require_shape(const KvPoolShape& shape) {
@@ -27,42 +37,32 @@ void require_shape(const KvPoolShape& shape) {
   require_range("pages", shape.pages, 1, kMaxPages);
   if (shape.head_dim % kHeadDimStep)
     throw invalid("headDim", "must be a multiple of " + std::to_string(kHeadDimStep));
-}
-
-size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
-
-std::byte* align(std::byte* pointer, size_t step) {
-  return reinterpret_cast<std::byte*>(round_up(reinterpret_cast<uintptr_t>(pointer), step));
-}
-
-// A granted huge page is resident as a whole as soon as its first byte has been touched.
-bool granted_huge_page(std::byte* base) {
-  constexpr size_t kSmallPage = 4096;
-  unsigned char resident[kHugePage / kSmallPage];
-  *reinterpret_cast<volatile std::byte*>(base) = std::byte{0};
-  if (mincore(base, kHugePage, resident) != 0) return false;
-  return resident[std::size(resident) - 1] & 1;
+  require_groups(shape);
 }
 
 }  // namespace
 
-KvPool::KvPool(const KvPoolShape& shape) {
+KvPool::KvPool(const KvPoolShape& shape, const ArenaFactory& make_arena) {
   require_shape(shape);
-  bytes_ = pool_bytes(shape.dtype, shape.layers, shape.pages, shape.kv_heads, shape.head_dim);
-  mapped_bytes_ = round_up(bytes_, kHugePage) + kHugePage;  // room to start on a huge-page boundary
-  void* mapping = mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapping == MAP_FAILED)
-    throw Fault(FaultKind::kResourceExhausted, "pages: no memory for a KV pool of " + std::to_string(bytes_) + " bytes",
-                "pages");
-  mapping_ = static_cast<std::byte*>(mapping);
-  std::byte* base = align(mapping_, kHugePage);
-  const bool advised = madvise(base, round_up(bytes_, kHugePage), MADV_HUGEPAGE) == 0;
-  huge_pages_ = advised && granted_huge_page(base);
-  view_ = {base, shape.dtype, shape.layers, shape.pages, shape.kv_heads, shape.head_dim};
+  view_ = {nullptr, shape.dtype, shape.layers, shape.pages, shape.kv_heads, shape.head_dim};
+  layer_views_.resize(static_cast<size_t>(shape.layers));
+  view_.layer_views = layer_views_.data();
+  if (shape.groups.empty()) add_group({shape.layers}, make_arena);
+  for (const KvLayerGroup& group : shape.groups) add_group(group, make_arena);
 }
 
-KvPool::~KvPool() {
-  if (mapping_) munmap(mapping_, mapped_bytes_);
+void KvPool::add_group(const KvLayerGroup& group, const ArenaFactory& make_arena) {
+  const int first = groups_.empty() ? 0 : groups_.back().first_layer + groups_.back().layers;
+  const int places = view_.pages + group.spare_places;
+  const size_t layer_bytes = pool_bytes(view_.dtype, 1, places, view_.kv_heads, view_.head_dim);
+  const size_t bytes = layer_bytes * static_cast<size_t>(group.layers);
+  std::unique_ptr<KvArena> arena = make_arena(bytes);
+  for (int layer = 0; layer < group.layers; layer++)
+    layer_views_[static_cast<size_t>(first + layer)].slices =
+        arena->memory().data() + layer_bytes * static_cast<size_t>(layer);
+  bytes_ += bytes;
+  huge_pages_ = huge_pages_ && arena->huge_pages();
+  groups_.push_back({first, group.layers, places, std::move(arena), {}});
 }
 
 size_t KvPool::page_bytes() const { return slice_bytes(view_.dtype, view_.head_dim) * size_t(view_.kv_heads); }
@@ -85,6 +85,31 @@ void KvPool::poison(std::span<const int32_t> pages) {
   // All bits set is a NaN in f32 and in bf16; in int8 the scales are.
   for (int32_t page : pages)
     for (int layer = 0; layer < view_.layers; layer++) std::memset(view_.slice(layer, page, 0), 0xff, page_bytes());
+}
+
+void KvPool::require_free(const Group& group, int place) const {
+  require_range("place", place, 0, group.places - 1);
+  const bool taken = group.place_of.empty() ? place < view_.pages
+                                           : std::find(group.place_of.begin(), group.place_of.end(), place) != group.place_of.end();
+  if (taken) throw invalid("place", "place " + std::to_string(place) + " is taken");
+}
+
+void KvPool::move_page(int group, int64_t page, int place) {
+  require_range("group", group, 0, static_cast<int64_t>(groups_.size()) - 1);
+  require_page(page, "page");
+  Group& home = groups_[static_cast<size_t>(group)];
+  require_free(home, place);
+  if (home.place_of.empty()) {
+    home.place_of.resize(static_cast<size_t>(view_.pages));
+    std::iota(home.place_of.begin(), home.place_of.end(), 0);
+  }
+  for (int layer = home.first_layer; layer < home.first_layer + home.layers; layer++) {
+    KvLayerView& at = layer_views_[static_cast<size_t>(layer)];
+    std::memcpy(at.slices + page_bytes() * static_cast<size_t>(place), view_.slice(layer, static_cast<int>(page), 0),
+                page_bytes());
+    at.place_of = home.place_of.data();
+  }
+  home.place_of[static_cast<size_t>(page)] = place;
 }
 
 }  // namespace longhaul

@@ -13,19 +13,21 @@ const VARIANTS = {
   thread: ['-O1', '-g', '-fsanitize=thread'],
 };
 
-const STEP = ['kv_pool.cc', 'gate/load_gate.cc', 'step/step_context.cc'];
+const POOL = ['kv_arena.cc', 'kv_pool.cc'];
+const STEP = [...POOL, 'gate/load_gate.cc', 'step/step_context.cc'];
+
+const isSource = (name) => name.endsWith('.cc');
 
 /** Sources that the tests of an area need, where those are not just the sources of its folder. */
 const SOURCES_OF = {
-  '': ['kv_pool.cc', 'ops/activation_kernels.cc'],
+  '': [...POOL, 'ops/activation_kernels.cc'],
+  attention: [...sourcesIn('attention'), ...POOL],
   step: STEP,
   ops: [...STEP, 'ops/step_problem.cc'],
 };
 
 /** Areas whose code builds on that of others. */
 const AREAS_BELOW = { kernels: ['attention', 'linear'] };
-
-const isSource = (name) => name.endsWith('.cc');
 
 function sourcesIn(folder) {
   return readdirSync(join(root, 'native', folder))

@@ -108,12 +108,12 @@ export interface KvPoolOptions {
 }
 
 /**
- * A fixed arena of KV pages, `[layer][page][kv head][K tile | V tile]`. Which page belongs to whom is the engine's
- * business (plain TypeScript); the arena only stores.
+ * The memory of all KV pages, of each layer `[page][kv head][K tile | V tile]`. Which page belongs to whom is the
+ * engine's business (plain TypeScript); the pool only stores.
  */
 export interface NativeKvPool {
   readonly bytes: number;
-  /** True where the kernel granted huge pages for the arena. */
+  /** True where the kernel granted huge pages for all of it. */
   readonly hugePages: boolean;
   /** Copies all layers of one page; for copy-on-write of a shared last page. Must not run while a step uses `to`. */
   copyPage(from: number, to: number): void;

@@ -16,7 +16,7 @@ const char* shape_fault(const AttentionProblem& p) {
   }
   if (p.kv_heads < 1 || p.heads < 1 || p.heads % p.kv_heads != 0) return "kv_heads must be positive and divide heads";
   if (p.pool.head_dim != p.head_dim || p.pool.kv_heads != p.kv_heads) return "pool has another head_dim or kv_heads";
-  if (p.pool.base == nullptr || p.layer < 0 || p.layer >= p.pool.layers) return "layer is outside the pool";
+  if (p.pool.layer_views == nullptr || p.layer < 0 || p.layer >= p.pool.layers) return "layer is outside the pool";
   if (p.rope != nullptr && (p.rope_dim < 2 || p.rope_dim % 2 != 0 || p.rope_dim > p.head_dim)) {
     return "rope_dim must be even, from 2 to head_dim";
   }

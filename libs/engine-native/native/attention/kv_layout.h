@@ -1,4 +1,5 @@
-// Layout of the paged KV pool: one arena, [layer][page][kv head][K tile | V tile | scales].
+// Layout of the paged KV pool: every layer has places, [place][kv head][K tile | V tile | scales]. A page has one place
+// in each layer; which one, and in what memory, is the pool's business (../kv_pool.h).
 //
 // A slice is what one KV head keeps of one page (kPageTokens tokens of one layer), contiguous, so that attention over a
 // list of pages reads whole slices. Tiles hold tokens side by side so that no kernel needs a horizontal sum:
@@ -84,15 +85,23 @@ inline const SliceScales& scales_of(const std::byte* slice, int head_dim) {
   return *reinterpret_cast<const SliceScales*>(slice + 2 * key_tile_bytes(KvDtype::kInt8, head_dim));
 }
 
-/** Bytes of a whole pool. */
+/** Bytes of the slices of a whole pool. */
 constexpr size_t pool_bytes(KvDtype dtype, int layers, int pages, int kv_heads, int head_dim) {
   return slice_bytes(dtype, head_dim) * static_cast<size_t>(layers) * static_cast<size_t>(pages) *
          static_cast<size_t>(kv_heads);
 }
 
-/** A pool somebody else owns. `base` is aligned to 64 bytes. */
+/** Where one layer's slices are: [place][kv head], aligned to 64 bytes. */
+struct KvLayerView {
+  std::byte* slices = nullptr;
+  /** [pages] the place of each page; null: a page has the place of its own number. */
+  const int32_t* place_of = nullptr;
+};
+
+/** A pool somebody else owns. */
 struct KvPoolView {
-  std::byte* base = nullptr;
+  /** [layers] */
+  const KvLayerView* layer_views = nullptr;
   KvDtype dtype = KvDtype::kBf16;
   int layers = 0;
   int pages = 0;
@@ -100,9 +109,14 @@ struct KvPoolView {
   int head_dim = 0;
 
   std::byte* slice(int layer, int page, int kv_head) const {
-    const size_t index =
-        (static_cast<size_t>(layer) * pages + static_cast<size_t>(page)) * kv_heads + static_cast<size_t>(kv_head);
-    return base + index * slice_bytes(dtype, head_dim);
+    return layer_views[layer].slices + index_of(layer, page, kv_head) * slice_bytes(dtype, head_dim);
+  }
+
+ private:
+  size_t index_of(int layer, int page, int kv_head) const {
+    const int32_t* place_of = layer_views[layer].place_of;
+    const int place = place_of == nullptr ? page : place_of[page];
+    return static_cast<size_t>(place) * static_cast<size_t>(kv_heads) + static_cast<size_t>(kv_head);
   }
 };
 

@@ -28,7 +28,7 @@ AttentionBench::AttentionBench(const AttentionShape& shape, const BenchMemory& m
   const int room = static_cast<int>(std::min<size_t>(memory.bytes() / page_bytes(shape), 1 << 20));
   depth_ = std::clamp(room * kPageTokens - chunk_, kLeastDepth, kDepth);
   const int pages = (depth_ + chunk_) / kPageTokens;
-  pool_ = {memory.base(), shape.dtype, std::max(1, room / pages), pages, shape.kv_heads, shape.head_dim};
+  pool_ = FlatPool(memory.base(), shape.dtype, std::max(1, room / pages), pages, shape.kv_heads, shape.head_dim);
 
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
@@ -51,7 +51,7 @@ void AttentionBench::run(const attention::KernelTable* kernels, int tokens, int 
   p.block_table_width = static_cast<int>(table_.size());
   p.batch = 1;
   p.kernels = kernels;
-  p.pool = pool_;
+  p.pool = pool_.view();
   p.layer = layer;
   p.heads = shape_.heads;
   p.kv_heads = shape_.kv_heads;
@@ -65,7 +65,7 @@ double AttentionBench::prefill_operations() const {
 }
 
 double AttentionBench::decode_bytes() const {
-  return static_cast<double>(page_bytes(shape_)) * (depth_ / kPageTokens) * pool_.layers;
+  return static_cast<double>(page_bytes(shape_)) * (depth_ / kPageTokens) * pool_.view().layers;
 }
 
 }  // namespace longhaul::kernels

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../attention/attention.h"
+#include "../attention/flat_pool.h"
 #include "bench_memory.h"
 
 namespace longhaul::kernels {
@@ -28,7 +29,7 @@ class AttentionBench {
   void prefill(const attention::KernelTable* kernels) { run(kernels, chunk_, 0); }
   /** One token over every layer that the memory holds. */
   void decode(const attention::KernelTable* kernels) {
-    for (int layer = 0; layer < pool_.layers; ++layer) run(kernels, 1, layer);
+    for (int layer = 0; layer < pool_.view().layers; ++layer) run(kernels, 1, layer);
   }
 
   /** Multiplications and additions of a prefill() call. */
@@ -42,7 +43,7 @@ class AttentionBench {
   const AttentionShape shape_;
   int chunk_;
   int depth_;
-  KvPoolView pool_;
+  FlatPool pool_;
   std::vector<float> qkv_, out_;
   std::vector<int32_t> table_;
 };

@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "../fault.h"
 
@@ -64,6 +66,65 @@ void pages_are_copied_and_poisoned_alone(KvDtype dtype) {
   expect(std::isnan(value), "poison is NaN");
 }
 
+// An arena in ordinary memory.
+class HeapArena : public KvArena {
+ public:
+  explicit HeapArena(size_t bytes) : storage_(bytes + 64) {}
+  std::span<std::byte> memory() const override {
+    void* base = const_cast<std::byte*>(storage_.data());
+    size_t space = storage_.size();
+    return {static_cast<std::byte*>(std::align(64, storage_.size() - 64, base, space)), storage_.size() - 64};
+  }
+  bool huge_pages() const override { return false; }
+
+ private:
+  std::vector<std::byte> storage_;
+};
+
+// A pool of a group of two layers and one of a single layer with two spare places; notes how large its arenas are.
+KvPool two_arenas(KvDtype dtype, std::vector<size_t>& sizes) {
+  return KvPool({3, 2, 48, 5, dtype, {{2}, {1, 2}}}, [&](size_t bytes) {
+    sizes.push_back(bytes);
+    return std::make_unique<HeapArena>(bytes);
+  });
+}
+
+void layer_groups_have_arenas_of_their_own(KvDtype dtype) {
+  std::vector<size_t> sizes;
+  KvPool pool = two_arenas(dtype, sizes);
+  const KvPoolView& view = pool.view();
+  expect(sizes.size() == 2 && sizes[0] == 2 * 5 * page_bytes(view) && sizes[1] == 7 * page_bytes(view),
+         "every group asks for an arena of its layers' places");
+  expect(pool.bytes() == sizes[0] + sizes[1] && !pool.huge_pages(), "a pool counts the bytes of all arenas");
+  for (int layer = 0; layer < 3; layer++)
+    for (int page = 0; page < 5; page++) fill(view, layer, page, layer * 5 + page + 1);
+  for (int layer = 0; layer < 3; layer++)
+    for (int page = 0; page < 5; page++) expect(holds(view, layer, page, layer * 5 + page + 1), "slices do not overlap");
+  pool.copy_page(1, 3);
+  for (int layer = 0; layer < 3; layer++) expect(holds(view, layer, 3, layer * 5 + 2), "copies reach every group");
+}
+
+void a_page_moves_within_its_group(KvDtype dtype) {
+  std::vector<size_t> sizes;
+  KvPool pool = two_arenas(dtype, sizes);
+  const KvPoolView& view = pool.view();
+  for (int layer = 0; layer < 3; layer++)
+    for (int page = 0; page < 5; page++) fill(view, layer, page, layer * 5 + page + 1);
+  const std::byte* elsewhere = view.slice(1, 2, 0);
+  const std::byte* old = view.slice(2, 2, 0);
+  pool.move_page(1, 2, 6);
+  pool.move_page(1, 4, 2);
+  for (int layer = 0; layer < 3; layer++)
+    for (int page = 0; page < 5; page++) expect(holds(view, layer, page, layer * 5 + page + 1), "a moved page keeps its content");
+  expect(view.slice(1, 2, 0) == elsewhere, "another group's slices stay where they are");
+  expect(view.slice(2, 4, 0) == old, "a place that a page has left serves another");
+  expect_fault(FaultKind::kInvalidArgument, "place", "a place that is taken is refused", [&] { pool.move_page(1, 0, 6); });
+  expect_fault(FaultKind::kInvalidArgument, "place", "a place outside is refused", [&] { pool.move_page(1, 0, 7); });
+  expect_fault(FaultKind::kInvalidArgument, "place", "a group without spare places has no room", [&] { pool.move_page(0, 0, 4); });
+  expect_fault(FaultKind::kInvalidArgument, "group", "a group outside is refused", [&] { pool.move_page(2, 0, 0); });
+  expect_fault(FaultKind::kInvalidArgument, "page", "moving a page outside is refused", [&] { pool.move_page(1, 5, 4); });
+}
+
 void faults_are_typed() {
   KvPool pool({1, 1, 32, 4, KvDtype::kF32});
   expect_fault(FaultKind::kInvalidArgument, "to", "copying to a page outside is refused", [&] { pool.copy_page(0, 4); });
@@ -73,6 +134,10 @@ void faults_are_typed() {
   expect(holds(pool.view(), 0, 0, 0), "a refused call writes nothing");
   expect_fault(FaultKind::kInvalidArgument, "headDim", "a head dimension off the grid is refused",
                [] { KvPool({1, 1, 40, 4, KvDtype::kF32}); });
+  expect_fault(FaultKind::kInvalidArgument, "groups", "groups of other layers than the pool's are refused",
+               [] { KvPool({3, 1, 32, 4, KvDtype::kF32, {{2}, {2}}}); });
+  expect_fault(FaultKind::kInvalidArgument, "groups.layers", "an empty group is refused",
+               [] { KvPool({3, 1, 32, 4, KvDtype::kF32, {{3}, {0}}}); });
   expect_fault(FaultKind::kResourceExhausted, "pages", "an arena beyond the address space is refused",
                [] { KvPool({1024, 1024, 256, 1 << 26, KvDtype::kF32}); });
 }
@@ -80,7 +145,11 @@ void faults_are_typed() {
 }  // namespace
 
 int main() {
-  for (const KvDtype dtype : kKvDtypes) pages_are_copied_and_poisoned_alone(dtype);
+  for (const KvDtype dtype : kKvDtypes) {
+    pages_are_copied_and_poisoned_alone(dtype);
+    layer_groups_have_arenas_of_their_own(dtype);
+    a_page_moves_within_its_group(dtype);
+  }
   faults_are_typed();
   std::puts("kv_pool_test passed");
 }

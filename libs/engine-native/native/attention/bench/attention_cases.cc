@@ -6,6 +6,7 @@
 #include <random>
 
 #include "../attention.h"
+#include "../flat_pool.h"
 #include "bench/kernel_case.h"
 
 namespace longhaul::bench {
@@ -57,7 +58,8 @@ class AttentionKernel final : public Kernel {
  public:
   AttentionKernel(const Shape& shape, KvDtype dtype, const attention::KernelTable* kernels)
       : shape_(shape), dtype_(dtype), kernels_(kernels), layers_(layers_of(shape, dtype)),
-        arena_(pool_bytes(dtype, layers_, pages(), shape.kv_heads, shape.head_dim)) {
+        arena_(pool_bytes(dtype, layers_, pages(), shape.kv_heads, shape.head_dim)),
+        pool_(arena_.base(), dtype, layers_, pages(), shape.kv_heads, shape.head_dim) {
     std::mt19937 random(1);
     const size_t tokens = std::max(static_cast<size_t>(shape.batch) * shape.fresh, size_t{kFillTokens});
     qkv_.resize(tokens * static_cast<size_t>(shape.heads + 2 * shape.kv_heads) * shape.head_dim);
@@ -126,7 +128,7 @@ class AttentionKernel final : public Kernel {
     p.block_table_width = width;
     p.batch = batch;
     p.kernels = kernels_;
-    p.pool = {arena_.base(), dtype_, layers_, pages(), shape_.kv_heads, shape_.head_dim};
+    p.pool = pool_.view();
     p.heads = shape_.heads;
     p.kv_heads = shape_.kv_heads;
     p.head_dim = shape_.head_dim;
@@ -141,6 +143,7 @@ class AttentionKernel final : public Kernel {
   int layers_;
   int next_layer_ = 0;
   Memory arena_;
+  FlatPool pool_;
   std::vector<float> qkv_, rope_, out_;
   std::vector<int32_t> table_, starts_, past_;
 };

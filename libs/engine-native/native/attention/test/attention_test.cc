@@ -371,7 +371,8 @@ void faults_are_named() {
   p.heads = 4, p.kv_heads = 2, p.head_dim = 64, p.batch = 1;
   p.qkv = floats, p.out = floats;
   p.cu_seqlens = starts, p.past_lens = past, p.block_table = table, p.block_table_width = 2;
-  p.pool = {memory, KvDtype::kBf16, 1, 8, 2, 64};
+  const FlatPool pool(memory, KvDtype::kBf16, 1, 8, 2, 64);
+  p.pool = pool.view();
   const auto fault = [](const AttentionProblem& problem, const char* word) {
     const char* text = find_fault(problem);
     return word == nullptr ? text == nullptr : text != nullptr && std::strstr(text, word) != nullptr;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "../attention.h"
+#include "../flat_pool.h"
 
 namespace longhaul::test {
 
@@ -99,16 +100,26 @@ inline const attention::KernelTable* kernels_under_test(KvDtype dtype) {
 /** A pool and block tables for a world, and attend() over any cut of its sequences. */
 class Runner {
  public:
-  Runner(const World& world, uint32_t seed) : world_(world) {
+  /** Layers that a pool needs; the tests run layer 1. */
+  static constexpr int kLayers = 2;
+
+  /** Pages that a pool for a world needs. */
+  static int pages_for(const World& world) { return width_of(world) * static_cast<int>(world.sequences.size()) + 3; }
+
+  Runner(const World& world, uint32_t seed) : Runner(world, seed, {}) {
     const Shape& s = world.shape;
-    for (const Sequence& q : world.sequences) width_ = std::max(width_, (q.past + q.fresh + 15) / 16 + 1);
-    const int used = width_ * static_cast<int>(world.sequences.size());
-    pages_ = used + 3;
     memory_.resize(pool_bytes(s.dtype, kLayers, pages_, s.kv_heads, s.head_dim) + 64, std::byte{0xff});
     void* base = memory_.data();
     size_t space = memory_.size();
     std::align(64, memory_.size() - 64, base, space);
-    pool_ = {static_cast<std::byte*>(base), s.dtype, kLayers, pages_, s.kv_heads, s.head_dim};
+    pool_ = FlatPool(static_cast<std::byte*>(base), s.dtype, kLayers, pages_, s.kv_heads, s.head_dim);
+    view_ = pool_.view();
+  }
+
+  /** Over somebody else's pool. */
+  Runner(const World& world, uint32_t seed, const KvPoolView& pool)
+      : world_(world), width_(width_of(world)), pages_(pages_for(world)), view_(pool) {
+    const int used = pages_ - 3;
     std::vector<int> order(static_cast<size_t>(pages_));
     for (int i = 0; i < pages_; ++i) order[static_cast<size_t>(i)] = i;
     std::shuffle(order.begin(), order.end(), std::mt19937(seed));
@@ -175,7 +186,11 @@ class Runner {
   std::vector<uint8_t> skipped;
 
  private:
-  static constexpr int kLayers = 2;
+  static int width_of(const World& world) {
+    int width = 0;
+    for (const Sequence& q : world.sequences) width = std::max(width, (q.past + q.fresh + 15) / 16 + 1);
+    return width;
+  }
 
   AttentionProblem problem() const {
     const Shape& s = world_.shape;
@@ -184,7 +199,7 @@ class Runner {
     p.block_table = table_.data();
     p.block_table_width = width_;
     p.batch = static_cast<int>(world_.sequences.size());
-    p.pool = pool_;
+    p.pool = view_;
     p.layer = 1;
     p.heads = s.heads;
     p.kv_heads = s.kv_heads;
@@ -199,11 +214,12 @@ class Runner {
   }
 
   const World& world_;
-  int width_ = 0;
-  int pages_ = 0;
+  const int width_;
+  const int pages_;
   std::vector<std::byte> memory_;
   std::vector<int32_t> table_;
-  KvPoolView pool_;
+  FlatPool pool_;
+  KvPoolView view_;
 };
 
 }  // namespace longhaul::test

@@ -52,7 +52,7 @@ void every_fact_of_the_step_arrives() {
   const AttentionProblem problem = problem_of(step);
   expect(problem.batch == 2 && problem.cu_seqlens[2] == 21 && problem.past_lens[1] == 100, "lengths arrive");
   expect(problem.block_table[7] == 2 && problem.block_table_width == 7, "tables arrive");
-  expect(problem.pool.base == step.facts().pool->view().base, "the pool arrives");
+  expect(problem.pool.layer_views == step.facts().pool->view().layer_views, "the pool arrives");
 }
 
 void a_policy_that_attention_does_not_know_is_a_fault() {

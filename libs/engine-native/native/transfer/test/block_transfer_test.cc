@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "../../attention/flat_pool.h"
 #include "../../fault.h"
 #include "../kernels.h"
 
@@ -38,6 +39,7 @@ void expect_fault(const std::string& field, const char* rule, const std::functio
 // A pool in ordinary memory, filled with random bits: NaN and infinity are values like any other.
 struct TestPool {
   std::vector<std::byte> storage;
+  FlatPool flat;
   KvPoolView view;
 
   TestPool(KvDtype dtype, int head_dim, uint32_t seed, int layers = 3, int pages = 7, int kv_heads = 2) {
@@ -46,7 +48,8 @@ struct TestPool {
     auto* base = reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(storage.data()) + 63) / 64 * 64);
     std::mt19937 random(seed);
     for (size_t i = 0; i < bytes; i++) base[i] = static_cast<std::byte>(random());
-    view = {base, dtype, layers, pages, kv_heads, head_dim};
+    flat = FlatPool(base, dtype, layers, pages, kv_heads, head_dim);
+    view = flat.view();
   }
 };
 
