@@ -10,6 +10,7 @@
 
 // GCC 12's own AVX-512 header passes an undefined operand to masked builtins and then warns about it.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #ifndef LONGHAUL_EMULATE_AVX512
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")
 #endif

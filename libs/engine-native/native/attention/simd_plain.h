@@ -42,6 +42,11 @@ struct VecPlain {
     for (int i = 0; i < kLanes; ++i) x[i] = __builtin_rintf(x[i]);
     return x;
   }
+  /** Lanes [first, last] of x, and `other` elsewhere; either may lie outside the vector. */
+  static LONGHAUL_INLINE F keep_lanes(F x, int first, int last, F other) {
+    for (int i = 0; i < kLanes; ++i) other[i] = i >= first && i <= last ? x[i] : other[i];
+    return other;
+  }
   static LONGHAUL_INLINE F pair_low(const void* pairs) { return (F)((I)load(pairs) << 16); }
   static LONGHAUL_INLINE F pair_high(const void* pairs) { return (F)((I)load(pairs) & ~0xffff); }
   static LONGHAUL_INLINE F scale_exp2(F fraction, F whole) {

@@ -87,26 +87,7 @@ struct TileKernel : TileRows<typename Op::V> {
   }
 
   void run_rows(const KeyBlock& keys, int first, int count, bool prefetch) {
-    switch (count) {
-      case 1:
-        return run_block<1>(keys, first, prefetch);
-      case 2:
-        return run_block<2>(keys, first, prefetch);
-      case 3:
-        return run_block<3>(keys, first, prefetch);
-      case 4:
-        return run_block<4>(keys, first, prefetch);
-      case 5:
-        return run_block<5>(keys, first, prefetch);
-      case 6:
-        return run_block<6>(keys, first, prefetch);
-      default:
-        break;
-    }
-    if constexpr (Op::kShallowRows > 6) {
-      if (count == 7) return run_block<7>(keys, first, prefetch);
-      return run_block<8>(keys, first, prefetch);
-    }
+    with_rows<Op::kShallowRows>(count, [&](auto rows_of) { run_block<rows_of()>(keys, first, prefetch); });
   }
 
   /** One row block over one key block: logits, softmax, values. */

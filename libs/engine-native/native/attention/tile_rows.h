@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels.h"
 #include "scratch.h"
@@ -98,6 +99,15 @@ class Carver {
  private:
   std::byte* next_;
 };
+
+/** Calls body with `count`, 1 to kMost, as a std::integral_constant: a kernel is compiled for every number of rows. */
+template <int kMost, int kLeast = 1, class Body>
+LONGHAUL_INLINE void with_rows(int count, const Body& body) {
+  if constexpr (kLeast < kMost) {
+    if (count != kLeast) return with_rows<kMost, kLeast + 1>(count, body);
+  }
+  body(std::integral_constant<int, kLeast>{});
+}
 
 /** The rows of a tile and their sums; a kernel adds how a row block meets a key block. */
 template <class V>
