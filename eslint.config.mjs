@@ -24,6 +24,8 @@ const boundaries = {
   allow: [],
   depConstraints: [
     { ...mayDependOn('type:kernel'), bannedExternalImports: FRAMEWORKS },
+    // Opens what others name: below everything that does I/O.
+    { ...mayDependOn('type:files', 'type:kernel'), bannedExternalImports: FRAMEWORKS },
     mayDependOn('type:contracts', 'type:kernel'),
     { ...mayDependOn('type:core', 'type:kernel', 'type:core'), bannedExternalImports: FRAMEWORKS },
     // Runs a core's work where it can be ended: as low as the native libraries, below whatever has foreign input.
@@ -33,6 +35,7 @@ const boundaries = {
       ...mayDependOn(
         'type:adapter',
         'type:kernel',
+        'type:files',
         'type:contracts',
         'type:core',
         'type:sandbox',
@@ -41,16 +44,17 @@ const boundaries = {
       ),
       bannedExternalImports: FRAMEWORKS,
     },
-    mayDependOn('type:platform', 'type:kernel', 'type:contracts', 'type:platform', 'type:testing'),
+    mayDependOn('type:platform', 'type:kernel', 'type:files', 'type:contracts', 'type:platform', 'type:testing'),
     mayDependOn(
       'type:client',
-      ...['type:kernel', 'type:contracts', 'type:core', 'type:adapter', 'type:platform', 'type:testing'],
+      ...['type:kernel', 'type:files', 'type:contracts', 'type:core', 'type:adapter', 'type:platform', 'type:testing'],
     ),
     mayDependOn('type:testing', 'type:kernel', 'type:contracts', 'type:core', 'type:native'),
     mayDependOn(
       'type:service',
       ...[
         'type:kernel',
+        'type:files',
         'type:contracts',
         'type:core',
         'type:native',
@@ -65,6 +69,7 @@ const boundaries = {
       'type:composition',
       ...[
         'type:kernel',
+        'type:files',
         'type:contracts',
         'type:core',
         'type:native',
@@ -117,6 +122,15 @@ const roomRules = Object.entries(KV_STORE_ROOMS).map(([room, below]) => ({
     ],
   },
 }));
+
+/** What reads only files of the system, or of this installation. */
+const OWN_FILES = [
+  '{services,tools}/*/src/version.ts',
+  'libs/engine-native/src/engine.ts',
+  'libs/model/src/leftovers/process-owner.ts',
+  'libs/platform-otel/src/observe-process.ts',
+  'tools/cli/src/doctor/machine.ts',
+];
 
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/build/**', '**/node_modules/**', '**/generated/**', '.nx/**', '.longhaul/**'] },
@@ -171,32 +185,20 @@ export default tseslint.config(
   },
   ...roomRules,
   {
-    // A pipe, a device or an endless file must not be read as a part of a model: one function opens them all.
-    files: ['libs/model/src/**/*.ts'],
-    ignores: ['**/*.spec.ts', 'libs/model/src/checkpoint/regular-file.ts'],
+    // A pipe, a device or an endless file must not be read because somebody named it: libs/files opens them all.
+    files: ['libs/*/src/**/*.ts', 'services/*/src/**/*.ts', 'tools/cli/src/**/*.ts'],
+    ignores: ['**/*.spec.ts', 'libs/{files,testing,contracts}/**', ...OWN_FILES],
     rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          paths: [
-            ...['node:fs', 'fs'].map((name) => ({
-              name,
-              importNames: ['createReadStream', 'openSync', 'open', 'readFile'],
-              message: 'Files are opened by checkpoint/regular-file.ts.',
-            })),
-            ...['node:fs/promises', 'fs/promises'].map((name) => ({
-              name,
-              importNames: ['readFile'],
-              message: 'Files are opened by checkpoint/regular-file.ts.',
-            })),
-          ],
-        },
-      ],
       'no-restricted-syntax': [
         'error',
         {
-          selector: "CallExpression[callee.name='mkdir'] Property[key.name='recursive']",
-          message: 'Node never returns where a name is refused with ENOENT: use makeDirectory.',
+          selector:
+            'ImportDeclaration[source.value=/^(node:)?fs/] ImportSpecifier[imported.name=/^(readFile|readFileSync|createReadStream|openSync)$/]',
+          message: 'Files that others name are read by @longhaul/files.',
+        },
+        {
+          selector: "CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name='recursive']",
+          message: 'Node never returns where a name is refused with ENOENT: use makeDirectory of @longhaul/files.',
         },
       ],
     },

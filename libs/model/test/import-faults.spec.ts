@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AppError } from '@longhaul/kernel';
-import { makeDirectory } from '../src/checkpoint/make-directory.js';
+import { makeDirectory } from '@longhaul/files';
 import { importCheckpoint, type ImportOptions } from '../src/import/import-model.js';
 import { importModel, openPackage, prepareModel, type Checkpoint } from '../src/index.js';
 import { plainModelName } from '../src/package/model-name.js';

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readText } from '@longhaul/files';
 import { nearest } from './nearest.js';
 import { envOf, flagOf, type Setting, type Settings } from './setting.js';
 
@@ -51,11 +51,6 @@ export function misspeltVariables(settings: Settings, env: Env): string[] {
 }
 
 function readSecret(path: string, name: string): Found {
-  try {
-    const bytes = readFileSync(path);
-    if (bytes.length > MAX_SECRET_BYTES) return { fault: `${name}: the file is larger than ${MAX_SECRET_BYTES} bytes` };
-    return { raw: bytes.toString('utf8').replace(/\r?\n$/, '') };
-  } catch {
-    return { fault: `${name}: the file cannot be read` };
-  }
+  const read = readText(path, MAX_SECRET_BYTES);
+  return read.kind === 'read' ? { raw: read.text.replace(/\r?\n$/, '') } : { fault: `${name}: ${read.problem}` };
 }

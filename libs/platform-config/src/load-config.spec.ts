@@ -68,7 +68,12 @@ describe('loadConfig', () => {
     const twice = faultsOf(['--model', 'a'], { LONGHAUL_API_KEY_FILE: path, LONGHAUL_API_KEY: 'x' });
     expect(twice).toContain('--api-key (LONGHAUL_API_KEY): is given twice, also by LONGHAUL_API_KEY_FILE');
     const missing = faultsOf(['--model', 'a'], { LONGHAUL_API_KEY_FILE: join(folder, 'none') });
-    expect(missing).toContain('--api-key (LONGHAUL_API_KEY_FILE): the file cannot be read');
+    expect(missing).toContain(`--api-key (LONGHAUL_API_KEY_FILE): ${join(folder, 'none')} is not there`);
+    const endless = faultsOf(['--model', 'a'], { LONGHAUL_API_KEY_FILE: '/dev/zero' });
+    expect(endless).toContain('--api-key (LONGHAUL_API_KEY_FILE): /dev/zero is a device; a regular file is needed');
+    writeFileSync(path, 'x'.repeat(65_537));
+    const large = faultsOf(['--model', 'a'], { LONGHAUL_API_KEY_FILE: path });
+    expect(large).toContain('has 65537 bytes; at most 65536 are read');
     rmSync(folder, { recursive: true });
   });
 

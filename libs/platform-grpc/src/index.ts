@@ -16,5 +16,11 @@ export type { HttpError, OpenAiErrorBody } from './http-error.js';
 export { fromStatus, toStatus } from './status.js';
 export type { StatusParts } from './status.js';
 export { StreamLink } from './stream-link.js';
-export { clientCredentials, isLoopback, readTlsIdentity, serverCredentials } from './transport-security.js';
+export {
+  MAX_PEM_BYTES,
+  clientCredentials,
+  isLoopback,
+  readTlsIdentity,
+  serverCredentials,
+} from './transport-security.js';
 export type { TlsFiles, TlsIdentity } from './transport-security.js';

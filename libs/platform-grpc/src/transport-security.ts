@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { credentials, ServerCredentials, type ChannelCredentials } from '@grpc/grpc-js';
-import { AppError } from '@longhaul/kernel';
+import { mustReadBytes } from '@longhaul/files';
+
+/** A bundle of all public authorities has some 200 KiB. */
+export const MAX_PEM_BYTES = 2 ** 20;
 
 /** Where one party's identity and the authority it trusts are, PEM. */
 export interface TlsFiles {
@@ -16,9 +18,19 @@ export interface TlsIdentity {
   readonly key: Buffer;
 }
 
-/** @throws AppError `TLS_FILE_UNREADABLE`, naming the file. */
-export function readTlsIdentity(files: TlsFiles): TlsIdentity {
-  return { ca: readPem('ca', files.ca), cert: readPem('cert', files.cert), key: readPem('key', files.key) };
+/**
+ * @param flags what the flags of the three files begin with: `--tls` for `--tls-ca`, `--tls-cert` and `--tls-key`.
+ * @throws AppError `TLS_FILE_UNREADABLE`, naming flag and file.
+ */
+export function readTlsIdentity(files: TlsFiles, flags: string): TlsIdentity {
+  const read = (what: keyof TlsFiles): Buffer =>
+    mustReadBytes({
+      path: files[what],
+      maxBytes: MAX_PEM_BYTES,
+      option: `${flags}-${what}`,
+      reason: 'TLS_FILE_UNREADABLE',
+    });
+  return { ca: read('ca'), cert: read('cert'), key: read('key') };
 }
 
 /** Mutual TLS for a server: a client without a certificate of this authority does not get as far as a call. */
@@ -34,18 +46,4 @@ export function clientCredentials(identity?: TlsIdentity): ChannelCredentials {
 /** True for addresses that only this machine reaches. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
-
-function readPem(what: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new AppError({
-      code: 'INVALID_ARGUMENT',
-      reason: 'TLS_FILE_UNREADABLE',
-      message: `The TLS ${what} file ${path} cannot be read.`,
-      field: what,
-      cause,
-    });
-  }
 }

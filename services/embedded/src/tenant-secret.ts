@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makePrivateDirectory, readBytes } from '@longhaul/files';
 import { AppError } from '@longhaul/kernel';
 
 /** Name of the file in the KV directory. Without it the blocks there can be found by nobody. */
 const TENANT_SECRET_FILE = 'tenant-secret';
 const SECRET_BYTES = 32;
 const OWNER_ONLY = 0o600;
-const OWNER_ONLY_FOLDER = 0o700;
 
 /**
  * The secret of a KV directory; made at the first use, readable by its owner alone.
@@ -18,13 +18,12 @@ export async function tenantSecretOf(directory: string): Promise<Uint8Array> {
   const path = join(directory, TENANT_SECRET_FILE);
   try {
     // Rights of a folder that is there are the store's business, which says so when it takes them from others.
-    const isNew = (await mkdir(directory, { recursive: true, mode: OWNER_ONLY_FOLDER })) !== undefined;
-    if (isNew) await chmod(directory, OWNER_ONLY_FOLDER);
-    const found = await read(path);
+    await makePrivateDirectory(directory);
+    const found = read(path);
     if (found !== null) return found;
     await create(path);
     // Another process may have been first; what is in the file counts.
-    const made = await read(path);
+    const made = read(path);
     if (made !== null) return made;
   } catch (cause) {
     throw unreadable(path, cause);
@@ -32,13 +31,13 @@ export async function tenantSecretOf(directory: string): Promise<Uint8Array> {
   throw unreadable(path, undefined);
 }
 
-async function read(path: string): Promise<Uint8Array | null> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
-  if (bytes !== null && bytes.length !== SECRET_BYTES) throw new Error(`it has ${bytes.length} bytes`);
-  return bytes;
+/** Null where there is none yet. */
+function read(path: string): Uint8Array | null {
+  const found = readBytes(path, SECRET_BYTES);
+  if (found.kind === 'missing') return null;
+  if (found.kind === 'refused') throw new Error(found.problem, { cause: found.cause });
+  if (found.bytes.length !== SECRET_BYTES) throw new Error(`it has ${found.bytes.length} bytes`);
+  return found.bytes;
 }
 
 async function create(path: string): Promise<void> {

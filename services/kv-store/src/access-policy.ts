@@ -34,7 +34,7 @@ export function readAccessPolicy(config: AccessConfig): AccessPolicy {
   if (exposed && capabilityKeys === undefined) faults.push('--capability-keys: is required to listen beyond loopback');
   if (faults.length > 0) throw configInvalid(faults);
   const keys = readKeys(capabilityKeys);
-  const tls = tlsCa && tlsCert && tlsKey ? readTlsIdentity({ ca: tlsCa, cert: tlsCert, key: tlsKey }) : null;
+  const tls = tlsCa && tlsCert && tlsKey ? readTlsIdentity({ ca: tlsCa, cert: tlsCert, key: tlsKey }, '--tls') : null;
   return { tls, guarded: keys !== null, gate: keys ? createCapabilityGate({ keys, now: Date.now }) : OPEN_GATE };
 }
 

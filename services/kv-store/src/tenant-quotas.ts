@@ -1,8 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { mustReadText } from '@longhaul/files';
 import { AppError } from '@longhaul/kernel';
 import { z } from 'zod';
 import type { StoreConfig } from './config.js';
 import type { TenantLimits, TenantTable } from './core/store-options.js';
+
+/** Some 100 bytes a tenant. */
+const MAX_BYTES = 4 * 2 ** 20;
+const OPTION = '--tenant-quotas';
 
 const bytes = z.number().int().nonnegative();
 const fileSchema = z.record(
@@ -32,13 +36,14 @@ export function readTenantQuotas(config: StoreConfig): TenantTable {
 }
 
 function readQuotaFile(path: string): z.output<typeof fileSchema> {
+  const text = mustReadText({ path, maxBytes: MAX_BYTES, option: OPTION });
   try {
-    return fileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    return fileSchema.parse(JSON.parse(text));
   } catch (cause) {
     throw new AppError({
       code: 'INVALID_ARGUMENT',
       reason: 'CONFIG_INVALID',
-      message: `--tenant-quotas: ${path} is no JSON file of quotas by tenant.`,
+      message: `${OPTION}: ${path} is no JSON file of quotas by tenant.`,
       cause,
     });
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -148,15 +149,18 @@ describe('a router with one key', () => {
 describe('the configuration of tenants', () => {
   const large = join(folder, 'large.json');
   const latin = join(folder, 'latin.json');
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
   writeFileSync(large, ' '.repeat(4 * 2 ** 20 + 1));
   writeFileSync(latin, Uint8Array.of(0x22, 0xe9, 0x22));
 
   it.each<[string, Parameters<typeof openTenants>[0], string]>([
     ['a key beside a file', { apiKey: 'k', tenants: path }, '--api-key and --tenants: give one of them'],
-    ['a file that is not there', { tenants: join(folder, 'none') }, 'cannot be read'],
-    ['a folder', { tenants: folder }, 'is no regular file'],
-    ['a device', { tenants: '/dev/zero' }, 'is no regular file'],
-    ['a file of more than 4 MiB', { tenants: large }, 'has more than 4194304 bytes'],
+    ['a file that is not there', { tenants: join(folder, 'none') }, 'is not there'],
+    ['a folder', { tenants: folder }, 'is a directory'],
+    ['a named pipe', { tenants: pipe }, 'is a named pipe'],
+    ['a device', { tenants: '/dev/zero' }, 'is a device'],
+    ['a file of more than 4 MiB', { tenants: large }, 'at most 4194304 are read'],
     ['a file that is not UTF-8', { tenants: latin }, 'is not UTF-8'],
     ['a file with a fault', { tenants: join(folder, 'bad.json') }, '--tenants: tenants[0].keys[0]: must be sha256:'],
   ])('is refused with %s', (_, config, message) => {

@@ -298,3 +298,23 @@ describe('longhaul kv on a directory', () => {
     });
   });
 });
+
+describe('a file that is named to longhaul kv', () => {
+  const HEX = '00'.repeat(32);
+  const space = ['--namespace', HEX, '--rights', 'read', '--out', '/nowhere/x'];
+  const online = ['--address', '127.0.0.1:1', '--capability'];
+
+  it.each<[string, (path: string) => string[]]>([
+    ['arguments', (path) => ['inspect', path]],
+    ['--capability', (path) => ['stats', ...online, path]],
+    ['--key', (path) => ['grant', ...space, '--key', path]],
+    ['--tenant-secret', (path) => ['grant', '--rights', 'read', '--out', '/nowhere/x', '--tenant-secret', path]],
+  ])('is a regular file: %s', async (option, argv) => {
+    const message = `${option}: /dev/zero is a device; a regular file is needed.`;
+    await expect(kv(...argv('/dev/zero'))).rejects.toMatchObject({
+      reason: 'INVALID_ARGUMENT',
+      message,
+      field: option,
+    });
+  });
+});

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
-import { makeDirectory } from '../checkpoint/make-directory.js';
+import { makeDirectory } from '@longhaul/files';
 import { ownerText } from '../leftovers/process-owner.js';
 import { OWNER_FILE, sweepImports } from '../leftovers/sweep.js';
 import type { ModelManifest } from '../manifest.js';

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
-import { makeDirectory } from '../checkpoint/make-directory.js';
+import { makeDirectory } from '@longhaul/files';
 import { downloadFile, listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
 import { AppError } from '@longhaul/kernel';
 import { assertRoom } from '../checkpoint/disk-room.js';

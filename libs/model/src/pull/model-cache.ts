@@ -2,7 +2,7 @@ import { readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { AppError } from '@longhaul/kernel';
-import { makeDirectory } from '../checkpoint/make-directory.js';
+import { makeDirectory } from '@longhaul/files';
 import { ownerPid, ownerText } from '../leftovers/process-owner.js';
 import { lockState, readLock, sweepPulls } from '../leftovers/sweep.js';
 import { fileDigest } from './file-digest.js';

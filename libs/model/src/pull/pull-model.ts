@@ -1,6 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { AppError } from '@longhaul/kernel';
-import { makeDirectory } from '../checkpoint/make-directory.js';
+import { makeDirectory } from '@longhaul/files';
 import { diskError } from '../checkpoint/disk-error.js';
 import { pullFromHub, repoKey } from './hub-source.js';
 import { KNOWN_MODELS, type KnownModel } from './known-models.js';

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mustReadText } from '@longhaul/files';
 import { invalidArgument } from '@longhaul/kernel';
 import { deriveNamespaceKey, KEY_BYTES, namespaceId, parseTenantSecret } from '@longhaul/kv-core';
 import { CAPABILITY_RIGHTS, mintCapability, type CapabilityRight } from '@longhaul/kv-wire';
@@ -8,6 +9,8 @@ import { keyBytes } from './online.js';
 import { facts, hex, printReport } from './print.js';
 
 const FLAGS = ['key', 'out', 'tenant', 'namespace', 'tenant-secret', 'cache-salt', 'rights', 'valid'] as const;
+/** A key or a secret with remarks. */
+const MAX_SECRET_BYTES = 65_536;
 const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const MAX_VALID_MS = 366 * UNITS_MS.d;
 
@@ -49,9 +52,7 @@ function spaceOf(flags: Flags): { readonly tenant: string; readonly namespaceId:
   if (all && tenant !== '') throw invalidArgument('--tenant', '--tenant and --all-namespaces exclude each other.');
   if (all) return { tenant, namespaceId: new Uint8Array(KEY_BYTES) };
   if (namespace !== undefined) return { tenant, namespaceId: keyBytes('--namespace', namespace) };
-  const text = fileOf('--tenant-secret', secret ?? '')
-    .toString('utf8')
-    .replace(/\r?\n$/, '');
+  const text = fileOf('--tenant-secret', secret ?? '').replace(/\r?\n$/, '');
   const key = deriveNamespaceKey(parseTenantSecret(text), tenant, salt);
   return { tenant, namespaceId: namespaceId(key) };
 }
@@ -87,8 +88,9 @@ function writeSecret(path: string, bytes: Uint8Array): void {
 }
 
 function signingKey(path: string): KeyObject {
+  const pem = fileOf('--key', path);
   try {
-    const key = createPrivateKey(fileOf('--key', path));
+    const key = createPrivateKey(pem);
     if (key.asymmetricKeyType === 'ed25519') return key;
   } catch {
     // Said below; what the parser says of a private key stays out of messages.
@@ -96,12 +98,8 @@ function signingKey(path: string): KeyObject {
   throw invalidArgument('--key', `--key: ${path} is no Ed25519 private key in PEM.`);
 }
 
-function fileOf(flag: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch {
-    throw invalidArgument(flag, `${flag}: ${path} cannot be read.`);
-  }
+function fileOf(option: string, path: string): string {
+  return mustReadText({ path, maxBytes: MAX_SECRET_BYTES, option, reason: 'INVALID_ARGUMENT' });
 }
 
 function required(flags: Flags, name: (typeof FLAGS)[number]): string {

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { mustReadBytes } from '@longhaul/files';
 import { AppError, invalidArgument } from '@longhaul/kernel';
 import { MAX_OBJECT_BYTES } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
@@ -26,16 +27,10 @@ interface Inspected extends BlockReport {
 }
 
 function inspectFile(path: string, flags: Flags): Inspected {
-  const fd = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(fd);
-    if (size > MAX_OBJECT_BYTES)
-      throw invalidArgument('arguments', `${path} has ${size} bytes; a block has at most ${MAX_OBJECT_BYTES}.`);
-    const tokens = flags.switches.has('tokens');
-    return { source: path, ...reportBlock(readFileSync(fd), { expected: {}, checksum: crc32c, tokens }) };
-  } finally {
-    closeSync(fd);
-  }
+  const option = 'arguments';
+  const bytes = mustReadBytes({ path, maxBytes: MAX_OBJECT_BYTES, option, reason: 'INVALID_ARGUMENT' });
+  const tokens = flags.switches.has('tokens');
+  return { source: path, ...reportBlock(bytes, { expected: {}, checksum: crc32c, tokens }) };
 }
 
 async function inspectKey(word: string, flags: Flags): Promise<Inspected> {

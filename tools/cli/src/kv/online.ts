@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { AppError, invalidArgument } from '@longhaul/kernel';
+import { mustReadBytes } from '@longhaul/files';
+import { invalidArgument } from '@longhaul/kernel';
 import { connectKvStore, type KvStoreClient } from '@longhaul/kv-client';
 import { BlockCodec, FORMAT_MAJOR, KEY_BYTES, type Namespace, type StoreStat } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
@@ -7,6 +7,9 @@ import { readTlsIdentity } from '@longhaul/platform-grpc';
 import { integerFlag, type Flags } from '../flags.js';
 import { qualityName } from './block-words.js';
 import { hex } from './print.js';
+
+/** A capability has some 200 bytes. */
+const MAX_CAPABILITY_BYTES = 4096;
 
 /** Flags of commands that talk to a running store. */
 export const ONLINE_FLAGS = [
@@ -96,17 +99,8 @@ export function keyBytes(flag: string, text: string): Uint8Array {
 function capabilityOf(flags: Flags): Uint8Array | null {
   const path = flags.values['capability'];
   if (path === undefined) return null;
-  try {
-    return Uint8Array.from(readFileSync(path));
-  } catch (cause) {
-    throw new AppError({
-      code: 'INVALID_ARGUMENT',
-      reason: 'INVALID_ARGUMENT',
-      message: `--capability: ${path} cannot be read.`,
-      field: '--capability',
-      cause,
-    });
-  }
+  const file = { path, maxBytes: MAX_CAPABILITY_BYTES, option: '--capability', reason: 'INVALID_ARGUMENT' };
+  return Uint8Array.from(mustReadBytes(file));
 }
 
 function tlsOf(flags: Flags) {
@@ -114,5 +108,5 @@ function tlsOf(flags: Flags) {
   if (ca === undefined && cert === undefined && key === undefined) return null;
   if (ca === undefined || cert === undefined || key === undefined)
     throw invalidArgument('--tls-ca', '--tls-ca, --tls-cert and --tls-key belong together.');
-  return readTlsIdentity({ ca, cert, key });
+  return readTlsIdentity({ ca, cert, key }, '--tls');
 }

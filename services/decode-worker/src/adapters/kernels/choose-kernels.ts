@@ -99,7 +99,7 @@ function ofOperators(levels: KernelChoice, operators: readonly MeasuredOperator[
 
 async function pinned(path: string, context: Context): Promise<ChosenKernels> {
   const refuse = (why: string): AppError => invalidArgument('kernel-profile', `--kernel-profile: ${path} ${why}.`);
-  const read = await readProfile(path);
+  const read = readProfile(path);
   if (read.kind === 'missing') throw refuse('does not exist');
   if (read.kind === 'damaged') throw refuse(`is no kernel profile (${read.message})`);
   const { subject, operators } = context;
@@ -136,7 +136,7 @@ async function ofMachine(context: Context): Promise<ChosenKernels> {
 
 /** Null where there is none, or none that can be used. */
 async function stored(folder: ProfileFolder, file: string, context: Context): Promise<ChosenKernels | null> {
-  const read = await readProfile(folder.path(file));
+  const read = readProfile(folder.path(file));
   if (read.kind === 'missing') return null;
   if (read.kind === 'found') {
     const { profile } = read;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeDirectory, readText } from '@longhaul/files';
 import { AppError, monotonicMs } from '@longhaul/kernel';
 import { lockDirectory } from '@longhaul/kv-native';
 import { kernelProfileSchema, type KernelProfile } from '../../core/kernels/kernel-profile.js';
@@ -17,17 +18,18 @@ const MAX_BYTES = 2 ** 20;
 export type StoredProfile =
   { kind: 'found'; profile: KernelProfile } | { kind: 'missing' } | { kind: 'damaged'; message: string };
 
-/** Reads a profile's file. Never rejects: what cannot be read is damaged. */
-export async function readProfile(path: string): Promise<StoredProfile> {
+/** Reads a profile's file. Never throws: what cannot be read is damaged. */
+export function readProfile(path: string): StoredProfile {
+  const read = readText(path, MAX_BYTES);
+  if (read.kind === 'missing') return { kind: 'missing' };
+  if (read.kind === 'refused') return { kind: 'damaged', message: read.problem };
   try {
-    if ((await stat(path)).size > MAX_BYTES) return { kind: 'damaged', message: `more than ${MAX_BYTES} bytes` };
-    const parsed = kernelProfileSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
+    const parsed = kernelProfileSchema.safeParse(JSON.parse(read.text));
     if (parsed.success) return { kind: 'found', profile: parsed.data };
     const [issue] = parsed.error.issues;
     return { kind: 'damaged', message: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'no profile'}` };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' };
-    return { kind: 'damaged', message: AppError.from(error).message };
+  } catch {
+    return { kind: 'damaged', message: 'it is no JSON' };
   }
 }
 
@@ -48,7 +50,7 @@ export class ProfileFolder {
 
   /** Makes the folder if need be, and takes it from other processes. Rejects where it cannot be written or stays taken. */
   async lock(): Promise<() => Promise<void>> {
-    await mkdir(this.#directory, { recursive: true });
+    await makeDirectory(this.#directory);
     const end = monotonicMs() + LOCK_PATIENCE_MS;
     for (;;) {
       try {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { AppError, monotonicMs } from '@longhaul/kernel';
+import { mustReadBytes } from '@longhaul/files';
+import { monotonicMs } from '@longhaul/kernel';
 import { connectKvStore } from '@longhaul/kv-client';
 import { crc32cTable, parseTenantSecret, type Checksum } from '@longhaul/kv-core';
 import { crc32c } from '@longhaul/kv-native';
@@ -10,6 +10,8 @@ import type { StoreConnection } from './prefix-store.js';
 
 /** A capability is read again from its file after this long: whoever renews it replaces the file. */
 const CAPABILITY_AGE_MS = 10_000;
+/** A capability has some 200 bytes. */
+const MAX_CAPABILITY_BYTES = 4096;
 
 /**
  * Connects to a kv-store service, lazily: a store that is away delays nothing.
@@ -50,7 +52,8 @@ function nativeChecksum(): Checksum | null {
 }
 
 function tlsIdentity({ kvTlsCa: ca, kvTlsCert: cert, kvTlsKey: key }: RemoteStoreConfig): TlsIdentity | null {
-  if (ca !== undefined && cert !== undefined && key !== undefined) return readTlsIdentity({ ca, cert, key });
+  if (ca !== undefined && cert !== undefined && key !== undefined)
+    return readTlsIdentity({ ca, cert, key }, '--kv-tls');
   if (ca === undefined && cert === undefined && key === undefined) return null;
   throw configInvalid(['--kv-tls-ca, --kv-tls-cert and --kv-tls-key: give all or none']);
 }
@@ -68,14 +71,5 @@ function renewedFile(path: string): () => Uint8Array {
 }
 
 function readCapability(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new AppError({
-      code: 'FAILED_PRECONDITION',
-      reason: 'CONFIG_INVALID',
-      message: `--kv-capability-file: ${path} cannot be read.`,
-      cause,
-    });
-  }
+  return mustReadBytes({ path, maxBytes: MAX_CAPABILITY_BYTES, option: '--kv-capability-file' });
 }

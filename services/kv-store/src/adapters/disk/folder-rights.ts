@@ -1,5 +1,6 @@
-import { chmod, lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import { chmod, lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makePrivateDirectory } from '@longhaul/files';
 import { diskError } from '@longhaul/kv-native';
 
 /** Who may read and change a folder of KV, and whether that was put right. */
@@ -13,7 +14,6 @@ export interface FolderRights {
 }
 
 const OTHERS = 0o077;
-const OWNER = 0o700;
 const OWN_FILES =
   /^(segment-[0-9a-f]{8}\.log|checkpoint-[0-9a-f]{14}\.idx|ledger\.dat|tenant-secret)(\.damaged|\.tmp)?$/;
 /** What may lie beside them in a folder that is ours. */
@@ -26,7 +26,7 @@ const SIDE_FILES = new Set(['lost+found']);
  */
 export async function ownFolder(path: string): Promise<FolderRights> {
   try {
-    if ((await mkdir(path, { recursive: true, mode: OWNER })) !== undefined) await chmod(path, OWNER);
+    await makePrivateDirectory(path);
     const names = await readdir(path);
     const mode = (await stat(path)).mode & 0o7777;
     const tightenedFiles = await tightenFiles(path, names.filter(isOwn));

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { AppError } from '@longhaul/kernel';
+import { mustReadText } from '@longhaul/files';
 import { EVENT_TOPIC_DEFAULTS } from '@longhaul/kv-events';
 import { configInvalid, values, type ConfigOf, type Settings } from '@longhaul/platform-config';
 import { KAFKA_DEFAULTS, type KafkaSasl, type KafkaSettings, type KafkaTls } from '@longhaul/platform-kafka';
+import { MAX_PEM_BYTES } from '@longhaul/platform-grpc';
 import { z } from 'zod';
 
 const { partitions, replication, retentionMs } = EVENT_TOPIC_DEFAULTS;
@@ -136,15 +136,6 @@ function readTls({ kafkaTlsCa, kafkaTlsCert, kafkaTlsKey }: EventConfig): KafkaT
   };
 }
 
-function readPem(flag: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new AppError({
-      code: 'INVALID_ARGUMENT',
-      reason: 'TLS_FILE_UNREADABLE',
-      message: `${flag}: ${path} cannot be read.`,
-      cause,
-    });
-  }
+function readPem(option: string, path: string): string {
+  return mustReadText({ path, maxBytes: MAX_PEM_BYTES, option, reason: 'TLS_FILE_UNREADABLE' });
 }

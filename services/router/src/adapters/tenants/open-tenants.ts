@@ -1,7 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { AppError } from '@longhaul/kernel';
+import { readText } from '@longhaul/files';
 import { configInvalid } from '@longhaul/platform-config';
 import { keyDigest, keyDirectory, openDirectory } from '../../core/tenants/key-directory.js';
 import { parseTenants, tenantsBounds } from '../../core/tenants/parse-tenants.js';
@@ -47,39 +45,15 @@ export function openTenants({ apiKey, tenants: path }: TenantsConfig): OpenTenan
 }
 
 function readTenants(path: string) {
-  const parsed = parseTenants(readText(path));
+  const parsed = parseTenants(textOf(path));
   if ('tenants' in parsed) return parsed;
   const more = parsed.length - MAX_FAULTS;
   const shown = parsed.slice(0, MAX_FAULTS).map((fault) => `--tenants: ${fault}`);
   throw configInvalid(more > 0 ? [...shown, `--tenants: and ${more} more`] : shown);
 }
 
-function readText(path: string): string {
-  let file: number | undefined;
-  try {
-    // Opening must not wait for the other end of a pipe.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { size, isFile } = statOf(file);
-    if (!isFile) throw unreadable(`${path} is no regular file`);
-    if (size > tenantsBounds.bytes) throw unreadable(`${path} has more than ${tenantsBounds.bytes} bytes`);
-    const bytes = Buffer.alloc(size);
-    const length = readSync(file, bytes, 0, size, 0);
-    const read = bytes.subarray(0, length);
-    if (!isUtf8(read)) throw unreadable(`${path} is not UTF-8`);
-    return read.toString('utf8');
-  } catch (error) {
-    if (AppError.isInstance(error)) throw error;
-    throw unreadable(`${path} cannot be read`);
-  } finally {
-    if (file !== undefined) closeSync(file);
-  }
-}
-
-function statOf(file: number): { size: number; isFile: boolean } {
-  const stat = fstatSync(file);
-  return { size: stat.size, isFile: stat.isFile() };
-}
-
-function unreadable(what: string): AppError {
-  return configInvalid([`--tenants: ${what}`]);
+function textOf(path: string): string {
+  const read = readText(path, tenantsBounds.bytes);
+  if (read.kind === 'read') return read.text;
+  throw configInvalid([`--tenants: ${read.problem}`]);
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { mustReadText } from '@longhaul/files';
 import { AppError } from '@longhaul/kernel';
 import { checkChatTemplate } from '@longhaul/tokenizer';
 
@@ -25,29 +25,14 @@ export function loadChatTemplate(fileOrText: string): string {
 }
 
 function readTemplate(path: string): string {
-  let file: number | undefined;
-  try {
-    // Opening must not wait for the other end of a pipe.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stat = fstatSync(file);
-    if (!stat.isFile()) throw unreadable(`${path} is no regular file.`);
-    if (stat.size > MAX_BYTES) throw unreadable(`${path} has more than ${MAX_BYTES} bytes.`);
-    const bytes = Buffer.alloc(stat.size);
-    const length = readSync(file, bytes, 0, bytes.length, 0);
-    return bytes.toString('utf8', 0, length);
-  } catch (cause) {
-    if (AppError.isInstance(cause)) throw cause;
-    throw unreadable(`${path} cannot be read.`, cause);
-  } finally {
-    if (file !== undefined) closeSync(file);
-  }
+  const option = '--chat-template';
+  return mustReadText({ path, maxBytes: MAX_BYTES, option, reason: 'CHAT_TEMPLATE_UNREADABLE' });
 }
 
-function unreadable(what: string, cause?: unknown): AppError {
+function unreadable(what: string): AppError {
   return new AppError({
     code: 'INVALID_ARGUMENT',
     reason: 'CHAT_TEMPLATE_UNREADABLE',
     message: `--chat-template takes a file or a template: ${what}`,
-    cause,
   });
 }
