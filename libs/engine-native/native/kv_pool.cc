@@ -58,14 +58,13 @@ void KvPool::add_group(const KvLayerGroup& group, const ArenaFactory& make_arena
   const size_t bytes = layer_bytes * static_cast<size_t>(group.layers);
   std::unique_ptr<KvArena> arena = make_arena(bytes);
   for (int layer = 0; layer < group.layers; layer++)
-    layer_views_[static_cast<size_t>(first + layer)].slices =
-        arena->memory().data() + layer_bytes * static_cast<size_t>(layer);
+    layer_views_[static_cast<size_t>(first + layer)] = {
+        arena->memory().data() + layer_bytes * static_cast<size_t>(layer),
+        layer_bytes / static_cast<size_t>(view_.kv_heads), nullptr};
   bytes_ += bytes;
   huge_pages_ = huge_pages_ && arena->huge_pages();
   groups_.push_back({first, group.layers, places, std::move(arena), {}});
 }
-
-size_t KvPool::page_bytes() const { return slice_bytes(view_.dtype, view_.head_dim) * size_t(view_.kv_heads); }
 
 void KvPool::require_page(int64_t page, const char* field) const {
   if (page < 0 || page >= view_.pages)
@@ -76,15 +75,19 @@ void KvPool::copy_page(int64_t from, int64_t to) {
   require_page(from, "from");
   require_page(to, "to");
   if (from == to) return;
+  const size_t bytes = slice_bytes(view_.dtype, view_.head_dim);
   for (int layer = 0; layer < view_.layers; layer++)
-    std::memcpy(view_.slice(layer, static_cast<int>(to), 0), view_.slice(layer, static_cast<int>(from), 0), page_bytes());
+    for (int head = 0; head < view_.kv_heads; head++)
+      std::memcpy(view_.slice(layer, static_cast<int>(to), head), view_.slice(layer, static_cast<int>(from), head), bytes);
 }
 
 void KvPool::poison(std::span<const int32_t> pages) {
   for (int32_t page : pages) require_page(page, "pages");
   // All bits set is a NaN in f32 and in bf16; in int8 the scales are.
+  const size_t bytes = slice_bytes(view_.dtype, view_.head_dim);
   for (int32_t page : pages)
-    for (int layer = 0; layer < view_.layers; layer++) std::memset(view_.slice(layer, page, 0), 0xff, page_bytes());
+    for (int layer = 0; layer < view_.layers; layer++)
+      for (int head = 0; head < view_.kv_heads; head++) std::memset(view_.slice(layer, page, head), 0xff, bytes);
 }
 
 void KvPool::require_free(const Group& group, int place) const {
@@ -103,10 +106,12 @@ void KvPool::move_page(int group, int64_t page, int place) {
     home.place_of.resize(static_cast<size_t>(view_.pages));
     std::iota(home.place_of.begin(), home.place_of.end(), 0);
   }
+  const size_t bytes = slice_bytes(view_.dtype, view_.head_dim);
   for (int layer = home.first_layer; layer < home.first_layer + home.layers; layer++) {
     KvLayerView& at = layer_views_[static_cast<size_t>(layer)];
-    std::memcpy(at.slices + page_bytes() * static_cast<size_t>(place), view_.slice(layer, static_cast<int>(page), 0),
-                page_bytes());
+    for (int head = 0; head < view_.kv_heads; head++)
+      std::memcpy(at.slices + at.head_bytes * static_cast<size_t>(head) + bytes * static_cast<size_t>(place),
+                  view_.slice(layer, static_cast<int>(page), head), bytes);
     at.place_of = home.place_of.data();
   }
   home.place_of[static_cast<size_t>(page)] = place;

@@ -63,7 +63,6 @@ class KvPool {
   void add_group(const KvLayerGroup& group, const ArenaFactory& make_arena);
   void require_page(int64_t page, const char* field) const;
   void require_free(const Group& group, int place) const;
-  size_t page_bytes() const;
 
   KvPoolView view_;
   std::vector<KvLayerView> layer_views_;

@@ -108,7 +108,7 @@ export interface KvPoolOptions {
 }
 
 /**
- * The memory of all KV pages, of each layer `[page][kv head][K tile | V tile]`. Which page belongs to whom is the
+ * The memory of all KV pages, of each layer `[kv head][page][K tile | V tile | scales]`. Which page belongs to whom is the
  * engine's business (plain TypeScript); the pool only stores.
  */
 export interface NativeKvPool {

@@ -9,7 +9,7 @@ import { maxDifference, randomFloats } from './support/steps.js';
  * Largest error of an output whose values are in [-1, 1]; bf16 keeps 8 bits of K and V, int8 of queries, too, whose norms
  * make logits of 30 and more here: the error of such a logit is some hundredths.
  */
-const TOLERANCE: Readonly<Record<KvDtype, number>> = { f32: 2e-5, bf16: 2e-2, int8: 0.1 };
+const TOLERANCE: Readonly<Record<KvDtype, number>> = { f32: 2e-5, bf16: 5e-2, int8: 0.1 };
 const RUNS = 12;
 
 const engine = await loadEngine();

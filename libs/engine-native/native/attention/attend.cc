@@ -52,6 +52,8 @@ struct Call {
   const AttentionProblem& problem;
   const KernelTable& kernels;
   Workspace& work;
+  /** That share the units. */
+  int threads = 1;
   std::atomic<size_t> next{0};
 
   int group() const { return problem.heads / problem.kv_heads; }
@@ -103,8 +105,21 @@ void merge_splits(const Call& call, const Unit& unit, std::vector<float>& lse) {
   }
 }
 
-void run_unit(const Call& call, const Unit& unit) {
+const int32_t* block_row_of(const Call& call, const Unit& unit) {
+  return call.problem.block_table + static_cast<size_t>(unit.sequence) * call.problem.block_table_width;
+}
+
+/** The unit that the thread which runs units[index] is likely to take next. */
+TileAhead ahead_of(const Call& call, size_t index) {
+  const size_t next = index + static_cast<size_t>(call.threads);
+  if (next >= call.work.plan.units.size()) return {};
+  const Unit& unit = call.work.plan.units[next];
+  return {unit.pages, block_row_of(call, unit), unit.kv_head};
+}
+
+void run_unit(const Call& call, size_t index) {
   const AttentionProblem& p = call.problem;
+  const Unit& unit = call.work.plan.units[index];
   thread_local std::vector<float> own_lse;
   own_lse.resize(static_cast<size_t>(unit.tokens) * call.group());
   TileJob job{};
@@ -121,7 +136,8 @@ void run_unit(const Call& call, const Unit& unit) {
   job.out = call.output_of(unit);
   job.out_stride = call.output_stride();
   job.lse = own_lse.data();
-  job.block_row = p.block_table + static_cast<size_t>(unit.sequence) * p.block_table_width;
+  job.block_row = block_row_of(call, unit);
+  job.ahead = ahead_of(call, index);
   job.pages = unit.pages;
   job.block_pages = block_pages(p.head_dim);
   job.split_pages = kSplitPages;
@@ -191,7 +207,7 @@ void select_one(Call& call, size_t index) {
   call.problem.selector->select(call.problem, call.work.plan.blocks[index], call.work.selections[index]);
 }
 
-void execute_one(Call& call, size_t index) { run_unit(call, call.work.plan.units[index]); }
+void execute_one(Call& call, size_t index) { run_unit(call, index); }
 
 }  // namespace
 }  // namespace attention
@@ -207,7 +223,9 @@ void attend(const AttentionProblem& problem, const ParallelFor& parallel_for) {
   for_each<append_one>(call, workspace.plan.runs.size(), floats < kSerialAppendFloats, parallel_for);
   if (problem.selector != nullptr) for_each<select_one>(call, workspace.plan.blocks.size(), false, parallel_for);
   workspace.prepare_tiles(problem);
-  for_each<execute_one>(call, workspace.plan.units.size(), workspace.plan.cost < kSerialCost, parallel_for);
+  const bool serial = workspace.plan.cost < kSerialCost;
+  if (!serial) call.threads = std::max(1, parallel_for.threads);
+  for_each<execute_one>(call, workspace.plan.units.size(), serial, parallel_for);
 }
 
 }  // namespace longhaul

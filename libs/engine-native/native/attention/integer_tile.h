@@ -15,6 +15,8 @@ namespace {
 
 /** Rows of a row block, at most; more of them where that is all there are, so that decode reads keys once. */
 constexpr int kIntegerRows = 6;
+/** Instructions of the softmax of a vector of scores, about. */
+constexpr int kIntegerSoftmaxWork = 30;
 
 template <class Dot>
 constexpr int integer_rows_per_block(int rows) {
@@ -77,14 +79,17 @@ struct IntegerTile : IntegerRows<Dot> {
     Rows::visible_pages(keys, first, NR, seen.begin, seen.end);
     for (int at = Rows::first_group(keys, seen.begin); at < seen.end; at += kGroupPages) {
       const Group group = Rows::group_at(keys, at, seen, first, NR);
-      Fetcher fetcher(keys, group.begin, prefetch ? group.end : group.begin, slice_bytes(KvDtype::kInt8, dim));
+      // A page that no row sees brings its own successor, too.
+      const int from = group.begin == seen.begin ? 0 : group.begin;
+      const int to = group.end == seen.end ? keys.count : group.end;
+      Fetcher fetcher(keys, from, to, slice_bytes(KvDtype::kInt8, dim), work_of(NR, group), prefetch);
       if (prefetch) {
         score_group<NR, true>(group, first, fetcher);
       } else {
         score_group<NR, false>(group, first, fetcher);
       }
       for (int r = 0; r < NR; ++r) {
-        if (prefetch) fetcher.lines(dim * kGroupPages / 32 / NR + 4);
+        if (prefetch) fetcher.advance(kVectors * kIntegerSoftmaxWork);
         factors[r] = Rows::soften_row(group, first + r, scores + r * kGroupTokens, probabilities + r * kGroupTokens);
       }
       if (prefetch) {
@@ -93,6 +98,12 @@ struct IntegerTile : IntegerRows<Dot> {
         add_values<NR, false>(group, first, fetcher);
       }
     }
+  }
+
+  /** What Fetcher counts of a group. */
+  size_t work_of(int count, const Group& group) const {
+    const size_t products = 2 * static_cast<size_t>(steps) * kVectorsPerPage;
+    return static_cast<size_t>(count) * (static_cast<size_t>(group.end - group.begin) * products + kVectors * kIntegerSoftmaxWork);
   }
 
   template <int NR, bool kPrefetch>
@@ -121,7 +132,7 @@ struct IntegerTile : IntegerRows<Dot> {
     const int8_t* q = queries + static_cast<size_t>(first) * dim;
 #pragma GCC unroll 2
     for (int s = 0; s < steps; ++s) {
-      if constexpr (kPrefetch) fetcher.lines(1);
+      if constexpr (kPrefetch) fetcher.advance(NR * NV);
       typename Dot::Bytes keys[NV];
 #pragma GCC unroll 8
       for (int v = 0; v < NV; ++v) keys[v] = Dot::load_keys(base[v] + static_cast<size_t>(s) * kLine);
@@ -166,7 +177,7 @@ struct IntegerTile : IntegerRows<Dot> {
       const uint8_t* p = probabilities + Dot::byte_of_quad((page - group.first) * kQuadsPerPage);
 #pragma GCC unroll 4
       for (int quad = 0; quad < kQuadsPerPage; ++quad) {
-        if constexpr (kPrefetch) fetcher.lines(1);
+        if constexpr (kPrefetch) fetcher.advance(NR * NV);
         typename Dot::Bytes values[NV];
 #pragma GCC unroll 8
         for (int v = 0; v < NV; ++v) values[v] = Dot::load_values(tile + quad * line + v * kVectorBytes);

@@ -30,6 +30,13 @@ struct AppendRun {
 
 constexpr int kMaxBlockPages = 16;
 
+/** What whoever runs a tile is likely to run next; its first pages are fetched meanwhile. Empty where nothing is known. */
+struct TileAhead {
+  PageList pages{nullptr, 0, 0};
+  const int32_t* block_row = nullptr;
+  int kv_head = 0;
+};
+
 /** Attention of `tokens` consecutive queries of one KV-head group (tokens x group rows) over a list of pages. */
 struct TileJob {
   KvPoolView pool;
@@ -66,6 +73,7 @@ struct TileJob {
    * are then added in order. Whoever runs them, one tile or one tile each, adds the same numbers in the same order.
    */
   int split_pages;
+  TileAhead ahead;
 };
 
 /** One row of one split: O and the sum of exponentials, both relative to 2^maximum. */

@@ -1,5 +1,6 @@
-// Layout of the paged KV pool: every layer has places, [place][kv head][K tile | V tile | scales]. A page has one place
-// in each layer; which one, and in what memory, is the pool's business (../kv_pool.h).
+// Layout of the paged KV pool: every layer has places, [kv head][place][K tile | V tile | scales]. A page has one place in
+// each layer; which one, and in what memory, is the pool's business (../kv_pool.h). What a KV head keeps of places in a row
+// is in a row, too, so that the processor's own prefetching follows a sequence from page to page.
 //
 // A slice is what one KV head keeps of one page (kPageTokens tokens of one layer), contiguous, so that attention over a
 // list of pages reads whole slices. Tiles hold tokens side by side so that no kernel needs a horizontal sum:
@@ -91,9 +92,11 @@ constexpr size_t pool_bytes(KvDtype dtype, int layers, int pages, int kv_heads, 
          static_cast<size_t>(kv_heads);
 }
 
-/** Where one layer's slices are: [place][kv head], aligned to 64 bytes. */
+/** Where one layer's slices are: [kv head][place], aligned to 64 bytes. */
 struct KvLayerView {
   std::byte* slices = nullptr;
+  /** From the slices of a KV head to those of the next. */
+  size_t head_bytes = 0;
   /** [pages] the place of each page; null: a page has the place of its own number. */
   const int32_t* place_of = nullptr;
 };
@@ -109,14 +112,9 @@ struct KvPoolView {
   int head_dim = 0;
 
   std::byte* slice(int layer, int page, int kv_head) const {
-    return layer_views[layer].slices + index_of(layer, page, kv_head) * slice_bytes(dtype, head_dim);
-  }
-
- private:
-  size_t index_of(int layer, int page, int kv_head) const {
-    const int32_t* place_of = layer_views[layer].place_of;
-    const int place = place_of == nullptr ? page : place_of[page];
-    return static_cast<size_t>(place) * static_cast<size_t>(kv_heads) + static_cast<size_t>(kv_head);
+    const KvLayerView& view = layer_views[layer];
+    const int place = view.place_of == nullptr ? page : view.place_of[page];
+    return view.slices + static_cast<size_t>(kv_head) * view.head_bytes + static_cast<size_t>(place) * slice_bytes(dtype, head_dim);
   }
 };
 

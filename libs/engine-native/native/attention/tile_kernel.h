@@ -8,6 +8,7 @@
 // level's `#pragma GCC target`.
 #pragma once
 
+#include "fetcher.h"
 #include "operand.h"
 #include "tile_rows.h"
 
@@ -19,6 +20,8 @@ constexpr int kLogitStride = kMaxBlockPages * kPageTokens + 16;
 /** Rows of a row block: up to Op::kShallowRows when one block then holds them all, else up to kDeepRows. */
 constexpr int kMaxRows = 8;
 constexpr int kDeepRows = 6;
+/** Instructions of the softmax of a vector of logits, about. */
+constexpr int kSoftmaxWork = 20;
 
 template <class Op>
 constexpr int rows_per_block(int rows) {
@@ -97,57 +100,62 @@ struct TileKernel : TileRows<typename Op::V> {
     int end = keys.count;
     Rows::visible_pages(keys, first, NR, begin, end);
     if (begin == end) return;
-    const A* q = queries + static_cast<size_t>(first) * steps * Op::kPerStep;
+    Fetcher fetcher(keys, 0, keys.count, slice_bytes(job.pool.dtype, job.pool.head_dim), work_of(NR, end - begin), prefetch);
     if (prefetch) {
-      score_pages<NR, true>(keys, q, begin, end);
+      compute_block<NR, true>(keys, first, begin, end, fetcher);
     } else {
-      score_pages<NR, false>(keys, q, begin, end);
+      compute_block<NR, false>(keys, first, begin, end, fetcher);
     }
+  }
+
+  /** What Fetcher counts of so many rows over so many pages. */
+  size_t work_of(int count, int pages) const {
+    const size_t products = 2 * static_cast<size_t>(steps) * Op::kPerStep * kVectorsPerPage;
+    return static_cast<size_t>(count) * pages * (products + kVectorsPerPage * kSoftmaxWork);
+  }
+
+  template <int NR, bool kPrefetch>
+  LONGHAUL_INLINE void compute_block(const KeyBlock& keys, int first, int begin, int end, Fetcher& fetcher) {
+    score_pages<NR, kPrefetch>(keys, queries + static_cast<size_t>(first) * steps * Op::kPerStep, begin, end, fetcher);
     if (job.softcap_log2 > 0.0f) cap_logits(NR, begin, end);
     for (int page = begin; page < end; ++page) {
       if (Rows::needs_mask(keys, page, first, NR)) mask_page(NR, first, page, keys.logical[page] * kPageTokens);
     }
     F decay[NR];
-    for (int r = 0; r < NR; ++r) decay[r] = soften_row(first + r, r, begin, end);
-    if (prefetch) {
-      add_values<NR, true>(keys, first, begin, end, decay);
-    } else {
-      add_values<NR, false>(keys, first, begin, end, decay);
-    }
+    for (int r = 0; r < NR; ++r) decay[r] = soften_row<kPrefetch>(first + r, r, begin, end, fetcher);
+    add_values<NR, kPrefetch>(keys, first, begin, end, decay, fetcher);
   }
 
   /** Logits of the pages [begin, end), Op::columns(NR) vectors of keys at a time. */
   template <int NR, bool kPrefetch>
-  void score_pages(const KeyBlock& keys, const A* q, int begin, int end) {
+  void score_pages(const KeyBlock& keys, const A* q, int begin, int end, Fetcher& fetcher) {
     constexpr int wide = Op::columns(NR);
     int vector = begin * kVectorsPerPage;
     const int stop = end * kVectorsPerPage;
     if constexpr (wide < kVectorsPerPage) {
       for (; vector < stop; vector += kVectorsPerPage) {
-        score<NR, 1, kPrefetch>(keys, q, vector);
-        score<NR, 1, false>(keys, q, vector + 1);
+        score<NR, 1, kPrefetch>(keys, q, vector, fetcher);
+        score<NR, 1, kPrefetch>(keys, q, vector + 1, fetcher);
       }
       return;
     }
-    for (; vector + wide <= stop; vector += wide) score<NR, wide, kPrefetch>(keys, q, vector);
+    for (; vector + wide <= stop; vector += wide) score<NR, wide, kPrefetch>(keys, q, vector, fetcher);
     if constexpr (wide > 2) {
-      for (; vector + 2 <= stop; vector += 2) score<NR, 2, kPrefetch>(keys, q, vector);
+      for (; vector + 2 <= stop; vector += 2) score<NR, 2, kPrefetch>(keys, q, vector, fetcher);
     }
     if constexpr (wide > 1 && kVectorsPerPage == 1) {
-      for (; vector < stop; ++vector) score<NR, 1, kPrefetch>(keys, q, vector);
+      for (; vector < stop; ++vector) score<NR, 1, kPrefetch>(keys, q, vector, fetcher);
     }
   }
 
   /** Logits of NV vectors of keys; `first` counts vectors from the start of the block. */
   template <int NR, int NV, bool kPrefetch>
-  LONGHAUL_INLINE void score(const KeyBlock& keys, const A* q, int first) {
+  LONGHAUL_INLINE void score(const KeyBlock& keys, const A* q, int first, Fetcher& fetcher) {
     const std::byte* base[NV];
-    const std::byte* next[NV];
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) {
       const int page = (first + v) / kVectorsPerPage;
       base[v] = keys.slice[page] + (first + v) % kVectorsPerPage * kVectorBytes;
-      next[v] = keys.next[page];
     }
     F acc[NR][NV];
 #pragma GCC unroll 8
@@ -157,10 +165,7 @@ struct TileKernel : TileRows<typename Op::V> {
     }
     for (int s = 0; s < steps; ++s) {
       const size_t offset = static_cast<size_t>(s) * kLine;
-      if constexpr (kPrefetch) {
-#pragma GCC unroll 8
-        for (int v = 0; v < NV; v += kVectorsPerPage) __builtin_prefetch(next[v] + offset, 0, 2);
-      }
+      if constexpr (kPrefetch) fetcher.advance(NR * NV * Op::kPerStep);
       Op::template step<Op::kPerStep>(acc, q + static_cast<size_t>(s) * NR * Op::kPerStep, base, offset);
     }
 #pragma GCC unroll 8
@@ -193,7 +198,8 @@ struct TileKernel : TileRows<typename Op::V> {
   /**
    * Turns a row of logits into probabilities relative to the running maximum; returns the decay of what came before.
    */
-  LONGHAUL_INLINE F soften_row(int row, int r, int begin, int end) {
+  template <bool kPrefetch>
+  LONGHAUL_INLINE F soften_row(int row, int r, int begin, int end, Fetcher& fetcher) {
     const float* from = logits + r * kLogitStride;
     A* to = probabilities_of(r);
     F top = V::set1(maxima[row]);
@@ -209,6 +215,7 @@ struct TileKernel : TileRows<typename Op::V> {
     const F decay = V::scale_exp2(V::set1(1.0f), V::set1(maxima[row] - maximum));
     F sum = V::zero();
     for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) {
+      if constexpr (kPrefetch) fetcher.advance(kSoftmaxWork);
       const F p = exp2_approximation<V, Op::kPolynomial>(V::sub(V::load(from + i), shift));
       sum = V::add(sum, p);
       Op::store(to, i, p);
@@ -223,24 +230,24 @@ struct TileKernel : TileRows<typename Op::V> {
   A* probabilities_of(int r) { return probabilities + r * kProbabilityStride; }
 
   template <int NR, bool kPrefetch>
-  void add_values(const KeyBlock& keys, int first, int begin, int end, const F (&decay)[NR]) {
+  void add_values(const KeyBlock& keys, int first, int begin, int end, const F (&decay)[NR], Fetcher& fetcher) {
     constexpr int wide = Op::columns(NR);
     const int vectors = job.pool.head_dim / V::kLanes;
     int column = 0;
     for (; column + wide <= vectors; column += wide) {
-      add_columns<NR, wide, kPrefetch>(keys, first, begin, end, decay, column);
+      add_columns<NR, wide, kPrefetch>(keys, first, begin, end, decay, column, fetcher);
     }
     if constexpr (wide > 2) {
-      for (; column + 2 <= vectors; column += 2) add_columns<NR, 2, kPrefetch>(keys, first, begin, end, decay, column);
+      for (; column + 2 <= vectors; column += 2) add_columns<NR, 2, kPrefetch>(keys, first, begin, end, decay, column, fetcher);
     }
     if constexpr (wide > 1 && kVectorsPerPage == 1) {
-      for (; column < vectors; ++column) add_columns<NR, 1, kPrefetch>(keys, first, begin, end, decay, column);
+      for (; column < vectors; ++column) add_columns<NR, 1, kPrefetch>(keys, first, begin, end, decay, column, fetcher);
     }
   }
 
   template <int NR, int NV, bool kPrefetch>
   LONGHAUL_INLINE void add_columns(const KeyBlock& keys, int first, int begin, int end, const F (&decay)[NR],
-                                   int column) {
+                                   int column, Fetcher& fetcher) {
     F acc[NR][NV];
 #pragma GCC unroll 8
     for (int r = 0; r < NR; ++r) {
@@ -251,7 +258,6 @@ struct TileKernel : TileRows<typename Op::V> {
     for (int page = begin; page < end; ++page) {
       const size_t tile_offset = value_offset + static_cast<size_t>(column) * kVectorBytes;
       const std::byte* tile = keys.slice[page] + tile_offset;
-      const std::byte* next = keys.next[page] + tile_offset;
       const A* p = probabilities + page * kStepsPerPage * Op::kPerStep;
       const std::byte* base[NV];
 #pragma GCC unroll 8
@@ -259,10 +265,7 @@ struct TileKernel : TileRows<typename Op::V> {
 #pragma GCC unroll 2
       for (int s = 0; s < kStepsPerPage; ++s) {
         const size_t offset = static_cast<size_t>(s) * line;
-        if constexpr (kPrefetch) {
-#pragma GCC unroll 8
-          for (int v = 0; v < NV; v += kVectorsPerPage) __builtin_prefetch(next + v * kVectorBytes + offset, 0, 2);
-        }
+        if constexpr (kPrefetch) fetcher.advance(NR * NV * Op::kPerStep);
         Op::template step<kProbabilityStride>(acc, p + s * Op::kPerStep, base, offset);
       }
     }

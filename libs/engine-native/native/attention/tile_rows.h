@@ -26,7 +26,7 @@ struct KeyBlock {
   int entry;
   int logical[kMaxBlockPages];
   const std::byte* slice[kMaxBlockPages];
-  /** Slices of the next block, one per page: what is read of a page is fetched of its `next` into L2 meanwhile. */
+  /** Slices of the next block, to be fetched into L2 meanwhile; null where there is none. */
   const std::byte* next[kMaxBlockPages];
   bool prefetch;
 };
@@ -178,18 +178,22 @@ struct TileRows {
   void gather(KeyBlock& keys, int begin, int end) const {
     keys.count = end - begin;
     keys.entry = begin;
-    bool contiguous = job.pool.kv_heads == 1;
+    keys.prefetch = false;
     for (int i = 0; i < keys.count; ++i) {
       keys.logical[i] = job.pages.at(begin + i);
-      const int page = job.block_row[keys.logical[i]];
-      keys.slice[i] = job.pool.slice(job.layer, page, job.kv_head);
-      const int ahead = end + i < job.pages.end ? end + i : job.pages.end - 1;
-      keys.next[i] = job.pool.slice(job.layer, job.block_row[job.pages.at(ahead)], job.kv_head);
-      if (i > 0 && keys.slice[i] != keys.slice[i - 1] + slice_bytes(job.pool.dtype, job.pool.head_dim)) {
-        contiguous = false;
-      }
+      keys.slice[i] = job.pool.slice(job.layer, job.block_row[keys.logical[i]], job.kv_head);
+      keys.next[i] = slice_ahead(end + i);
+      keys.prefetch = keys.prefetch || keys.next[i] != nullptr;
     }
-    keys.prefetch = end < job.pages.end && !contiguous;
+  }
+
+  /** The slice of an entry of the list, beyond whose end the following tile's list goes on; null beyond that. */
+  const std::byte* slice_ahead(int entry) const {
+    if (entry < job.pages.end) return job.pool.slice(job.layer, job.block_row[job.pages.at(entry)], job.kv_head);
+    const TileAhead& ahead = job.ahead;
+    const int further = ahead.pages.begin + entry - job.pages.end;
+    if (further >= ahead.pages.end) return nullptr;
+    return job.pool.slice(job.layer, ahead.block_row[ahead.pages.at(further)], ahead.kv_head);
   }
 
   /** Narrows [begin, end) to the pages of `keys` of which some row in [first, first + count) sees a token. */

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+
+#include "page_runs.h"
 
 namespace longhaul::kernels {
 namespace {
@@ -36,8 +37,7 @@ AttentionBench::AttentionBench(const AttentionShape& shape, const BenchMemory& m
   for (float& x : qkv_) x = normal(random);
   out_.resize(static_cast<size_t>(chunk_) * shape.heads * shape.head_dim);
   table_.resize(static_cast<size_t>(pages));
-  std::iota(table_.begin(), table_.end(), 0);
-  std::shuffle(table_.begin(), table_.end(), random);
+  shuffle_runs(table_, random);
 }
 
 void AttentionBench::run(const attention::KernelTable* kernels, int tokens, int layer) {

@@ -35,13 +35,16 @@ void expect_fault(FaultKind kind, const std::string& field, const char* rule, co
 size_t page_bytes(const KvPoolView& v) { return slice_bytes(v.dtype, v.head_dim) * static_cast<size_t>(v.kv_heads); }
 
 void fill(const KvPoolView& view, int layer, int page, int value) {
-  std::memset(view.slice(layer, page, 0), value, page_bytes(view));
+  for (int head = 0; head < view.kv_heads; head++)
+    std::memset(view.slice(layer, page, head), value, slice_bytes(view.dtype, view.head_dim));
 }
 
 bool holds(const KvPoolView& view, int layer, int page, int value) {
-  const std::byte* bytes = view.slice(layer, page, 0);
-  for (size_t i = 0; i < page_bytes(view); i++)
-    if (bytes[i] != static_cast<std::byte>(value)) return false;
+  for (int head = 0; head < view.kv_heads; head++) {
+    const std::byte* bytes = view.slice(layer, page, head);
+    for (size_t i = 0; i < slice_bytes(view.dtype, view.head_dim); i++)
+      if (bytes[i] != static_cast<std::byte>(value)) return false;
+  }
   return true;
 }
 
@@ -62,7 +65,7 @@ void pages_are_copied_and_poisoned_alone(KvDtype dtype) {
   }
   float value;
   // The last four bytes: with int8 only the scales are floats.
-  std::memcpy(&value, view.slice(0, 0, 0) + page_bytes(view) - sizeof value, sizeof value);
+  std::memcpy(&value, view.slice(0, 0, 1) + slice_bytes(dtype, view.head_dim) - sizeof value, sizeof value);
   expect(std::isnan(value), "poison is NaN");
 }
 

@@ -52,7 +52,7 @@ export class BlockManager {
     if (needed > this.pool.available) return null;
     const index = this.#sharedLastPage(sequence);
     const replaced = index === null ? null : { index, page: this.#take() };
-    const appended = Array.from({ length: needed - (replaced === null ? 0 : 1) }, () => this.#take());
+    const appended = this.#takeInOrder(needed - (replaced === null ? 0 : 1));
     return { appended, replaced };
   }
 
@@ -69,7 +69,7 @@ export class BlockManager {
    */
   extend(sequence: Sequence, { appended, replaced }: Reservation, newTokens: number): Reservation {
     const more = pagesFor(sequence.computed + newTokens) - sequence.pages.length - appended.length;
-    return { appended: [...appended, ...Array.from({ length: Math.max(0, more) }, () => this.#take())], replaced };
+    return { appended: [...appended, ...this.#takeInOrder(Math.max(0, more))], replaced };
   }
 
   /** From here on until `endStep`, pages that are given back are not handed out: the step may still write to them. */
@@ -173,10 +173,7 @@ export class BlockManager {
   /** Sets fresh pages aside for a load. Null, and nothing taken, when the pool is short. */
   holdFresh(count: number): PageHold | null {
     if (count > this.pool.available) return null;
-    return this.#addHold(
-      Array.from({ length: count }, () => this.#take()),
-      false,
-    );
+    return this.#addHold(this.#takeInOrder(count), false);
   }
 
   releaseHold(hold: PageHold): void {
@@ -242,6 +239,11 @@ export class BlockManager {
     const index = Math.floor(sequence.computed / PAGE_TOKENS);
     if (index >= sequence.pages.length) return null;
     return this.pool.references(sequence.pages.at(index)) > 1 ? index : null;
+  }
+
+  /** Ascending: kernels read pages that follow each other in memory faster. */
+  #takeInOrder(count: number): number[] {
+    return Array.from({ length: count }, () => this.#take()).sort((a, b) => a - b);
   }
 
   #take(): number {

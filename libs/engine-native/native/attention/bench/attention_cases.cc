@@ -1,4 +1,5 @@
-// Attention of one layer: prefill of a chunk at a depth, decode, verification of a few drafted tokens. Pages are shuffled.
+// Attention of one layer: prefill of a chunk at a depth, decode, verification of a few drafted tokens. Pages lie as the
+// engine hands them out: those of a chunk of a prompt in a row, chunks anywhere.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include "../attention.h"
 #include "../flat_pool.h"
 #include "bench/kernel_case.h"
+#include "kernels/page_runs.h"
 
 namespace longhaul::bench {
 namespace {
@@ -70,7 +72,7 @@ class AttentionKernel final : public Kernel {
     table_.resize(static_cast<size_t>(pages()));
     std::iota(table_.begin(), table_.end(), 0);
     fill_pool();
-    std::shuffle(table_.begin(), table_.end(), random);
+    kernels::shuffle_runs(table_, random);
     starts_.clear();
     for (int b = 0; b <= shape.batch; ++b) starts_.push_back(b * shape.fresh);
     past_.assign(static_cast<size_t>(shape.batch), shape.depth);

@@ -144,10 +144,10 @@ void settle_scales(const KvPoolView& v) {
       }
 }
 
-size_t page_bytes(const KvPoolView& v) { return slice_bytes(v.dtype, v.head_dim) * static_cast<size_t>(v.kv_heads); }
-
 bool same_page(const KvPoolView& a, int page_a, const KvPoolView& b, int page_b, int layer) {
-  return !std::memcmp(a.slice(layer, page_a, 0), b.slice(layer, page_b, 0), page_bytes(a));
+  for (int head = 0; head < a.kv_heads; head++)
+    if (std::memcmp(a.slice(layer, page_a, head), b.slice(layer, page_b, head), slice_bytes(a.dtype, a.head_dim))) return false;
+  return true;
 }
 
 void every_bit_comes_back_and_nothing_else_changes(KvDtype dtype, int head_dim) {
