@@ -6,8 +6,9 @@
 #include <cstring>
 
 #include "bf16.h"
-#include "kernels.h"
 #include "head_basis.h"
+#include "kernels.h"
+#include "quantise_row.h"
 
 namespace longhaul::attention {
 namespace {
@@ -53,48 +54,6 @@ void store_f32(std::byte* slice, int head_dim, int slot, const float* key, const
   for (int d = 0; d < head_dim; ++d) keys[d * kPageTokens + slot] = key[d];
   auto* values = reinterpret_cast<float*>(slice + key_tile_bytes(KvDtype::kF32, head_dim));
   std::memcpy(values + static_cast<size_t>(slot) * head_dim, value, sizeof(float) * static_cast<size_t>(head_dim));
-}
-
-/** Largest magnitude of a row of finite numbers; NaN where one is not finite. `dims` is a multiple of 16. */
-float largest_magnitude(const float* x, int dims) {
-  float lanes[16] = {};
-  float zeros[16] = {};
-  for (int d = 0; d < dims; d += 16) {
-    for (int i = 0; i < 16; ++i) {
-      const float size = __builtin_fabsf(x[d + i]);
-      lanes[i] = size > lanes[i] ? size : lanes[i];
-      zeros[i] += x[d + i] * 0.0f;
-    }
-  }
-  float largest = 0.0f;
-  float zero = 0.0f;
-  for (int i = 0; i < 16; ++i) {
-    largest = lanes[i] > largest ? lanes[i] : largest;
-    zero += zeros[i];
-  }
-  return largest + zero;
-}
-
-/** Nearest whole number, ties to even, of |x| <= 2^22. */
-inline int rounded(float x) {
-  constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: the sum's low bits are the number.
-  const float shifted = x + kMagic;
-  int32_t bits;
-  std::memcpy(&bits, &shifted, sizeof bits);
-  return bits - 0x4b400000;
-}
-
-/**
- * Quantises a row to [-127, 127] by its largest magnitude (one scale for all of it; symmetric, so that 0 stays 0).
- * Returns the scale, which is NaN where a number is not finite: what is computed with it is then NaN, too, and the
- * sampler finds it.
- */
-float quantise_row(const float* x, int dims, int8_t* to) {
-  constexpr float kNothing = 1e-30f;
-  const float largest = largest_magnitude(x, dims);
-  const float inverse = largest > kNothing ? 127.0f / largest : 0.0f;
-  for (int d = 0; d < dims; ++d) to[d] = static_cast<int8_t>(rounded(x[d] * inverse));
-  return largest > kNothing || largest != largest ? largest / 127.0f : 0.0f;
 }
 
 /** Key and value are kept rotated; `key` is rotated in place. */
