@@ -1,5 +1,6 @@
 // Generates libs/contracts/src/generated from proto/: message and service code, and the file descriptors as data; and
-// libs/platform-grpc/src/generated: the descriptors of the services that every gRPC server of ours has.
+// libs/platform-grpc/src/generated: the descriptors of the services that every gRPC server of ours has, and the error
+// details of google.rpc; and libs/onnx/src/generated, which writes ONNX. Their protos lie in the folder `proto` of the library.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,6 +42,32 @@ function descriptorModule(descriptorSet, what) {
   ].join('\n');
 }
 
+const FOREIGN_OPTIONS = [
+  ...['outputServices=none', 'esModuleInterop=true', 'importSuffix=.js', 'forceLong=number', 'oneof=unions-value'],
+  ...['outputJsonMethods=false', 'outputPartialMethods=false', 'useExactTypes=false', 'unrecognizedEnum=false'],
+  ...['exportCommonSymbols=false', 'comments=false'],
+];
+
+/** Message code alone for protos of others, what they import included; not linted, as they follow other rules. */
+function generateForeign({ input, out, options }) {
+  const plugin = {
+    local: join(root, 'node_modules/.bin/protoc-gen-ts_proto'),
+    ...{ out, include_imports: true, include_wkt: true, opt: [...FOREIGN_OPTIONS, ...options] },
+  };
+  runBuf('generate', input, '--template', JSON.stringify({ version: 'v2', plugins: [plugin] }));
+}
+
+/** google.rpc, and google.protobuf.Struct, which buf brings and generates only for what imports it. */
+function generateErrorDetails(folder) {
+  cpSync(join(root, 'libs/platform-grpc/proto'), folder, { recursive: true });
+  const user =
+    'syntax = "proto3"; package user; import "google/protobuf/struct.proto"; message User { google.protobuf.Struct s = 1; }';
+  writeFileSync(join(folder, 'user.proto'), user);
+  const out = join(root, 'libs/platform-grpc/src/generated');
+  generateForeign({ input: folder, out, options: ['env=node', 'useOptionals=none'] });
+  rmSync(join(out, 'user.ts'));
+}
+
 const scratch = mkdtempSync(join(tmpdir(), 'longhaul-contracts-'));
 try {
   runBuf('lint');
@@ -52,6 +79,9 @@ try {
   const standard = descriptorModule(standardDescriptors(join(scratch, 'standard')), 'health and reflection');
   mkdirSync(join(root, 'libs/platform-grpc/src/generated'), { recursive: true });
   writeFileSync(join(root, 'libs/platform-grpc/src/generated/descriptors.ts'), standard);
+  generateErrorDetails(join(scratch, 'rpc'));
+  const onnx = { input: join(root, 'libs/onnx/proto'), out: join(root, 'libs/onnx/src/generated') };
+  generateForeign({ ...onnx, options: ['useOptionals=all', 'outputEncodeMethods=encode-only'] });
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

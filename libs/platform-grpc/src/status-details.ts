@@ -1,4 +1,7 @@
-import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
+import type { Duration } from './generated/google/protobuf/duration.js';
+import { Struct } from './generated/google/protobuf/struct.js';
+import { BadRequest, ErrorInfo, RetryInfo } from './generated/google/rpc/error_details.js';
+import { Status } from './generated/google/rpc/status.js';
 
 /** Facts about an error, as small typed values. */
 type ErrorFacts = Readonly<Record<string, string | number | boolean>>;
@@ -27,155 +30,60 @@ const NANOS_PER_MS = 1_000_000;
 
 /** A serialized google.rpc.Status, for the trailer `grpc-status-details-bin`. */
 export function encodeStatusDetails(code: number, message: string, details: StatusDetails): Uint8Array {
-  const writer = new BinaryWriter();
-  writer.uint32(tag(1, 0)).int32(code);
-  writer.uint32(tag(2, 2)).string(message);
-  const any = (typeUrl: string, value: Uint8Array) =>
-    writer
-      .uint32(tag(3, 2))
-      .bytes(new BinaryWriter().uint32(tag(1, 2)).string(typeUrl).uint32(tag(2, 2)).bytes(value).finish());
-  any(TYPE.errorInfo, encodeErrorInfo(details));
-  if (details.field !== null) any(TYPE.badRequest, encodeBadRequest(details.field, message));
-  if (details.retryDelayMs !== null) any(TYPE.retryInfo, encodeRetryInfo(details.retryDelayMs));
-  if (Object.keys(details.facts).length > 0) any(TYPE.struct, encodeStruct(details.facts));
-  return writer.finish();
+  const { reason, metadata, field, retryDelayMs, facts } = details;
+  const parts = [any(TYPE.errorInfo, ErrorInfo.encode({ reason, domain: DOMAIN, metadata }))];
+  if (field !== null) {
+    const violation = { field, description: message, reason: '', localizedMessage: undefined };
+    parts.push(any(TYPE.badRequest, BadRequest.encode({ fieldViolations: [violation] })));
+  }
+  if (retryDelayMs !== null)
+    parts.push(any(TYPE.retryInfo, RetryInfo.encode({ retryDelay: durationOf(retryDelayMs) })));
+  if (Object.keys(facts).length > 0) parts.push(any(TYPE.struct, Struct.encode({ fields: facts })));
+  return Status.encode({ code, message, details: parts }).finish();
 }
 
 /** The parts that are there, null where the bytes are no google.rpc.Status. Foreign details are skipped. */
 export function decodeStatusDetails(bytes: Uint8Array): StatusDetails | null {
-  let found: StatusDetails = { reason: '', metadata: {}, field: null, retryDelayMs: null, facts: {} };
+  const none: StatusDetails = { reason: '', metadata: {}, field: null, retryDelayMs: null, facts: {} };
   try {
-    eachField(bytes, 3, (any) => {
-      found = { ...found, ...decodeAny(any) };
-    });
-    return found;
+    const parts = Status.decode(bytes).details.map(({ typeUrl, value }) => partOf(typeUrl, value));
+    return Object.assign(none, ...parts) as StatusDetails;
   } catch {
     return null;
   }
 }
 
-function decodeAny(any: Uint8Array): Partial<StatusDetails> {
-  let type = '';
-  let value: Uint8Array = new Uint8Array();
-  eachField(any, 1, (bytes) => (type = utf8(bytes)));
-  eachField(any, 2, (bytes) => (value = bytes));
+function partOf(type: string, value: Uint8Array): Partial<StatusDetails> {
   switch (type) {
-    case TYPE.errorInfo:
-      return decodeErrorInfo(value);
+    case TYPE.errorInfo: {
+      const { reason, metadata } = ErrorInfo.decode(value);
+      return { reason, metadata };
+    }
     case TYPE.badRequest:
-      return { field: decodeBadRequest(value) };
+      return { field: BadRequest.decode(value).fieldViolations[0]?.field ?? null };
     case TYPE.retryInfo:
-      return { retryDelayMs: decodeRetryInfo(value) };
+      return { retryDelayMs: millisecondsOf(RetryInfo.decode(value).retryDelay) };
     case TYPE.struct:
-      return { facts: decodeStruct(value) };
+      return { facts: factsOf(Struct.decode(value)) };
     default:
       return {};
   }
 }
 
-function encodeErrorInfo({ reason, metadata }: StatusDetails): Uint8Array {
-  const writer = new BinaryWriter().uint32(tag(1, 2)).string(reason).uint32(tag(2, 2)).string(DOMAIN);
-  for (const [key, value] of Object.entries(metadata)) {
-    writer
-      .uint32(tag(3, 2))
-      .bytes(new BinaryWriter().uint32(tag(1, 2)).string(key).uint32(tag(2, 2)).string(value).finish());
-  }
-  return writer.finish();
+function any(typeUrl: string, writer: { finish(): Uint8Array }): { typeUrl: string; value: Buffer } {
+  return { typeUrl, value: Buffer.from(writer.finish()) };
 }
 
-function decodeErrorInfo(bytes: Uint8Array): Partial<StatusDetails> {
-  let reason = '';
-  const metadata: Record<string, string> = {};
-  eachField(bytes, 1, (value) => (reason = utf8(value)));
-  eachField(bytes, 3, (entry) => {
-    const [key, value] = decodeEntry(entry);
-    metadata[key] = utf8(value);
-  });
-  return { reason, metadata };
+function durationOf(delayMs: number): Duration {
+  return { seconds: Math.floor(delayMs / 1000), nanos: Math.round((delayMs % 1000) * NANOS_PER_MS) };
 }
 
-function encodeBadRequest(field: string, description: string): Uint8Array {
-  const violation = new BinaryWriter().uint32(tag(1, 2)).string(field).uint32(tag(2, 2)).string(description).finish();
-  return new BinaryWriter().uint32(tag(1, 2)).bytes(violation).finish();
+function millisecondsOf(duration: Duration | undefined): number {
+  return duration === undefined ? 0 : duration.seconds * 1000 + Math.round(duration.nanos / NANOS_PER_MS);
 }
 
-function decodeBadRequest(bytes: Uint8Array): string | null {
-  let field: string | null = null;
-  eachField(bytes, 1, (violation) => eachField(violation, 1, (value) => (field ??= utf8(value))));
-  return field;
-}
-
-function encodeRetryInfo(delayMs: number): Uint8Array {
-  const duration = new BinaryWriter().uint32(tag(1, 0)).int64(Math.floor(delayMs / 1000));
-  duration.uint32(tag(2, 0)).int32((delayMs % 1000) * NANOS_PER_MS);
-  return new BinaryWriter().uint32(tag(1, 2)).bytes(duration.finish()).finish();
-}
-
-function decodeRetryInfo(bytes: Uint8Array): number {
-  let delayMs = 0;
-  eachField(bytes, 1, (duration) => {
-    const reader = new BinaryReader(duration);
-    while (reader.pos < reader.len) {
-      const [field, wire] = reader.tag();
-      if (field === 1) delayMs += Number(reader.int64()) * 1000;
-      else if (field === 2) delayMs += Math.round(reader.int32() / NANOS_PER_MS);
-      else reader.skip(wire, field);
-    }
-  });
-  return delayMs;
-}
-
-function encodeStruct(facts: ErrorFacts): Uint8Array {
-  const writer = new BinaryWriter();
-  for (const [key, fact] of Object.entries(facts)) {
-    const value = new BinaryWriter();
-    if (typeof fact === 'number') value.uint32(tag(2, 1)).double(fact);
-    else if (typeof fact === 'string') value.uint32(tag(3, 2)).string(fact);
-    else value.uint32(tag(4, 0)).bool(fact);
-    const entry = new BinaryWriter().uint32(tag(1, 2)).string(key).uint32(tag(2, 2)).bytes(value.finish());
-    writer.uint32(tag(1, 2)).bytes(entry.finish());
-  }
-  return writer.finish();
-}
-
-function decodeStruct(bytes: Uint8Array): ErrorFacts {
-  const facts: Record<string, string | number | boolean> = {};
-  eachField(bytes, 1, (entry) => {
-    const [key, value] = decodeEntry(entry);
-    const reader = new BinaryReader(value);
-    while (reader.pos < reader.len) {
-      const [field, wire] = reader.tag();
-      if (field === 2) facts[key] = reader.double();
-      else if (field === 3) facts[key] = reader.string();
-      else if (field === 4) facts[key] = reader.bool();
-      else reader.skip(wire, field);
-    }
-  });
-  return facts;
-}
-
-function decodeEntry(entry: Uint8Array): [string, Uint8Array] {
-  let key = '';
-  let value: Uint8Array = new Uint8Array();
-  eachField(entry, 1, (bytes) => (key = utf8(bytes)));
-  eachField(entry, 2, (bytes) => (value = bytes));
-  return [key, value];
-}
-
-/** Calls `take` with each length-delimited value of one field; other fields are skipped. */
-function eachField(bytes: Uint8Array, wanted: number, take: (value: Uint8Array) => void): void {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag();
-    if (field === wanted && wire === 2) take(reader.bytes());
-    else reader.skip(wire, field);
-  }
-}
-
-function tag(field: number, wire: 0 | 1 | 2): number {
-  return (field << 3) | wire;
-}
-
-function utf8(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('utf8');
+/** Facts are small values of three kinds; what else a foreign server has put there is none. */
+function factsOf({ fields }: Struct): ErrorFacts {
+  const isFact = ([, value]: [string, unknown]): boolean => ['string', 'number', 'boolean'].includes(typeof value);
+  return Object.fromEntries(Object.entries(fields).filter(isFact)) as ErrorFacts;
 }
