@@ -52,4 +52,38 @@ describe('ZipArchive', () => {
     const whole = buildZip([{ name: 'a', data: Buffer.from('abc') }]);
     await expect(open(whole.subarray(0, whole.length - 10))).rejects.toMatchObject({ reason: 'CHECKPOINT_CORRUPT' });
   });
+
+  it.each(['../a', '/a', 'x/../../a', 'a\\b'])('a name that leads out of the folder is refused: %s', async (name) => {
+    await expect(open([{ name, data: Buffer.from('abc') }])).rejects.toMatchObject({ reason: 'CHECKPOINT_CORRUPT' });
+  });
+
+  it('an entry whose bytes are elsewhere is refused', async () => {
+    const bytes = buildZip([{ name: 'a', data: Buffer.from('abc') }]);
+    bytes.fill(0, 0, 4);
+    const archive = await open(bytes);
+    await expect(archive.extract(archive.entries[0]!, join(directory, 'a'))).rejects.toMatchObject({
+      reason: 'CHECKPOINT_CORRUPT',
+    });
+    await archive.close();
+  });
+
+  it('an entry of another method is refused by its number', async () => {
+    const bytes = buildZip([{ name: 'a', data: Buffer.from('abc'), deflate: false }]);
+    bytes.writeUInt16LE(93, bytes.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 10);
+    const archive = await open(bytes);
+    await expect(archive.extract(archive.entries[0]!, join(directory, 'a'))).rejects.toMatchObject({
+      reason: 'UNSUPPORTED_CHECKPOINT',
+      message: expect.stringContaining('method 93'),
+    });
+    await archive.close();
+  });
+
+  it('a stop ends the writing', async () => {
+    const archive = await open([{ name: 'a', data: new Uint8Array(1 << 24), deflate: false }]);
+    const signal = AbortSignal.abort(new Error('stopped'));
+    await expect(archive.extract(archive.entries[0]!, join(directory, 'a'), { signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    await archive.close();
+  });
 });

@@ -2,17 +2,15 @@ import { createWriteStream } from 'node:fs';
 import { Readable, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createInflateRaw, crc32 } from 'node:zlib';
+import { AppError } from '@longhaul/kernel';
+import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { openFileSource, type ByteSource } from '../checkpoint/byte-source.js';
 import { corrupt, overLimit, shown, unsupported } from '../checkpoint/checkpoint-errors.js';
 
-const END_SIGNATURE = 0x06054b50;
-const ENTRY_SIGNATURE = 0x02014b50;
-const LOCAL_SIGNATURE = 0x04034b50;
-const END_BYTES = 22;
-/** The comment behind the end record has a 16-bit length. */
-const MAX_COMMENT_BYTES = 65_535;
 /** The directory of a wheel with 65,535 entries takes about 10 MB. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+/** Of an entry of the directory, beside its name and extra fields. */
+const ENTRY_BYTES = 46;
 const READ_BYTES = 1024 * 1024;
 /** The default of 16 kB would make a callback of each. */
 const INFLATE_BYTES = 1024 * 1024;
@@ -22,10 +20,8 @@ const DEFLATED = 8;
 export interface ZipEntry {
   readonly name: string;
   readonly bytes: number;
-  readonly compressedBytes: number;
   readonly crc32: number;
-  readonly method: number;
-  readonly localOffset: number;
+  readonly inArchive: Entry;
 }
 
 interface ExtractOptions {
@@ -33,36 +29,44 @@ interface ExtractOptions {
   onBytes?: (bytes: number) => void;
 }
 
-/** Reads a zip file of up to 4 GiB, stored or deflated, without holding it in memory: what wheels are. */
+/** Reads a zip file, stored or deflated, without holding it in memory: what wheels are. */
 export class ZipArchive {
   readonly #source: ByteSource;
+  readonly #zip: ZipFile;
   private constructor(
-    source: ByteSource,
+    opened: { source: ByteSource; zip: ZipFile },
     readonly entries: readonly ZipEntry[],
   ) {
-    this.#source = source;
+    this.#source = opened.source;
+    this.#zip = opened.zip;
   }
 
-  /** @throws AppError `CHECKPOINT_CORRUPT`, `CHECKPOINT_LIMIT`, `UNSUPPORTED_CHECKPOINT` for zip64. */
+  /** @throws AppError `CHECKPOINT_CORRUPT`, `CHECKPOINT_LIMIT`. */
   static async open(path: string): Promise<ZipArchive> {
     const source = await openFileSource(path);
     try {
-      return new ZipArchive(source, await readDirectory(source));
+      const options = { autoClose: false, lazyEntries: true, strictFileNames: true };
+      const zip = await yauzl.fromRandomAccessReaderPromise(new SourceReader(source), source.sizeBytes, options);
+      return new ZipArchive({ source, zip }, await listed(zip, source.name));
     } catch (error) {
       await source.close();
-      throw error;
+      throw damaged(source.name, error);
     }
   }
 
-  /** Writes one entry to `target`, which must not exist, and checks its size and CRC. */
+  /** Writes one entry to `target`, which must not exist, and checks its size and CRC, which the library does not. */
   async extract(entry: ZipEntry, target: string, options: ExtractOptions = {}): Promise<void> {
     const { name } = this.#source;
-    const isKnown = entry.method === STORED || entry.method === DEFLATED;
-    if (!isKnown) throw unsupported(name, `${shown(entry.name)} is compressed by method ${entry.method}.`);
-    const start = await this.#dataOffset(entry);
+    const { inArchive } = entry;
+    const method = inArchive.compressionMethod;
+    if (inArchive.isEncrypted()) throw unsupported(name, `${shown(entry.name)} is encrypted.`);
+    if (method !== STORED && method !== DEFLATED)
+      throw unsupported(name, `${shown(entry.name)} is compressed by method ${method}.`);
+    const raw = await this.#zip.openReadStreamPromise(inArchive, { decodeFileData: false }).catch((error: unknown) => {
+      throw damaged(name, error);
+    });
     const check = new SizeAndCrc(entry, name, options.onBytes);
-    const steps = entry.method === DEFLATED ? [createInflateRaw({ chunkSize: INFLATE_BYTES }), check] : [check];
-    const raw = Readable.from(this.#chunks(start, start + entry.compressedBytes));
+    const steps = method === DEFLATED ? [createInflateRaw({ chunkSize: INFLATE_BYTES }), check] : [check];
     const streams = [raw, ...steps, createWriteStream(target, { flags: 'wx' })];
     await pipeline(streams, options.signal ? { signal: options.signal } : {});
   }
@@ -70,18 +74,30 @@ export class ZipArchive {
   close(): Promise<void> {
     return this.#source.close();
   }
+}
+
+/** Lets the library read a source in large pieces. */
+class SourceReader extends yauzl.RandomAccessReader {
+  readonly #source: ByteSource;
+
+  constructor(source: ByteSource) {
+    super();
+    this.#source = source;
+  }
+
+  override _readStreamForRange(start: number, end: number): Readable {
+    return Readable.from(this.#chunks(start, end), { objectMode: false });
+  }
+
+  override read(...[into, offset, length, position, done]: Parameters<yauzl.RandomAccessReader['read']>): void {
+    this.#source.read(position, length).then((bytes) => {
+      into.set(bytes, offset);
+      done(null);
+    }, done);
+  }
 
   async *#chunks(start: number, end: number): AsyncGenerator<Uint8Array> {
     for (let at = start; at < end; at += READ_BYTES) yield await this.#source.read(at, Math.min(READ_BYTES, end - at));
-  }
-
-  async #dataOffset(entry: ZipEntry): Promise<number> {
-    const header = await this.#source.read(entry.localOffset, 30);
-    const view = new DataView(header.buffer);
-    if (view.getUint32(0, true) !== LOCAL_SIGNATURE) {
-      throw corrupt(this.#source.name, `${shown(entry.name)} is not where the directory says.`);
-    }
-    return entry.localOffset + 30 + view.getUint16(26, true) + view.getUint16(28, true);
   }
 }
 
@@ -117,39 +133,18 @@ class SizeAndCrc extends Transform {
   }
 }
 
-async function readDirectory(source: ByteSource): Promise<ZipEntry[]> {
-  const tailBytes = Math.min(source.sizeBytes, END_BYTES + MAX_COMMENT_BYTES);
-  const tail = await source.read(source.sizeBytes - tailBytes, tailBytes);
-  const view = new DataView(tail.buffer);
-  let at = tailBytes - END_BYTES;
-  while (at >= 0 && view.getUint32(at, true) !== END_SIGNATURE) at--;
-  if (at < 0) throw corrupt(source.name, 'it is no zip file.');
-  const count = view.getUint16(at + 10, true);
-  const bytes = view.getUint32(at + 12, true);
-  const offset = view.getUint32(at + 16, true);
-  if (count === 0xffff || offset === 0xffffffff) throw unsupported(source.name, 'zip64 archives are not read.');
-  if (bytes > MAX_DIRECTORY_BYTES) throw overLimit(source.name, 'its directory', MAX_DIRECTORY_BYTES);
-  return parseEntries(await source.read(offset, bytes), count, source.name);
-}
-
-function parseEntries(directory: Uint8Array<ArrayBuffer>, count: number, archive: string): ZipEntry[] {
-  const view = new DataView(directory.buffer);
+async function listed(zip: ZipFile, archive: string): Promise<ZipEntry[]> {
   const entries: ZipEntry[] = [];
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    if (at + 46 > directory.length || view.getUint32(at, true) !== ENTRY_SIGNATURE) {
-      throw corrupt(archive, 'its directory is damaged.');
-    }
-    const nameBytes = view.getUint16(at + 28, true);
-    entries.push({
-      name: new TextDecoder().decode(directory.subarray(at + 46, at + 46 + nameBytes)),
-      method: view.getUint16(at + 10, true),
-      crc32: view.getUint32(at + 16, true),
-      compressedBytes: view.getUint32(at + 20, true),
-      bytes: view.getUint32(at + 24, true),
-      localOffset: view.getUint32(at + 42, true),
-    });
-    at += 46 + nameBytes + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  let bytes = 0;
+  for await (const entry of zip.eachEntry()) {
+    bytes += ENTRY_BYTES + entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength;
+    if (bytes > MAX_DIRECTORY_BYTES) throw overLimit(archive, 'its directory', MAX_DIRECTORY_BYTES);
+    entries.push({ name: entry.fileName, bytes: entry.uncompressedSize, crc32: entry.crc32, inArchive: entry });
   }
   return entries;
+}
+
+function damaged(archive: string, error: unknown): Error {
+  if (AppError.isInstance(error)) return error;
+  return corrupt(archive, `it is no zip file that can be read: ${(error as Error).message}.`);
 }
