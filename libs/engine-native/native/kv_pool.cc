@@ -44,7 +44,7 @@ void require_shape(const KvPoolShape& shape) {
 
 KvPool::KvPool(const KvPoolShape& shape, const ArenaFactory& make_arena) {
   require_shape(shape);
-  view_ = {nullptr, shape.dtype, shape.layers, shape.pages, shape.kv_heads, shape.head_dim};
+  view_ = {nullptr, shape.dtype, shape.layers, shape.pages, shape.kv_heads, shape.head_dim, shape.channels};
   layer_views_.resize(static_cast<size_t>(shape.layers));
   view_.layer_views = layer_views_.data();
   if (shape.groups.empty()) add_group({shape.layers}, make_arena);
@@ -54,16 +54,19 @@ KvPool::KvPool(const KvPoolShape& shape, const ArenaFactory& make_arena) {
 void KvPool::add_group(const KvLayerGroup& group, const ArenaFactory& make_arena) {
   const int first = groups_.empty() ? 0 : groups_.back().first_layer + groups_.back().layers;
   const int places = view_.pages + group.spare_places;
-  const size_t layer_bytes = pool_bytes(view_.dtype, 1, places, view_.kv_heads, view_.head_dim);
-  const size_t bytes = layer_bytes * static_cast<size_t>(group.layers);
+  const size_t bytes =
+      pool_bytes(view_.dtype, group.layers, places, view_.kv_heads, view_.head_dim, view_.channels);
   std::unique_ptr<KvArena> arena = make_arena(bytes);
-  for (int layer = 0; layer < group.layers; layer++)
-    layer_views_[static_cast<size_t>(first + layer)] = {
-        arena->memory().data() + layer_bytes * static_cast<size_t>(layer),
-        layer_bytes / static_cast<size_t>(view_.kv_heads), nullptr};
+  lay_out_layers(view_, places, arena->memory().data(),
+                 std::span(layer_views_).subspan(static_cast<size_t>(first), static_cast<size_t>(group.layers)));
   bytes_ += bytes;
   huge_pages_ = huge_pages_ && arena->huge_pages();
   groups_.push_back({first, group.layers, places, std::move(arena), {}});
+}
+
+int KvPool::place_of(int layer, int64_t page) const {
+  const int32_t* places = layer_views_[static_cast<size_t>(layer)].place_of;
+  return places == nullptr ? static_cast<int>(page) : places[page];
 }
 
 void KvPool::require_page(int64_t page, const char* field) const {
@@ -71,14 +74,23 @@ void KvPool::require_page(int64_t page, const char* field) const {
     throw invalid(field, "page " + std::to_string(page) + " is outside [0, " + std::to_string(view_.pages) + ")");
 }
 
+void KvPool::copy_place(int layer, int from, int to) {
+  const KvLayerView& at = layer_views_[static_cast<size_t>(layer)];
+  for (int head = 0; head < view_.kv_heads; head++) {
+    const auto copy = [&at, head, from, to](std::byte* base, size_t bytes) {
+      std::byte* places = base + bytes * static_cast<size_t>(head) * static_cast<size_t>(at.places);
+      std::memcpy(places + bytes * static_cast<size_t>(to), places + bytes * static_cast<size_t>(from), bytes);
+    };
+    copy(at.slices, slice_bytes(view_.dtype, view_.head_dim));
+    if (at.metadata != nullptr) copy(at.metadata, view_.channels.bytes(view_.head_dim));
+  }
+}
+
 void KvPool::copy_page(int64_t from, int64_t to) {
   require_page(from, "from");
   require_page(to, "to");
   if (from == to) return;
-  const size_t bytes = slice_bytes(view_.dtype, view_.head_dim);
-  for (int layer = 0; layer < view_.layers; layer++)
-    for (int head = 0; head < view_.kv_heads; head++)
-      std::memcpy(view_.slice(layer, static_cast<int>(to), head), view_.slice(layer, static_cast<int>(from), head), bytes);
+  for (int layer = 0; layer < view_.layers; layer++) copy_place(layer, place_of(layer, from), place_of(layer, to));
 }
 
 void KvPool::poison(std::span<const int32_t> pages) {
@@ -87,13 +99,16 @@ void KvPool::poison(std::span<const int32_t> pages) {
   const size_t bytes = slice_bytes(view_.dtype, view_.head_dim);
   for (int32_t page : pages)
     for (int layer = 0; layer < view_.layers; layer++)
-      for (int head = 0; head < view_.kv_heads; head++) std::memset(view_.slice(layer, page, head), 0xff, bytes);
+      for (int head = 0; head < view_.kv_heads; head++) {
+        std::memset(view_.slice(layer, page, head), 0xff, bytes);
+        if (view_.channels.any()) std::memset(view_.metadata(layer, page, head), 0xff, view_.channels.bytes(view_.head_dim));
+      }
 }
 
 void KvPool::require_free(const Group& group, int place) const {
   require_range("place", place, 0, group.places - 1);
   const bool taken = group.place_of.empty() ? place < view_.pages
-                                           : std::find(group.place_of.begin(), group.place_of.end(), place) != group.place_of.end();
+                                            : std::find(group.place_of.begin(), group.place_of.end(), place) != group.place_of.end();
   if (taken) throw invalid("place", "place " + std::to_string(place) + " is taken");
 }
 
@@ -106,13 +121,9 @@ void KvPool::move_page(int group, int64_t page, int place) {
     home.place_of.resize(static_cast<size_t>(view_.pages));
     std::iota(home.place_of.begin(), home.place_of.end(), 0);
   }
-  const size_t bytes = slice_bytes(view_.dtype, view_.head_dim);
   for (int layer = home.first_layer; layer < home.first_layer + home.layers; layer++) {
-    KvLayerView& at = layer_views_[static_cast<size_t>(layer)];
-    for (int head = 0; head < view_.kv_heads; head++)
-      std::memcpy(at.slices + at.head_bytes * static_cast<size_t>(head) + bytes * static_cast<size_t>(place),
-                  view_.slice(layer, static_cast<int>(page), head), bytes);
-    at.place_of = home.place_of.data();
+    copy_place(layer, place_of(layer, page), place);
+    layer_views_[static_cast<size_t>(layer)].place_of = home.place_of.data();
   }
   home.place_of[static_cast<size_t>(page)] = place;
 }

@@ -97,6 +97,12 @@ export interface RuntimeInfo {
   kernels: KernelTable;
 }
 
+/**
+ * What a pool may keep beside the slice of every page, layer and KV head, a function of the keys in it. `key-bounds`: the
+ * least and the greatest key per dimension, bf16 rounded outwards (Quest, arXiv:2406.10774).
+ */
+export type KvMetadataChannel = 'key-bounds';
+
 export interface KvPoolOptions {
   layers: number;
   kvHeads: number;
@@ -105,6 +111,8 @@ export interface KvPoolOptions {
   /** Pages of PAGE_TOKENS tokens over all layers. Page 0 is an ordinary page. */
   pages: number;
   dtype: KvDtype;
+  /** Kept for whoever chooses pages; absent: nothing, at no cost. */
+  metadata?: readonly KvMetadataChannel[];
 }
 
 /**

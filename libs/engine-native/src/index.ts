@@ -16,6 +16,7 @@ export type {
   KernelRate,
   KernelTable,
   KvDtype,
+  KvMetadataChannel,
   KvPoolOptions,
   LoadGateOptions,
   MatrixShape,

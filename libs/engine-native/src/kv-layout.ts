@@ -1,4 +1,4 @@
-import { PAGE_TOKENS, type KvDtype, type KvPoolOptions } from './addon-types.js';
+import { PAGE_TOKENS, type KvDtype, type KvMetadataChannel, type KvPoolOptions } from './addon-types.js';
 
 interface KvTraits {
   /** Bytes of one dimension of one key or value. */
@@ -13,12 +13,16 @@ const TRAITS: Readonly<Record<KvDtype, KvTraits>> = {
   int8: { elementBytes: 1, scaleBytes: 3 * 4 * PAGE_TOKENS },
 };
 
+/** Bytes that a channel takes per dimension of a head, beside every slice. */
+const METADATA_BYTES: Readonly<Record<KvMetadataChannel, number>> = { 'key-bounds': 2 * 2 };
+
 export type KvShape = Omit<KvPoolOptions, 'pages'>;
 
-/** Bytes of one page over all layers and KV heads: K and V of PAGE_TOKENS tokens, with their scales. */
+/** Bytes of one page over all layers and KV heads: K and V of PAGE_TOKENS tokens, their scales, and the metadata. */
 export function kvPageBytes(shape: KvShape): number {
   const { elementBytes, scaleBytes } = TRAITS[shape.dtype];
-  return (2 * PAGE_TOKENS * shape.headDim * elementBytes + scaleBytes) * shape.kvHeads * shape.layers;
+  const metadata = (shape.metadata ?? []).reduce((sum, channel) => sum + METADATA_BYTES[channel] * shape.headDim, 0);
+  return (2 * PAGE_TOKENS * shape.headDim * elementBytes + scaleBytes + metadata) * shape.kvHeads * shape.layers;
 }
 
 /** Bytes of each section that one layer of so many pages has in the stored layout: K, V, and their scales for int8. */

@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { loadEngine, type NativeKvPool, type NativeModel, type StepRequest } from '../src/index.js';
+import {
+  KV_DTYPES,
+  kvPageBytes,
+  loadEngine,
+  type KvMetadataChannel,
+  type NativeKvPool,
+  type NativeModel,
+  type StepRequest,
+} from '../src/index.js';
 import { inMemory, type TestGraph } from './support/graph.js';
 import { slowGraph, tableGraph } from './support/simple-graphs.js';
 import { anyPool, greedy, randomFloats, stepOf } from './support/steps.js';
@@ -197,9 +205,20 @@ describe('a KV pool', () => {
     ['kvHeads', { kvHeads: 1.5 }],
     ['headDim', { headDim: 40 }],
     ['pages', { pages: 0 }],
+    ['metadata', { metadata: ['key-means'] as unknown as KvMetadataChannel[] }],
+    ['metadata', { metadata: ['key-bounds', 'key-bounds'] as const }],
   ])('with bad %s is refused', (field, changes) => {
     const options = { layers: 1, kvHeads: 1, headDim: 32, pages: 4, dtype: 'bf16' as const, ...changes };
     expect(() => engine.createPool(options)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', field }));
+  });
+
+  it.each(KV_DTYPES)('over %s counts the metadata it keeps, in its bytes and in those of a page', (dtype) => {
+    const shape = { layers: 3, kvHeads: 2, headDim: 64, dtype };
+    const bounded = { ...shape, metadata: ['key-bounds'] as const };
+    const bounds = engine.createPool({ ...bounded, pages: 5 });
+    expect(bounds.bytes).toBe(5 * kvPageBytes(bounded));
+    bounds.dispose();
+    expect(kvPageBytes(bounded) - kvPageBytes(shape)).toBe(3 * 2 * 2 * 64 * 2);
   });
 
   it('that can never fit is refused with its size', () => {

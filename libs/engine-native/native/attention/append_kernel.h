@@ -9,6 +9,7 @@
 #include "head_basis.h"
 #include "kernels.h"
 #include "quantise_row.h"
+#include "slice_metadata.h"
 
 namespace longhaul::attention {
 namespace {
@@ -99,6 +100,7 @@ void append_keys(const AttentionProblem& p, const AppendRun& run, int kv_head) {
     prepare_head(p, p.k_norm, rope, 1.0f, key, rotated);
     store_token(p.pool.dtype, slice, p.head_dim, run.slot + t, rotated, value);
   }
+  if (p.pool.channels.any()) update_metadata(p.pool, p.layer, run.page, kv_head, run.slot + run.tokens);
 }
 
 void append_run(const AttentionProblem& p, const AppendRun& run) {

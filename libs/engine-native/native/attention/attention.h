@@ -81,6 +81,11 @@ struct AttentionProblem {
 
   /** [T, heads * head_dim]; holds the rotated queries meanwhile. Must not overlap qkv. */
   float* out = nullptr;
+
+  /** Physical page of each logical page that a KV head of a sequence has. */
+  const int32_t* page_row(int sequence, [[maybe_unused]] int kv_head) const {
+    return block_table + static_cast<size_t>(sequence) * static_cast<size_t>(block_table_width);
+  }
 };
 
 /**

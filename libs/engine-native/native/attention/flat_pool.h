@@ -1,4 +1,4 @@
-// A pool in one piece of somebody's memory, [layer][kv head][page]: for benchmarks and tests.
+// A pool in one piece of somebody's memory, slices [layer][kv head][page], then metadata likewise: for benchmarks and tests.
 #pragma once
 
 #include <vector>
@@ -12,12 +12,9 @@ class FlatPool {
   FlatPool() = default;
 
   /** Borrows pool_bytes() of memory at `base`, which is aligned to 64 bytes. */
-  FlatPool(std::byte* base, KvDtype dtype, int layers, int pages, int kv_heads, int head_dim)
-      : layers_(static_cast<size_t>(layers)), view_{nullptr, dtype, layers, pages, kv_heads, head_dim} {
-    for (int layer = 0; layer < layers; ++layer) {
-      layers_[static_cast<size_t>(layer)] = {base + pool_bytes(dtype, layer, pages, kv_heads, head_dim),
-                                             pool_bytes(dtype, 1, pages, 1, head_dim), nullptr};
-    }
+  FlatPool(std::byte* base, KvDtype dtype, int layers, int pages, int kv_heads, int head_dim, KvChannels channels = {})
+      : layers_(static_cast<size_t>(layers)), view_{nullptr, dtype, layers, pages, kv_heads, head_dim, channels} {
+    lay_out_layers(view_, pages, base, layers_);
   }
 
   /** Borrows from this object. */

@@ -12,6 +12,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+
+#include "kv_metadata.h"
 
 namespace longhaul {
 
@@ -86,17 +89,20 @@ inline const SliceScales& scales_of(const std::byte* slice, int head_dim) {
   return *reinterpret_cast<const SliceScales*>(slice + 2 * key_tile_bytes(KvDtype::kInt8, head_dim));
 }
 
-/** Bytes of the slices of a whole pool. */
-constexpr size_t pool_bytes(KvDtype dtype, int layers, int pages, int kv_heads, int head_dim) {
-  return slice_bytes(dtype, head_dim) * static_cast<size_t>(layers) * static_cast<size_t>(pages) *
+/** Bytes of a whole pool. */
+constexpr size_t pool_bytes(KvDtype dtype, int layers, int pages, int kv_heads, int head_dim, KvChannels channels = {}) {
+  return (slice_bytes(dtype, head_dim) + channels.bytes(head_dim)) * static_cast<size_t>(layers) * static_cast<size_t>(pages) *
          static_cast<size_t>(kv_heads);
 }
 
-/** Where one layer's slices are: [kv head][place], aligned to 64 bytes. */
+/** Where one layer of a pool is, aligned to 64 bytes. */
 struct KvLayerView {
+  /** [kv head][place] */
   std::byte* slices = nullptr;
-  /** From the slices of a KV head to those of the next. */
-  size_t head_bytes = 0;
+  /** [kv head][place] what the pool keeps beside each; null: nothing. */
+  std::byte* metadata = nullptr;
+  /** Of a KV head. */
+  int places = 0;
   /** [pages] the place of each page; null: a page has the place of its own number. */
   const int32_t* place_of = nullptr;
 };
@@ -110,12 +116,43 @@ struct KvPoolView {
   int pages = 0;
   int kv_heads = 0;
   int head_dim = 0;
+  /** What is kept beside every slice. */
+  KvChannels channels = {};
 
   std::byte* slice(int layer, int page, int kv_head) const {
+    return layer_views[layer].slices + index_of(layer, page, kv_head) * slice_bytes(dtype, head_dim);
+  }
+
+  /** KvChannels::bytes() of them; only where the pool has channels. */
+  std::byte* metadata(int layer, int page, int kv_head) const {
+    return layer_views[layer].metadata + index_of(layer, page, kv_head) * channels.bytes(head_dim);
+  }
+
+  /** Only where the pool has KvChannel::kKeyBounds. Of the tokens that the page holds, once appending has told of them. */
+  KeyBounds key_bounds(int layer, int page, int kv_head) const {
+    const std::byte* at = metadata(layer, page, kv_head) + channels.offset_of(KvChannel::kKeyBounds, head_dim);
+    const auto* least = reinterpret_cast<const uint16_t*>(at);
+    return {least, least + head_dim};
+  }
+
+ private:
+  size_t index_of(int layer, int page, int kv_head) const {
     const KvLayerView& view = layer_views[layer];
     const int place = view.place_of == nullptr ? page : view.place_of[page];
-    return view.slices + static_cast<size_t>(kv_head) * view.head_bytes + static_cast<size_t>(place) * slice_bytes(dtype, head_dim);
+    return static_cast<size_t>(kv_head) * static_cast<size_t>(view.places) + static_cast<size_t>(place);
   }
 };
+
+/** Puts `layers` of a pool, with so many places each, into pool_bytes() of memory: the slices of all, then the metadata. */
+inline void lay_out_layers(const KvPoolView& pool, int places, std::byte* memory, std::span<KvLayerView> layers) {
+  const size_t slices = pool_bytes(pool.dtype, 1, places, pool.kv_heads, pool.head_dim);
+  const size_t metadata = pool.channels.bytes(pool.head_dim) * static_cast<size_t>(places) * static_cast<size_t>(pool.kv_heads);
+  std::byte* behind = memory + slices * layers.size();
+  for (size_t i = 0; i < layers.size(); ++i) {
+    layers[i].slices = memory + slices * i;
+    layers[i].places = places;
+    layers[i].metadata = metadata == 0 ? nullptr : behind + metadata * i;
+  }
+}
 
 }  // namespace longhaul

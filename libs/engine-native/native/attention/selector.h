@@ -53,8 +53,8 @@ class Selector {
   virtual ~Selector() = default;
 
   /**
-   * The page has got its keys and values; it is sealed when slot + tokens is kPageTokens. For metadata per page, which is
-   * the selector's own. From any thread, several at a time, never twice for one page of a layer.
+   * The page has got its keys and values, and the metadata that the pool keeps (kv_metadata.h) is that of its tokens; the
+   * page is sealed when slot + tokens is kPageTokens. For what the selector itself keeps per page. From any thread, several at a time, never twice for one page of a layer.
    */
   virtual void appended(const AttentionProblem& problem, const PageAppend& append) const;
 

@@ -19,6 +19,28 @@ KvDtype dtype_field(const Napi::Object& options) {
   throw invalid("dtype", "must be one of " + known);
 }
 
+KvChannel channel_of(const Napi::Value& value) {
+  std::string known;
+  for (const KvChannel channel : kKvChannels) {
+    if (value.IsString() && value.As<Napi::String>().Utf8Value() == traits_of(channel).name) return channel;
+    known += (known.empty() ? "" : ", ") + std::string(traits_of(channel).name);
+  }
+  throw invalid("metadata", "must hold names of " + known);
+}
+
+// None where the options say nothing.
+KvChannels metadata_field(const Napi::Object& options) {
+  KvChannels channels;
+  if (options.Get("metadata").IsUndefined()) return channels;
+  const Napi::Array names = array_field(options, "metadata");
+  for (uint32_t i = 0; i < names.Length(); i++) {
+    const KvChannel channel = channel_of(names.Get(i));
+    if (channels.has(channel)) throw invalid("metadata", std::string("names ") + traits_of(channel).name + " twice");
+    channels = channels.with(channel);
+  }
+  return channels;
+}
+
 }  // namespace
 
 Napi::Function KvPoolObject::define(Napi::Env env) {
@@ -42,7 +64,7 @@ KvPoolObject::KvPoolObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Kv
     const Napi::Object options = object_argument(info, 0, "options");
     auto pool = std::make_shared<KvPool>(KvPoolShape{
         int32_field(options, "layers"), int32_field(options, "kvHeads"), int32_field(options, "headDim"),
-        int32_field(options, "pages"), dtype_field(options)});
+        int32_field(options, "pages"), dtype_field(options), {}, metadata_field(options)});
     bytes_ = pool->bytes();
     huge_pages_ = pool->huge_pages();
     pool_ = std::move(pool);

@@ -128,6 +128,40 @@ void a_page_moves_within_its_group(KvDtype dtype) {
   expect_fault(FaultKind::kInvalidArgument, "page", "moving a page outside is refused", [&] { pool.move_page(1, 5, 4); });
 }
 
+// Whether every byte of a page's metadata has a value.
+bool metadata_holds(const KvPoolView& view, int layer, int page, int value) {
+  for (int head = 0; head < view.kv_heads; head++) {
+    const std::byte* bytes = view.metadata(layer, page, head);
+    for (size_t i = 0; i < view.channels.bytes(view.head_dim); i++)
+      if (bytes[i] != static_cast<std::byte>(value)) return false;
+  }
+  return true;
+}
+
+void metadata_goes_where_its_page_goes(KvDtype dtype) {
+  KvPool plain({3, 2, 48, 5, dtype});
+  KvPool pool({3, 2, 48, 5, dtype, {{2}, {1, 2}}, KvChannels().with(KvChannel::kKeyBounds)});
+  const KvPoolView& view = pool.view();
+  const size_t metadata = 2 * 2 * 48;
+  expect(view.channels.bytes(48) == metadata && !plain.view().channels.any(), "metadata is what was declared");
+  expect(pool.bytes() == (page_bytes(view) + 2 * metadata) * (2 * 5 + 7), "a pool counts the bytes of its metadata");
+  for (int layer = 0; layer < 3; layer++)
+    for (int page = 0; page < 5; page++) {
+      fill(view, layer, page, layer * 5 + page + 1);
+      for (int head = 0; head < 2; head++) std::memset(view.metadata(layer, page, head), layer * 5 + page + 100, metadata);
+    }
+  pool.copy_page(1, 3);
+  pool.move_page(1, 1, 5);
+  const int32_t poisoned[] = {0};
+  pool.poison(poisoned);
+  for (int layer = 0; layer < 3; layer++) {
+    for (int page : {1, 2, 4}) expect(metadata_holds(view, layer, page, layer * 5 + page + 100), "others keep their metadata");
+    expect(metadata_holds(view, layer, 3, layer * 5 + 101), "a copied page has the metadata of its origin");
+    expect(metadata_holds(view, layer, 0, 0xff), "metadata of a poisoned page is poisoned");
+    for (int page : {1, 2, 4}) expect(holds(view, layer, page, layer * 5 + page + 1), "metadata lies beside the slices");
+  }
+}
+
 void faults_are_typed() {
   KvPool pool({1, 1, 32, 4, KvDtype::kF32});
   expect_fault(FaultKind::kInvalidArgument, "to", "copying to a page outside is refused", [&] { pool.copy_page(0, 4); });
@@ -152,6 +186,7 @@ int main() {
     pages_are_copied_and_poisoned_alone(dtype);
     layer_groups_have_arenas_of_their_own(dtype);
     a_page_moves_within_its_group(dtype);
+    metadata_goes_where_its_page_goes(dtype);
   }
   faults_are_typed();
   std::puts("kv_pool_test passed");

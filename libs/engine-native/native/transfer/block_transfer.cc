@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "../attention/slice_metadata.h"
 #include "../fault.h"
 #include "kernels.h"
 
@@ -25,8 +26,9 @@ constexpr size_t pair_bytes(size_t dims) { return 2 * 2 * dims; }
 constexpr size_t quad_bytes(size_t dims) { return 4 * dims; }
 constexpr size_t kScaleBytes = sizeof(float) * kPageTokens;
 
+// Where the pages are filled, their metadata is made, too: it is a function of the keys, and is not stored.
 template <class F>
-void for_each_piece(const KvPoolView& pool, const BlockTransfer& block, F&& move) {
+void for_each_piece(const KvPoolView& pool, const BlockTransfer& block, bool fills, F&& move) {
   const size_t tile = key_tile_bytes(pool.dtype, pool.head_dim);
   const int parts = sections_per_layer(pool.dtype);
   for (int layer = block.layer_begin; layer < block.layer_end; ++layer) {
@@ -42,6 +44,7 @@ void for_each_piece(const KvPoolView& pool, const BlockTransfer& block, F&& move
           piece.inverse_value_scales = sections[3] + at * kScaleBytes;
         }
         move(piece);
+        if (fills && pool.channels.any()) attention::update_metadata(pool, layer, block.pages[i], head, kPageTokens);
       }
     }
   }
@@ -113,7 +116,7 @@ void require_valid(const KvPoolView& pool, const BlockTransfer& block, bool may_
 void export_block(const KvPoolView& pool, const BlockTransfer& block) {
   const size_t tile = key_tile_bytes(pool.dtype, pool.head_dim);
   const size_t words = tile / (4 * kPageTokens);
-  for_each_piece(pool, block, [&](const Piece& piece) {
+  for_each_piece(pool, block, false, [&](const Piece& piece) {
     kernels_for(words).gather_rows(piece.slice, words, piece.key_rows);
     export_values(pool, piece.slice + tile, piece.value_rows);
     if (piece.key_scales == nullptr) return;
@@ -126,7 +129,7 @@ void export_block(const KvPoolView& pool, const BlockTransfer& block) {
 void import_block(const KvPoolView& pool, const BlockTransfer& block) {
   const size_t tile = key_tile_bytes(pool.dtype, pool.head_dim);
   const size_t words = tile / (4 * kPageTokens);
-  for_each_piece(pool, block, [&](const Piece& piece) {
+  for_each_piece(pool, block, true, [&](const Piece& piece) {
     kernels_for(words).scatter_rows(piece.key_rows, words, piece.slice);
     import_values(pool, piece.value_rows, piece.slice + tile);
     if (piece.key_scales != nullptr) import_scales(piece, pool.head_dim);

@@ -40,7 +40,7 @@ void require_valid(const KvPoolView& pool, const BlockTransfer& block, bool may_
 // Pages to sections. The pages must not change meanwhile: they are sealed, and held by the caller.
 void export_block(const KvPoolView& pool, const BlockTransfer& block);
 
-// Sections to pages. Nobody may read or write the pages meanwhile: they are reserved, and in no block table.
+// Sections to pages; the pages' metadata is made of the keys. Nobody may read or write the pages meanwhile: they are reserved, and in no block table.
 void import_block(const KvPoolView& pool, const BlockTransfer& block);
 
 }  // namespace longhaul::transfer

@@ -176,6 +176,8 @@ class Runner {
     return run(from, length, threads);
   }
 
+  int page_of(int sequence, int logical) const { return table_[static_cast<size_t>(sequence * width_ + logical)]; }
+
   /** The whole pool, for comparisons. */
   const std::vector<std::byte>& memory() const { return memory_; }
 

@@ -66,6 +66,12 @@ class Reference {
   /** Whether queries of a KV head look at a page of a sequence: (sequence, kv_head, page). */
   std::function<bool(int, int, int)> looks_at = [](int, int, int) { return true; };
 
+  /** Whether the query at a position does: (sequence, kv_head, position, page). */
+  std::function<bool(int, int, int, int)> reads = [](int, int, int, int) { return true; };
+
+  /** A query behind norm and rotation. */
+  std::vector<double> query(size_t b, int position, int head) const { return prepared(b, position, head, world_.q_norm); }
+
   /** Outputs of the fresh tokens of all sequences, sequence after sequence. */
   std::vector<double> fresh_outputs() const {
     std::vector<double> all;
@@ -128,6 +134,7 @@ class Reference {
     std::vector<int> seen;
     for (int k = oldest; k <= position; ++k) {
       if (!looks_at(static_cast<int>(b), kv_head, k / kPageTokens)) continue;
+      if (!reads(static_cast<int>(b), kv_head, position, k / kPageTokens)) continue;
       seen.push_back(k);
       const std::vector<double>& key = keys[static_cast<size_t>(kv_head) * length + k];
       double logit = 0.0;

@@ -2,6 +2,7 @@
 // and the vector kernels agree with the plain ones.
 #include "../block_transfer.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "../../attention/flat_pool.h"
+#include "../../attention/slice_metadata.h"
 #include "../../fault.h"
 #include "../kernels.h"
 
@@ -42,13 +44,14 @@ struct TestPool {
   FlatPool flat;
   KvPoolView view;
 
-  TestPool(KvDtype dtype, int head_dim, uint32_t seed, int layers = 3, int pages = 7, int kv_heads = 2) {
-    const size_t bytes = pool_bytes(dtype, layers, pages, kv_heads, head_dim);
+  TestPool(KvDtype dtype, int head_dim, uint32_t seed, KvChannels channels = {}, int layers = 3, int pages = 7,
+           int kv_heads = 2) {
+    const size_t bytes = pool_bytes(dtype, layers, pages, kv_heads, head_dim, channels);
     storage.resize(bytes + 64);
     auto* base = reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(storage.data()) + 63) / 64 * 64);
     std::mt19937 random(seed);
     for (size_t i = 0; i < bytes; i++) base[i] = static_cast<std::byte>(random());
-    flat = FlatPool(base, dtype, layers, pages, kv_heads, head_dim);
+    flat = FlatPool(base, dtype, layers, pages, kv_heads, head_dim, channels);
     view = flat.view();
   }
 };
@@ -167,6 +170,26 @@ void every_bit_comes_back_and_nothing_else_changes(KvDtype dtype, int head_dim) 
     }
 }
 
+// Metadata is not stored: what a page has of it after an import is what its keys give, in whatever pool they were made.
+void metadata_is_made_of_imported_keys(KvDtype dtype) {
+  const KvChannels channels = KvChannels().with(KvChannel::kKeyBounds);
+  TestPool from(dtype, 64, 1), to(dtype, 64, 2, channels), untouched(dtype, 64, 2, channels);
+  settle_scales(from.view);
+  Sections sections(from.view, 2, 3);
+  export_block(from.view, {std::vector<int32_t>{6, 2}, 0, 3, sections.pointers});
+  import_block(to.view, {std::vector<int32_t>{4, kSkippedPage}, 1, 3, std::span(sections.pointers).subspan(
+                                                                          static_cast<size_t>(sections_per_layer(dtype)))});
+  std::vector<uint16_t> expected(2 * 64);
+  for (int layer = 0; layer < 3; layer++)
+    for (int page = 0; page < 7; page++)
+      for (int head = 0; head < 2; head++) {
+        const uint16_t* bounds = to.view.key_bounds(layer, page, head).least;
+        if (layer > 0 && page == 4) attention::bound_keys(dtype, from.view.slice(layer, 6, head), 64, kPageTokens, expected.data());
+        else std::copy_n(untouched.view.key_bounds(layer, page, head).least, expected.size(), expected.begin());
+        expect(std::equal(expected.begin(), expected.end(), bounds), "an imported page has the metadata of its keys");
+      }
+}
+
 void vector_kernels_agree_with_plain_ones(size_t dims) {
   if (!avx2_kernels()) return;
   std::mt19937 random(static_cast<uint32_t>(dims));
@@ -228,6 +251,7 @@ int main() {
     for (const KvDtype dtype : kKvDtypes) the_stored_layout_is_head_token_dim(dtype, head_dim);
   }
   scales_are_head_token();
+  for (const KvDtype dtype : kKvDtypes) metadata_is_made_of_imported_keys(dtype);
   what_the_pool_does_not_have_is_refused();
   blocks_move_beside_each_other();
   std::puts("block_transfer_test passed");
