@@ -200,6 +200,11 @@ export default tseslint.config(
           selector: "CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name='recursive']",
           message: 'Node never returns where a name is refused with ENOENT: use makeDirectory of @longhaul/files.',
         },
+        {
+          selector:
+            ':matches(PropertyDefinition, MethodDefinition[kind!="constructor"])[accessibility=/^(private|protected)$/]',
+          message: 'Private members are #private.',
+        },
       ],
     },
   },

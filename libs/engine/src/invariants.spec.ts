@@ -4,7 +4,7 @@ import type { EngineSnapshot, SequenceSnapshot } from './snapshot.js';
 import { defaultLimits } from './limits.js';
 
 const sequence = (overrides: Partial<SequenceSnapshot> = {}): SequenceSnapshot => ({
-  ...{ requestId: 'r', choice: 0, state: 'running', tokens: 21, computed: 20, slots: 1 },
+  ...{ requestId: 'r', choice: 0, state: 'running', tokens: 21, computed: 20, places: 1 },
   ...{ pages: [0, 1], reserved: [] },
   ...overrides,
 });
@@ -36,7 +36,7 @@ describe('the invariants', () => {
     ['pages for 33 computed tokens', { running: [sequence({ tokens: 40, computed: 33 })] }],
     ['has a page twice', { running: [sequence({ pages: [0, 0] })] }],
     ['waits but holds pages', { running: [], waiting: [sequence({ state: 'waiting' })] }],
-    ['slots in use', { limits: { ...sound.limits, maxSequences: 0 } }],
+    ['places in use', { limits: { ...sound.limits, maxSequences: 0 } }],
     ['miscounts its child blocks', { cache: [...sound.cache].map((node) => ({ ...node, children: 0 })) }],
     ['2 references, 1 holders', { pages: { ...sound.pages, references: [1, 2, 0, 0] }, transfers: [[0]] }],
     ['neither sealed nor set aside', { transfers: [[1]] }],

@@ -27,7 +27,7 @@ export function* walkInvariants(view: EngineView): InvariantWalk {
     'sequences',
     holding.map((sequence) => `${name(sequence)} waits but holds pages`),
   );
-  yield* of('slots', slotFaults(view));
+  yield* of('places', placeFaults(view));
   yield* walkCache(view);
 }
 
@@ -96,9 +96,9 @@ function transferFaults({ pages, running, loading, transfers }: EngineView): str
     .map((page) => `page ${page} is being transferred but neither sealed nor set aside`);
 }
 
-function slotFaults({ running, loading, limits }: EngineView): string[] {
-  const slots = [...running, ...loading].reduce((sum, sequence) => sum + sequence.slots, 0);
-  return slots <= limits.maxSequences ? [] : [`${slots} slots in use of ${limits.maxSequences}`];
+function placeFaults({ running, loading, limits }: EngineView): string[] {
+  const places = [...running, ...loading].reduce((sum, sequence) => sum + sequence.places, 0);
+  return places <= limits.maxSequences ? [] : [`${places} places in use of ${limits.maxSequences}`];
 }
 
 function* walkCache({ cache, pages }: EngineView): InvariantWalk {

@@ -9,7 +9,7 @@ export interface SequenceSnapshot {
   state: SequenceState;
   tokens: number;
   computed: number;
-  slots: number;
+  places: number;
   pages: readonly number[];
   /** Pages set aside for the step in flight. */
   reserved: readonly number[];
@@ -93,7 +93,7 @@ function describeSequences({
       state: sequence.state,
       tokens: sequence.tokens.length,
       computed: sequence.computed,
-      slots: sequence.slots,
+      places: sequence.places,
       pages: [...sequence.pages.view()],
       reserved: [...replaced, ...(reservation?.appended ?? [])],
     };

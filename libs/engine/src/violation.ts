@@ -1,9 +1,9 @@
 /**
  * What is wrong. `pages`: references, free list and counts of the pool disagree. `sequences`: a sequence's own numbers, or
- * its place. `transfers`: pages of loads and writes. `slots`: places in the batch. `cache`: the prefix cache. `check`: the
+ * its place. `transfers`: pages of loads and writes. `places`: those in the batch. `cache`: the prefix cache. `check`: the
  * check itself failed.
  */
-export type ViolationKind = 'pages' | 'sequences' | 'transfers' | 'slots' | 'cache' | 'check';
+export type ViolationKind = 'pages' | 'sequences' | 'transfers' | 'places' | 'cache' | 'check';
 
 export interface Violation {
   readonly kind: ViolationKind;

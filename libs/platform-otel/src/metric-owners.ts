@@ -76,7 +76,7 @@ export const KNOWN_LABELS: Partial<Record<MetricKey, readonly Attributes[]>> = {
   kvLoadDecisions: each('decision', 'load', 'recompute', 'failed'),
   kvWriteBehindDropped: each('reason', 'evicted', 'closed'),
   acceptedTokensByPosition: each('position', '0', '1', '2', '3'),
-  invariantViolations: each('kind', 'pages', 'sequences', 'transfers', 'slots', 'cache', 'check'),
+  invariantViolations: each('kind', 'pages', 'sequences', 'transfers', 'places', 'cache', 'check'),
   requestSuccess: each('finished_reason', 'stop', 'length'),
   apiRequests: ['POST /v1/chat/completions', 'POST /v1/completions'].map((method) => ({
     ...{ api: 'http', method, status: '200', reason: 'OK' },

@@ -20,12 +20,15 @@ const processor = { vendor: 'Acme', name: 'Nine', family: 6, model: 9, stepping:
 
 /** An engine whose levels are the faster the later `fastest` says; counts how often it is asked. */
 class FakeEngine {
+  readonly #fastest: KernelLevel;
   readonly runtime = { version: '1', providers: [], kernels, processor };
   forcedKernels: KernelChoice | null = null;
   measurements = 0;
   build = 'b'.repeat(64);
 
-  constructor(private readonly fastest: KernelLevel = 'avx512') {}
+  constructor(fastest: KernelLevel = 'avx512') {
+    this.#fastest = fastest;
+  }
 
   buildId(): Promise<string> {
     return Promise.resolve(this.build);
@@ -35,7 +38,7 @@ class FakeEngine {
     this.measurements++;
     const rates = operators.flatMap(({ operator, levels }) =>
       levels.map((level) => {
-        const rate = level === this.fastest ? 2 : 1;
+        const rate = level === this.#fastest ? 2 : 1;
         return { operator, level, prefillGops: rate, decodeGbps: rate, runs: 1 };
       }),
     );

@@ -9,7 +9,7 @@ import { shareOut } from './prefill-shares.js';
 import { clientOf, WaitingQueue } from './waiting-queue.js';
 
 export interface SchedulerEvents {
-  /** The sequence has its slot, and its cached prefix; more of it is being loaded. */
+  /** The sequence has its place, and its cached prefix; more of it is being loaded. */
   loading(sequence: Sequence): void;
   /** Prompt tokens that were in the pool, and those that were loaded into it since. */
   admitted(sequence: Sequence, cachedTokens: number, loadedTokens: number): void;
@@ -28,7 +28,7 @@ export class Scheduler {
   readonly fairShare = new FairShare();
   /** In the order of admission. */
   readonly running: Sequence[] = [];
-  /** In the order of admission. They hold slots and pages but are in no step. */
+  /** In the order of admission. They hold places and pages but are in no step. */
   readonly loading = new Map<Sequence, LoadHandle>();
   /** Sequences of a failed step; each runs alone once, so that a faulty one is found. */
   readonly suspects = new Set<Sequence>();
@@ -55,8 +55,8 @@ export class Scheduler {
     this.waiting = new WaitingQueue(this.fairShare);
   }
 
-  get usedSlots(): number {
-    return [...this.running, ...this.loading.keys()].reduce((sum, sequence) => sum + sequence.slots, 0);
+  get usedPlaces(): number {
+    return [...this.running, ...this.loading.keys()].reduce((sum, sequence) => sum + sequence.places, 0);
   }
 
   /** An empty plan is no fault then: loads will end, or transfers give pages back. */
@@ -147,7 +147,7 @@ export class Scheduler {
 
   #admit(): void {
     for (let head = this.waiting.head(); head !== undefined; head = this.waiting.head()) {
-      if (this.usedSlots + head.slots > this.#limits.maxSequences) return;
+      if (this.usedPlaces + head.places > this.#limits.maxSequences) return;
       if (head === this.#refused && this.running.length + this.loading.size > 0) return;
       const cachedTokens = head.owner.promptLogprobs === null ? this.#blocks.adoptPrefix(head) : 0;
       if (!this.#hasRoomFor(head)) {

@@ -100,8 +100,8 @@ export class Sequence {
     return this.tokens.length - this.computed;
   }
 
-  /** Slots of a step that the sequence occupies, its unborn siblings included. */
-  get slots(): number {
+  /** Places in a step that the sequence occupies, its unborn siblings included. */
+  get places(): number {
     return this.owner.forkPending ? this.owner.request.n : 1;
   }
 

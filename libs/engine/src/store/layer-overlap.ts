@@ -16,7 +16,7 @@ export interface OverlapOptions {
 /**
  * Lets a step compute over the last stream of a load before that has ended, layer by layer. The step begins when the
  * rest is expected within the time of the step itself: then it waits little, and whoever shares it loses little.
- * (kv-cache.md, section 3.2: a step may start when the first layer of all blocks is there.)
+ * A step may start when the first layer of all blocks is there.
  */
 export class LayerOverlap {
   readonly #options: OverlapOptions;

@@ -106,7 +106,7 @@ export function blocksLoadedWithin(
 
 /**
  * How many of the matched blocks to load: as many as save most time. Blocks cannot be left out in the middle, and late
- * ones cost most to compute, so a slow start may still be worth it. (kv-cache.md, section 0.3.)
+ * ones cost most to compute, so a slow start may still be worth it.
  *
  * @param computeMicros time to compute block i of the match.
  */

@@ -40,7 +40,7 @@ export interface FollowerCounts {
 /**
  * Follows one owner's block events and keeps a view of its blocks. Delivery may repeat batches and lose them; within
  * an owner it keeps their order. What is missing is found by sequence numbers and made good by a snapshot, after which
- * the events continue at the number that the snapshot names (kv-cache.md, section 7.3, Watch).
+ * the events continue at the number that the snapshot names.
  *
  * Decides only: who calls it brings the batches and the snapshots. The view is that of the store at some moment; it
  * falls behind while `synced` is false.

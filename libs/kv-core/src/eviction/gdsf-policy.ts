@@ -15,8 +15,7 @@ export interface GdsfOptions {
 const MAX_U32 = 0xffffffff;
 
 /**
- * Which copies of one tier go first: Greedy Dual Size Frequency over the tree of prefixes, leaf first (kv-cache design,
- * tiering). The priority of a block is `clock + worth` as of its last use, where the clock is the priority of the last
+ * Which copies of one tier go first: Greedy Dual Size Frequency over the tree of prefixes, leaf first. The priority of a block is `clock + worth` as of its last use, where the clock is the priority of the last
  * victim: what is dear to compute, small or often used stays, and what was so long ago goes. Among equals the one
  * used longest ago goes first.
  *

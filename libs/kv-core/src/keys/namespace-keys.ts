@@ -16,7 +16,7 @@ const utf8 = new TextEncoder();
 
 /**
  * The secret of one tenant's salted space: `HMAC-SHA256(secret, "kvns/1\0" || lp(tenant) || lp(salt))`. Held by workers
- * only; stores and routers see `namespaceId` of it. (kv-cache design, keys.)
+ * only; stores and routers see `namespaceId` of it.
  *
  * @param tenantSecret at least 16 bytes.
  * @param cacheSalt empty for the tenant's common space.

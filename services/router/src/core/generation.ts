@@ -35,23 +35,26 @@ export interface Tokenized {
 
 /** The router's own work: from a command to a stream of events, measured. */
 export class GenerationService {
-  constructor(private readonly parts: GenerationParts) {}
+  readonly #parts: GenerationParts;
+  constructor(parts: GenerationParts) {
+    this.#parts = parts;
+  }
 
   /** Checks and tokenises; nothing is computed before the events are iterated. */
   async start(command: GenerateCommand, signal: AbortSignal): Promise<StartedGeneration> {
-    const startS = this.parts.nowS();
-    const served = this.parts.models.forTenant(command.tenant, command.model);
+    const startS = this.#parts.nowS();
+    const served = this.#parts.models.forTenant(command.tenant, command.model);
     requirePolicy(command.tenant, command.policy);
-    const request = await buildRequest(command, served, { ...this.parts.identify(command), signal });
-    const generated = this.parts.backend.generate(request, signal);
+    const request = await buildRequest(command, served, { ...this.#parts.identify(command), signal });
+    const generated = this.#parts.backend.generate(request, signal);
     const events = command.scoreOnly ? withoutOutput(generated) : generated;
-    return { served, request, events: this.measured(events, { model: served.info.id, startS, signal }) };
+    return { served, request, events: this.#measured(events, { model: served.info.id, startS, signal }) };
   }
 
   /** Token ids of a prompt of any kind, without a limit by the context. Ends soon after the signal. */
   async tokenize(input: PromptInput, options: TokenizeOptions): Promise<Tokenized> {
     const { signal } = options;
-    const served = this.parts.models.forTenant(options.tenant, options.model);
+    const served = this.#parts.models.forTenant(options.tenant, options.model);
     const tokenIds =
       input.kind === 'text'
         ? await served.codec.encode(input.text, input.options, signal)
@@ -59,11 +62,11 @@ export class GenerationService {
     return { served, tokenIds };
   }
 
-  private async *measured(
+  async *#measured(
     events: AsyncIterable<GenerationEvent>,
     { model, startS, signal }: { model: string; startS: number; signal: AbortSignal },
   ): AsyncGenerator<GenerationEvent, void, undefined> {
-    const { observer, nowS } = this.parts;
+    const { observer, nowS } = this.#parts;
     const lastTokenS = new Map<number, number>();
     let ended = false;
     try {

@@ -16,15 +16,22 @@ export interface ServedModel {
  * is not ready; a backend that comes back with another model brings another tokenizer.
  */
 export class ModelDirectory {
-  private served: ServedModel | null = null;
-  private confirmed = false;
-  private draining = false;
+  readonly #backend: InferenceBackend;
+  readonly #createCodec: CodecFactory;
+  readonly #samplingDefaults: SamplingDefaultsChoice;
+  #served: ServedModel | null = null;
+  #confirmed = false;
+  #draining = false;
 
   constructor(
-    private readonly backend: InferenceBackend,
-    private readonly createCodec: CodecFactory,
-    private readonly samplingDefaults: SamplingDefaultsChoice = { kind: 'model' },
-  ) {}
+    backend: InferenceBackend,
+    createCodec: CodecFactory,
+    samplingDefaults: SamplingDefaultsChoice = { kind: 'model' },
+  ) {
+    this.#backend = backend;
+    this.#createCodec = createCodec;
+    this.#samplingDefaults = samplingDefaults;
+  }
 
   /**
    * Looks at the backend once; call it again and again. Asks for the model only when the backend has become ready.
@@ -33,41 +40,41 @@ export class ModelDirectory {
    * @throws AppError of the backend or the tokenizer.
    */
   async refresh(signal: AbortSignal): Promise<boolean> {
-    if (!this.backend.load().ready) {
-      this.confirmed = false;
+    if (!this.#backend.load().ready) {
+      this.#confirmed = false;
       return false;
     }
-    if (!this.confirmed) {
-      const loaded = await this.backend.model(signal);
-      const info = { ...loaded, defaults: resolveSamplingDefaults(this.samplingDefaults, loaded.defaults) };
-      const same = this.served?.info.fingerprint === info.fingerprint;
+    if (!this.#confirmed) {
+      const loaded = await this.#backend.model(signal);
+      const info = { ...loaded, defaults: resolveSamplingDefaults(this.#samplingDefaults, loaded.defaults) };
+      const same = this.#served?.info.fingerprint === info.fingerprint;
       const codec =
-        same && this.served ? this.served.codec : this.createCodec(await this.backend.tokenizerFiles(signal));
-      if (!same) this.served?.codec.close();
-      this.served = { info, codec };
-      this.confirmed = true;
+        same && this.#served ? this.#served.codec : this.#createCodec(await this.#backend.tokenizerFiles(signal));
+      if (!same) this.#served?.codec.close();
+      this.#served = { info, codec };
+      this.#confirmed = true;
     }
     return this.ready();
   }
 
   /** Whether requests are welcome. */
   ready(): boolean {
-    return !this.draining && this.available();
+    return !this.#draining && this.available();
   }
 
   /** Whether there is a model that answers; it may do so still while new requests are refused. */
   available(): boolean {
-    return this.served !== null && this.confirmed && this.backend.load().ready;
+    return this.#served !== null && this.#confirmed && this.#backend.load().ready;
   }
 
   /** From now on requests are refused as `DRAINING`. */
   drain(): void {
-    this.draining = true;
+    this.#draining = true;
   }
 
   /** Frees the tokenizer; call it when no request is under way any more. */
   close(): void {
-    this.served?.codec.close();
+    this.#served?.codec.close();
   }
 
   /**
@@ -76,9 +83,9 @@ export class ModelDirectory {
    * @throws AppError `NOT_READY` or `DRAINING`.
    */
   require(): ServedModel {
-    if (this.draining) throw unavailable('DRAINING', 'The server is shutting down.');
-    if (this.served === null || !this.ready()) throw unavailable('NOT_READY', 'The model is not ready yet.');
-    return this.served;
+    if (this.#draining) throw unavailable('DRAINING', 'The server is shutting down.');
+    if (this.#served === null || !this.ready()) throw unavailable('NOT_READY', 'The model is not ready yet.');
+    return this.#served;
   }
 
   /**

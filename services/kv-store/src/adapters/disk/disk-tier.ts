@@ -42,7 +42,7 @@ interface Tools {
 }
 
 /**
- * Opens the log in a folder, recovering what is there (kv-cache.md §7.4). Rejects with `KV_DISK_LOCKED` where another
+ * Opens the log in a folder, recovering what is there. Rejects with `KV_DISK_LOCKED` where another
  * process has it open, `KV_DISK_IO` where it cannot be read, INVALID_ARGUMENT. Where it can be read and not written, the
  * tier opens and says so in `health`.
  */

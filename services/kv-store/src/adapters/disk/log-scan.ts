@@ -83,7 +83,7 @@ export type ScanItem =
 type RecordItem = Extract<ScanItem, { kind: 'record' }>;
 
 /**
- * The records of a segment in order, by the recovery rule of kv-cache.md §7.4: a record counts only with the lsn that is
+ * The records of a segment in order, by the rule of recovery: a record counts only with the lsn that is
  * due, which is what unmasks whole older records behind the log's end. Ends with one `end`.
  */
 export async function* scanSegment(file: BlockFile, range: ScanRange, check: HeaderCheck): AsyncGenerator<ScanItem> {

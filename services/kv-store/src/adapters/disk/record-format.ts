@@ -26,7 +26,7 @@ export const RecordType = {
 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
-/** Head of a record (kv-cache.md §7.4), little-endian. */
+/** Head of a record (README, "On disk"), little-endian. */
 export interface RecordHeader {
   readonly type: RecordType;
   /** Sequence number in the log: each record has its predecessor's plus one. */

@@ -50,7 +50,7 @@ interface Knowledge {
 }
 
 /**
- * Reads the log in a folder: newest whole checkpoint, then the records after it (kv-cache.md §7.4). What the ledger and
+ * Reads the log in a folder: newest whole checkpoint, then the records after it. What the ledger and
  * the checkpoint say was acknowledged and is not there is reported as lost.
  */
 export async function recoverLog(options: RecoverOptions): Promise<Recovery> {

@@ -20,7 +20,7 @@ export function groupOf(object: Uint8Array): BlockGroup {
 
 /**
  * `<fp8>/<ns8>/<k0k1>/<key>.kvx`, with the key of the extent's first object and the first two bytes of it as a
- * directory (kv-cache.md §7.4). When that name is taken by another extent with the same first object, as after
+ * directory. When that name is taken by another extent with the same first object, as after
  * rewriting, `<key>.<generation>.kvx`.
  */
 export function extentName(group: BlockGroup, firstKey: Uint8Array, generation: number): string {

@@ -20,7 +20,7 @@ const FULL_SHARE = 0.9;
 const PROBE_NAME = 'probe';
 
 /**
- * The cold tier: blocks in a bucket of any S3 API, several in one immutable extent (kv-cache.md §7.4). Holds the place
+ * The cold tier: blocks in a bucket of any S3 API, several in one immutable extent (its README). Holds the place
  * of each object in memory, rebuilt from the extents' indexes at start; survives this machine. Reads of whole objects
  * are checked against a CRC32C; parts of objects are checked by the block format's own section checksums.
  */

@@ -31,36 +31,40 @@ export interface GenerationJob {
 
 /** Answers a generation request over HTTP, whole or as a stream. */
 export class GenerationResponder {
-  constructor(
-    private readonly generation: GenerationService,
-    private readonly observer: RequestObserver,
-    private readonly log: EventLog,
-    private readonly options: ResponderOptions,
-  ) {}
+  readonly #generation: GenerationService;
+  readonly #observer: RequestObserver;
+  readonly #log: EventLog;
+  readonly #options: ResponderOptions;
+  constructor(generation: GenerationService, observer: RequestObserver, log: EventLog, options: ResponderOptions) {
+    this.#generation = generation;
+    this.#observer = observer;
+    this.#log = log;
+    this.#options = options;
+  }
 
   /** The exchange of one request, under this server's limits. */
   open(request: FastifyRequest, reply: FastifyReply): Exchange {
-    return openExchange(request, reply, this.options);
+    return openExchange(request, reply, this.#options);
   }
 
   /** Rejects while nothing has been sent; later failures become the stream's last event. */
   respond(exchange: Exchange, job: GenerationJob): Promise<void> {
-    return inSpan(exchange.context.span, () => this.answer(exchange, job));
+    return inSpan(exchange.context.span, () => this.#answer(exchange, job));
   }
 
-  private async answer(exchange: Exchange, job: GenerationJob): Promise<void> {
+  async #answer(exchange: Exchange, job: GenerationJob): Promise<void> {
     const { span } = exchange.context;
     const record = recordOf(exchange.reply.raw.req);
     if (record) record.stream = job.stream;
     try {
-      const starting = job.commands.map((command) => this.generation.start(command, exchange.signal));
+      const starting = job.commands.map((command) => this.#generation.start(command, exchange.signal));
       const started = await untilAborted(Promise.all(starting), exchange.signal);
       const merged = mergeEvents(started.map((generation) => generation.events));
       const events = eachUntilAborted(merged, exchange.signal);
       const format = job.format(started);
       const usage = job.stream
-        ? await this.stream(exchange, { events, format, job })
-        : await this.whole(exchange, { events, format, started });
+        ? await this.#stream(exchange, { events, format, job })
+        : await this.#whole(exchange, { events, format, started });
       span.annotate({
         'gen_ai.usage.input_tokens': usage.promptTokens,
         'gen_ai.usage.output_tokens': usage.completionTokens,
@@ -69,13 +73,13 @@ export class GenerationResponder {
       const known = failureOf(exchange, error);
       record?.fail(known.reason);
       span.end(known.reason);
-      this.noteLoss(known.reason);
+      this.#noteLoss(known.reason);
       if (!exchange.reply.raw.headersSent && !exchange.reply.raw.destroyed) throw known;
       exchange.reply.hijack();
     }
   }
 
-  private async whole(
+  async #whole(
     exchange: Exchange,
     run: { events: AsyncIterable<SourcedEvent>; format: ResponseFormat; started: readonly StartedGeneration[] },
   ): Promise<GenerationUsage> {
@@ -89,15 +93,15 @@ export class GenerationResponder {
     return addUsage(collected.map((part) => part.usage));
   }
 
-  private async stream(
+  async #stream(
     exchange: Exchange,
     run: { events: AsyncGenerator<SourcedEvent, void>; format: ResponseFormat; job: GenerationJob },
   ): Promise<GenerationUsage> {
     const first = run.events.next();
     // A request refused at once still gets a plain HTTP error; a long prefill gets its headers and then comments.
-    await Promise.race([first, sleep(Math.min(this.options.pingMs, FIRST_EVENT_MS), undefined, { ref: false })]);
+    await Promise.race([first, sleep(Math.min(this.#options.pingMs, FIRST_EVENT_MS), undefined, { ref: false })]);
     exchange.signal.throwIfAborted();
-    const sse = this.openStream(exchange);
+    const sse = this.#openStream(exchange);
     const usages: GenerationUsage[] = [];
     try {
       for (let next = await first; !next.done; next = await run.events.next()) {
@@ -108,7 +112,7 @@ export class GenerationResponder {
       sse.end(true);
     } catch (error) {
       const known = failureOf(exchange, error);
-      this.failStream(sse, exchange, known);
+      this.#failStream(sse, exchange, known);
       throw known;
     } finally {
       await run.events.return();
@@ -116,28 +120,28 @@ export class GenerationResponder {
     return addUsage(usages);
   }
 
-  private openStream(exchange: Exchange): SseStream {
+  #openStream(exchange: Exchange): SseStream {
     const { reply, signal } = exchange;
     reply.hijack();
     for (const [name, value] of Object.entries(reply.getHeaders()))
       if (value !== undefined) reply.raw.setHeader(name, value);
-    return new SseStream(reply.raw, { ...this.options, signal });
+    return new SseStream(reply.raw, { ...this.#options, signal });
   }
 
-  private failStream(sse: SseStream, exchange: Exchange, error: AppError): void {
+  #failStream(sse: SseStream, exchange: Exchange, error: AppError): void {
     exchange.abort(error);
     if (error.reason === 'CLIENT_STALLED' || exchange.reply.raw.destroyed) {
       sse.destroy();
       return;
     }
     if (error.code === 'INTERNAL')
-      this.log.failure('request-failed', error.cause ?? error, { requestId: exchange.context.requestId });
+      this.#log.failure('request-failed', error.cause ?? error, { requestId: exchange.context.requestId });
     sse.fail(toHttpError(error).body);
   }
 
-  private noteLoss(reason: string): void {
-    if (reason === 'CLIENT_DISCONNECTED') this.observer.clientLost('DISCONNECTED');
-    if (reason === 'CLIENT_STALLED') this.observer.clientLost('STALLED');
+  #noteLoss(reason: string): void {
+    if (reason === 'CLIENT_DISCONNECTED') this.#observer.clientLost('DISCONNECTED');
+    if (reason === 'CLIENT_STALLED') this.#observer.clientLost('STALLED');
   }
 }
 

@@ -7,61 +7,63 @@ const FAILURE_BACKOFF_MS = 1000;
 
 /** Keeps the directory up to date with the backend and says when requests become welcome and when not. */
 export class ModelWatcher {
-  private readonly closing = new AbortController();
-  private readonly running: Promise<void>;
-  private waiters: ((ready: boolean) => void)[] = [];
+  readonly #models: ModelDirectory;
+  readonly #log: EventLog;
+  readonly #onChange: (ready: boolean) => void;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  #waiters: ((ready: boolean) => void)[] = [];
 
-  constructor(
-    private readonly models: ModelDirectory,
-    private readonly log: EventLog,
-    private readonly onChange: (ready: boolean) => void,
-  ) {
-    this.running = this.run();
+  constructor(models: ModelDirectory, log: EventLog, onChange: (ready: boolean) => void) {
+    this.#models = models;
+    this.#log = log;
+    this.#onChange = onChange;
+    this.#running = this.#run();
   }
 
   /** Resolves to true when a model is ready, to false when the watcher is closed before. */
   whenReady(): Promise<boolean> {
-    if (this.models.ready()) return Promise.resolve(true);
-    if (this.closing.signal.aborted) return Promise.resolve(false);
-    return new Promise((resolve) => this.waiters.push(resolve));
+    if (this.#models.ready()) return Promise.resolve(true);
+    if (this.#closing.signal.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   async close(): Promise<void> {
-    this.closing.abort();
-    await this.running;
-    this.settle(false);
+    this.#closing.abort();
+    await this.#running;
+    this.#settle(false);
   }
 
-  private async run(): Promise<void> {
-    const { signal } = this.closing;
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
     let wasReady = false;
     while (!signal.aborted) {
-      const ready = await this.refreshed(signal);
-      if (ready !== wasReady) this.announce(ready);
+      const ready = await this.#refreshed(signal);
+      if (ready !== wasReady) this.#announce(ready);
       wasReady = ready;
       await pause(POLL_MS, signal);
     }
   }
 
-  private async refreshed(signal: AbortSignal): Promise<boolean> {
+  async #refreshed(signal: AbortSignal): Promise<boolean> {
     try {
-      return await this.models.refresh(signal);
+      return await this.#models.refresh(signal);
     } catch (error) {
-      if (!signal.aborted) this.log.failure('model-refresh-failed', error, { reason: AppError.from(error).reason });
+      if (!signal.aborted) this.#log.failure('model-refresh-failed', error, { reason: AppError.from(error).reason });
       await pause(FAILURE_BACKOFF_MS, signal);
       return false;
     }
   }
 
-  private announce(ready: boolean): void {
-    this.log.info(ready ? 'model-served' : 'model-lost');
-    this.onChange(ready);
-    if (ready) this.settle(true);
+  #announce(ready: boolean): void {
+    this.#log.info(ready ? 'model-served' : 'model-lost');
+    this.#onChange(ready);
+    if (ready) this.#settle(true);
   }
 
-  private settle(ready: boolean): void {
-    const waiters = this.waiters;
-    this.waiters = [];
+  #settle(ready: boolean): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
     for (const waiter of waiters) waiter(ready);
   }
 }

@@ -30,12 +30,14 @@ const LAST_BACKOFF_MS = 5_000;
 
 /** A decode worker over gRPC. It keeps one load stream open; while that is broken the backend is not ready. */
 export class WorkerBackend implements InferenceBackend {
-  private readonly client: workerV1.WorkerServiceClient;
-  private readonly closing = new AbortController();
-  private readonly watching: Promise<void>;
-  private current: BackendLoad = DOWN;
+  readonly #options: WorkerBackendOptions;
+  readonly #client: workerV1.WorkerServiceClient;
+  readonly #closing = new AbortController();
+  readonly #watching: Promise<void>;
+  #current: BackendLoad = DOWN;
 
-  constructor(private readonly options: WorkerBackendOptions) {
+  constructor(options: WorkerBackendOptions) {
+    this.#options = options;
     const channel: ChannelOptions = {
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': options.maxMessageBytes,
@@ -44,54 +46,54 @@ export class WorkerBackend implements InferenceBackend {
       'grpc.keepalive_time_ms': 20_000,
       'grpc.keepalive_timeout_ms': 10_000,
     };
-    this.client = new workerV1.WorkerServiceClient(options.address, credentials.createInsecure(), channel);
-    this.watching = this.watchLoad();
+    this.#client = new workerV1.WorkerServiceClient(options.address, credentials.createInsecure(), channel);
+    this.#watching = this.#watchLoad();
   }
 
   load(): BackendLoad {
-    return this.current;
+    return this.#current;
   }
 
   async model(signal?: AbortSignal): Promise<ModelInfo> {
     const response = await callUnary<workerV1.GetModelResponse>(
-      (metadata, options, done) => this.client.getModel({}, metadata, options, done),
-      { signal, timeoutMs: CALL_TIMEOUT_MS, headers: this.keyHeaders() },
+      (metadata, options, done) => this.#client.getModel({}, metadata, options, done),
+      { signal, timeoutMs: CALL_TIMEOUT_MS, headers: this.#keyHeaders() },
     );
     return fromGetModelResponse(response);
   }
 
   tokenizerFiles(signal?: AbortSignal): Promise<TokenizerFiles> {
-    const chunks = callServerStream((metadata, options) => this.client.getTokenizer({}, metadata, options), {
+    const chunks = callServerStream((metadata, options) => this.#client.getTokenizer({}, metadata, options), {
       signal,
       timeoutMs: CALL_TIMEOUT_MS,
-      headers: this.keyHeaders(),
+      headers: this.#keyHeaders(),
     });
     return assembleTokenizer(chunks);
   }
 
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationEvent> {
     // Read now: when the stream is opened, the caller's span may not be the current one any more.
-    return this.stream(request, signal, traceHeaders());
+    return this.#stream(request, signal, traceHeaders());
   }
 
   /** Ends the load stream and the channel; calls in flight are cancelled. */
   async close(): Promise<void> {
-    this.closing.abort();
-    this.client.close();
-    await this.watching;
+    this.#closing.abort();
+    this.#client.close();
+    await this.#watching;
   }
 
-  private async *stream(
+  async *#stream(
     request: GenerationRequest,
     signal: AbortSignal,
     headers: Record<string, string>,
   ): AsyncGenerator<GenerationEvent, void> {
     const asked = { logprobs: request.logprobs !== null, promptLogprobs: request.promptLogprobs !== null };
     const message = toWorkerRequest(request);
-    const responses = callServerStream((metadata, options) => this.client.generate(message, metadata, options), {
+    const responses = callServerStream((metadata, options) => this.#client.generate(message, metadata, options), {
       signal,
       timeoutMs: remainingMs(request.deadlineMs),
-      headers: { ...headers, ...this.keyHeaders() },
+      headers: { ...headers, ...this.#keyHeaders() },
     });
     let done = false;
     for await (const response of responses) {
@@ -108,30 +110,30 @@ export class WorkerBackend implements InferenceBackend {
       });
   }
 
-  private keyHeaders(): Record<string, string> {
-    const { key } = this.options;
+  #keyHeaders(): Record<string, string> {
+    const { key } = this.#options;
     return key === undefined ? {} : { authorization: `Bearer ${key}` };
   }
 
-  private async watchLoad(): Promise<void> {
-    const { signal } = this.closing;
+  async #watchLoad(): Promise<void> {
+    const { signal } = this.#closing;
     let backoffMs = FIRST_BACKOFF_MS;
     while (!signal.aborted) {
       try {
-        const loads = callServerStream((metadata, options) => this.client.watchLoad({}, metadata, options), {
+        const loads = callServerStream((metadata, options) => this.#client.watchLoad({}, metadata, options), {
           signal,
-          headers: this.keyHeaders(),
+          headers: this.#keyHeaders(),
         });
         for await (const load of loads) {
-          this.current = load;
+          this.#current = load;
           backoffMs = FIRST_BACKOFF_MS;
         }
       } catch (error) {
         const { reason } = AppError.from(error);
         if (!signal.aborted)
-          this.options.log.warning('worker-unreachable', { address: this.options.address, reason, backoffMs });
+          this.#options.log.warning('worker-unreachable', { address: this.#options.address, reason, backoffMs });
       }
-      this.current = DOWN;
+      this.#current = DOWN;
       await pause(backoffMs, signal);
       backoffMs = Math.min(LAST_BACKOFF_MS, backoffMs * 2);
     }
