@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import {
   ServerInterceptingCall,
   status,
@@ -24,8 +25,16 @@ export interface CallGate {
   ended?(end: CallEnd): void;
   /** A call whose one message has not come by then ends with `MESSAGE_TIMEOUT`, in milliseconds. */
   messageTimeoutMs?: number;
-  /** Takes a place for a call whose one message has not come; the place is given back by the returned function. */
-  arriving?(peer: string, displace: (error: AppError) => void): () => void;
+  /** Takes a place for a call whose one message has not come. */
+  arriving?(peer: string, displace: (error: AppError) => void): ArrivingCall;
+}
+
+/** The place of a call whose message is on its way. */
+export interface ArrivingCall {
+  /** More bytes of it have come, as they are on the wire. */
+  grow(bytes: number): void;
+  /** The message has come, or never will. More than one call does nothing. */
+  leave(): void;
 }
 
 /** Probes have no key, and tell nothing but whether requests are welcome. */
@@ -98,11 +107,18 @@ function awaitMessage(gate: CallGate, call: ServerInterceptingCallInterface): ()
     messageTimeoutMs === undefined
       ? undefined
       : setTimeout(() => fail(messageTimeout(messageTimeoutMs)), messageTimeoutMs);
-  const leave = gate.arriving?.(call.getPeer(), fail);
+  const place = gate.arriving?.(call.getPeer(), fail);
+  if (place) onBytes(call, (bytes) => place.grow(bytes));
   return () => {
     clearTimeout(timer);
-    leave?.();
+    place?.leave();
   };
+}
+
+/** Reaches into the library, whose version is pinned; a test shows that it still works. */
+function onBytes(call: ServerInterceptingCallInterface, take: (bytes: number) => void): void {
+  const { stream } = call as unknown as { stream: Readable };
+  stream.on('data', (piece: Uint8Array) => take(piece.length));
 }
 
 function messageTimeout(messageTimeoutMs: number): AppError {

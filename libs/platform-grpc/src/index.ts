@@ -1,5 +1,5 @@
 export { bearerKey, invalidApiKey, requireBearerKey } from './bearer-key.js';
-export type { CallGate } from './call-gate.js';
+export type { ArrivingCall, CallGate } from './call-gate.js';
 export type { CallEnd, CallNotes } from './call-info.js';
 export { shuttingDown } from './call-tracker.js';
 export { callServerStream, callUnary } from './client-calls.js';

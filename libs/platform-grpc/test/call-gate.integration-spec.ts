@@ -137,9 +137,9 @@ describe('the gate of a host', () => {
     const places = { taken: 0, given: 0 };
     const arriving = () => {
       places.taken += 1;
-      return () => (places.given += 1);
+      return { grow: () => undefined, leave: () => void (places.given += 1) };
     };
-    const { port, ends } = await startHost({ messageTimeoutMs: 50, arriving: arriving as () => () => void });
+    const { port, ends } = await startHost({ messageTimeoutMs: 50, arriving });
     const session = connect(`http://127.0.0.1:${port}`);
     closers.push(() => session.destroy());
     const call = session.request(
@@ -159,12 +159,13 @@ describe('the gate of a host', () => {
     expect(places.given).toBeGreaterThan(0);
   });
 
-  it('takes a place away from a call that is arriving', async () => {
+  it('counts the bytes of a call that is arriving, and takes its place away', async () => {
+    let arrived = 0;
     let displace: (error: AppError) => void = () => undefined;
     const { port, ends } = await startHost({
       arriving: (_peer, take) => {
         displace = take;
-        return () => undefined;
+        return { grow: (bytes) => void (arrived += bytes), leave: () => undefined };
       },
     });
     const session = connect(`http://127.0.0.1:${port}`);
@@ -175,8 +176,9 @@ describe('the gate of a host', () => {
       { endStream: false },
     );
     call.on('error', () => undefined);
-    call.write(Buffer.from([0]));
-    await sleep(50);
+    call.write(Buffer.from([0, 0, 0, 15, 255]));
+    call.write(Buffer.alloc(1000));
+    while (arrived < 1005) await sleep(5);
     displace(fromStatus(new Error('displaced')));
     while (ends.length === 0) await sleep(5);
     expect(ends).toMatchObject([{ status: 'INTERNAL' }]);

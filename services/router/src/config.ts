@@ -42,7 +42,7 @@ export const edgeSettings = {
   maxArrivingRequests: {
     schema: values.integer(1).default(1024),
     description:
-      'Most requests whose bodies are on their way; then the client with most of them loses the one that waits longest for a byte.',
+      'Most requests whose bodies or gRPC messages are on their way; then the client with most of them loses the one that waits longest for a byte.',
     unit: 'requests',
   },
   maxArrivingRequestsPerClient: {
@@ -53,7 +53,7 @@ export const edgeSettings = {
   maxArrivingBytes: {
     schema: values.bytes().default(256 * 2 ** 20),
     description:
-      'Most bytes held of bodies that are on their way; then the client that holds most loses the one that waits longest for a byte.',
+      'Most bytes held of bodies and gRPC messages that are on their way; then the client that holds most loses the one that waits longest for a byte.',
     unit: 'bytes',
   },
   maxBodyBytes: {

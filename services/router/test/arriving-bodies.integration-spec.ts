@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { connect as connectHttp2, type ClientHttp2Stream } from 'node:http2';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { eventually, exchangeRaw, head, openRaw, post, statuses, type RawConnection } from './support/raw-http.js';
 import { startRouter, type RunningRouter } from './support/start-router.js';
@@ -234,5 +235,40 @@ describe('a character set', () => {
     running = await startRouter();
     const bytes = post('/v1/completions', completion()).replace('json', `json; charset=${charset}`);
     expect(await answered(bytes)).toEqual([200]);
+  });
+});
+
+describe('a gRPC message that is arriving', () => {
+  const call = (bytes: number): { stream: ClientHttp2Stream; status: Promise<string> } => {
+    const session = connectHttp2(`http://127.0.0.1:${running.server.grpcPort}`);
+    const headers = {
+      ':method': 'POST',
+      ':path': '/longhaul.inference.v1.InferenceService/Generate',
+      'content-type': 'application/grpc',
+    };
+    const stream = session.request(headers, { endStream: false });
+    stream.on('error', () => undefined);
+    const status = new Promise<string>((resolve) => {
+      stream.on('response', (told) => resolve(String(told['grpc-status'] ?? '')));
+      stream.on('trailers', (told) => resolve(String(told['grpc-status'] ?? '')));
+    }).finally(() => session.destroy());
+    stream.write(Buffer.from([0, 0, 1, 0, 0]));
+    stream.write(Buffer.alloc(bytes));
+    return { stream, status };
+  };
+
+  it('counts with its bytes, and the one that waits longest gives way when they are too many', async () => {
+    running = await startRouter({ maxArrivingBytes: 40_000 });
+    const first = call(15_000);
+    await eventually(() => running.server.arriving().bytes === 15_005);
+    const second = call(15_000);
+    await eventually(() => running.server.arriving().bytes === 30_010);
+    const third = call(15_000);
+    // RESOURCE_EXHAUSTED
+    expect(await first.status).toBe('8');
+    await eventually(() => running.server.arriving().bytes === 30_010);
+    for (const { stream } of [second, third]) stream.close();
+    await eventually(() => running.server.arriving().requests === 0);
+    expect(running.server.arriving().bytes).toBe(0);
   });
 });

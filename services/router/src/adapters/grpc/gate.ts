@@ -9,7 +9,7 @@ export interface GateOptions {
   bodyTimeoutMs: number;
 }
 
-/** What every gRPC call passes: the key, a bound on calls whose message does not come, one counter and one log line. */
+/** What every gRPC call passes: the key, bounds on messages that are arriving, one counter and one log line. */
 export function createGate(
   options: GateOptions,
   { arrivals, tenants }: { arrivals: Arrivals; tenants: TenantDirectory },
@@ -20,8 +20,7 @@ export function createGate(
     ended: (end) => reportEnd(log, { api: 'grpc', ...end }),
     messageTimeoutMs: options.bodyTimeoutMs,
     arriving(peer, displace) {
-      const place = arrivals.enter(clientOf(peer.replace(/:\d+$/, '')), displace);
-      return () => place.leave();
+      return arrivals.enter(clientOf(peer.replace(/:\d+$/, '')), displace);
     },
   };
 }
