@@ -260,6 +260,12 @@ export interface StepRequest {
   /** [B, blockTableWidth] page numbers; row b covers pastLens + new tokens. */
   blockTable: Int32Array;
   blockTableWidth: number;
+  /**
+   * Of sequences whose KV heads hold different pages, ascending; their rows of `blockTable` say nothing. `pages` is
+   * [layers, kvHeads, blockTableWidth]; NO_PAGE where a head has let go of a page: it attends to none of its tokens. Pages
+   * that get new tokens are held by every head. Absent: none.
+   */
+  headTables?: readonly { sequence: number; pages: Int32Array }[];
   /** [ropeClasses, B, ropePairs] inverse frequencies per sequence. */
   ropeInvFreq: Float32Array;
   /** [ropeClasses, B] multiplier of cos and sin. */
@@ -281,7 +287,10 @@ export interface StepRequest {
 export interface AttentionStatistics {
   /** Attention layers that were computed. */
   layers: number;
-  /** Bytes of the pages that queries had to look at: each page once per layer and sequence. */
+  /**
+   * Bytes that queries looked at: what a KV head keeps of a page of a layer once per sequence, less where a window, a policy
+   * or a head leaves pages out.
+   */
   kvReadBytes: number;
 }
 
@@ -308,6 +317,9 @@ export interface NativeModel {
   cancel(): void;
   dispose(): Promise<void>;
 }
+
+/** In `headTables`: a page that a KV head has let go of. */
+export const NO_PAGE = -1;
 
 /** Tokens per page. The kernels' K tile is 16 lanes wide. */
 export const PAGE_TOKENS = 16;

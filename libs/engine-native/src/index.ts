@@ -3,6 +3,7 @@ export {
   KERNEL_LEVELS,
   KERNEL_OPERATORS,
   KV_DTYPES,
+  NO_PAGE,
   PAGE_TOKENS,
   SKIPPED_PAGE,
 } from './addon-types.js';

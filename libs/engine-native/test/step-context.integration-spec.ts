@@ -3,6 +3,7 @@ import {
   ATTENTION_POLICY,
   kvPageBytes,
   loadEngine,
+  NO_PAGE,
   type NativeKvPool,
   type NativeModel,
   type StepRequest,
@@ -95,6 +96,60 @@ describe("a sequence's policy", () => {
       message: expect.stringContaining('sequence 1 has policy 3'),
     });
     await expect(subject.model.step(subject.pool, request({}))).resolves.toBeDefined();
+  });
+});
+
+describe('tables per KV head', () => {
+  let subject: AttentionCase;
+  beforeAll(async () => {
+    subject = new AttentionCase({ engine, shape, lengths: [30, 17], dtype: 'f32', seed: 5 });
+    await subject.model.ready;
+  });
+  afterAll(() => subject.dispose());
+  const request = (past: readonly number[], fresh: readonly number[]) =>
+    subject.request(subject.sequences, past, fresh);
+  /** Sequence 0 has two pages, in tables of three: the second head has them the other way round. */
+  const crossed = (): Int32Array => {
+    const [first = 0, second = 0] = subject.sequences[0]?.pages ?? [];
+    return Int32Array.of(first, second, NO_PAGE, second, first, NO_PAGE);
+  };
+
+  it('let the heads of a sequence hold pages of their own, and of some of them only', async () => {
+    const { logits } = await subject.model.step(subject.pool, request([0, 0], [30, 17]));
+    const apart = { headTables: [{ sequence: 0, pages: crossed() }] };
+    const same = await subject.model.step(subject.pool, { ...request([0, 0], [30, 17]), ...apart });
+    expect(same.logits).toEqual(logits);
+    expect(same.attention.kvReadBytes).toBe(4 * kvPageBytes({ layers: 1, kvHeads: 2, headDim: 32, dtype: 'f32' }));
+    const all = await subject.model.step(subject.pool, { ...request([29, 16], [1, 1]), ...apart });
+    const pages = crossed();
+    pages[3] = NO_PAGE;
+    const fewer = await subject.model.step(subject.pool, {
+      ...request([29, 16], [1, 1]),
+      headTables: [{ sequence: 0, pages }],
+    });
+    const half = (shape.heads * shape.headDim) / 2;
+    const [before, after] = [[...(all.logits ?? [])], [...(fewer.logits ?? [])]];
+    expect(after.slice(0, half)).toEqual(before.slice(0, half));
+    expect(after.slice(half, 2 * half)).not.toEqual(before.slice(half, 2 * half));
+    expect(after.slice(2 * half)).toEqual(before.slice(2 * half));
+    expect(all.attention.kvReadBytes - fewer.attention.kvReadBytes).toBe(
+      kvPageBytes({ layers: 1, kvHeads: 1, headDim: 32, dtype: 'f32' }),
+    );
+  });
+
+  it.each([
+    ['of a sequence that there is not', () => [{ sequence: 2, pages: crossed() }]],
+    ['twice for one sequence', () => [0, 0].map((sequence) => ({ sequence, pages: crossed() }))],
+    ['with rows missing', () => [{ sequence: 0, pages: crossed().subarray(1) }]],
+    ['with a page outside the pool', () => [{ sequence: 0, pages: crossed().fill(999) }]],
+    ['without a page for new tokens', () => [{ sequence: 0, pages: crossed().fill(NO_PAGE) }]],
+    ['with one page for two runs of new tokens', () => [{ sequence: 0, pages: crossed().fill(1) }]],
+  ])('%s are refused', async (_, headTables) => {
+    const step = { ...request([0, 0], [30, 17]), headTables: headTables() };
+    await expect(subject.model.step(subject.pool, step)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'headTables',
+    });
   });
 });
 

@@ -108,7 +108,7 @@ export interface RunnerStep {
 export interface AttentionStatistics {
   /** Attention layers that were computed. */
   layers: number;
-  /** Bytes of the KV pages that queries had to look at: each page once per layer and sequence. */
+  /** Bytes of the KV that queries looked at: what one KV head keeps of a page of a layer once per sequence. */
   kvReadBytes: number;
 }
 

@@ -219,7 +219,7 @@ const SERVING_METRICS = {
     name: 'longhaul_kv_read_bytes_total',
     kind: 'counter',
     unit: 'By',
-    help: 'Bytes of the KV pages that attention had to look at, each page once per layer, sequence and step.',
+    help: 'Bytes of the KV that attention read, what a KV head keeps of a page of a layer once per sequence and step.',
     action:
       "Its rate beside the machine's memory bandwidth says how far decoding is bound by KV: a narrower KV type reads less.",
     labels: ['model_name'],

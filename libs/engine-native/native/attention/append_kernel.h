@@ -89,7 +89,8 @@ void store_token(KvDtype dtype, std::byte* slice, int head_dim, int slot, float*
 }
 
 void append_keys(const AttentionProblem& p, const AppendRun& run, int kv_head) {
-  std::byte* slice = p.pool.slice(p.layer, run.page, kv_head);
+  const int page = p.page_row(run.sequence, kv_head)[run.logical];
+  std::byte* slice = p.pool.slice(p.layer, page, kv_head);
   const size_t row_floats = static_cast<size_t>(p.heads + 2 * p.kv_heads) * p.head_dim;
   if (run.slot == 0) std::memset(slice, 0, slice_bytes(p.pool.dtype, p.head_dim));
   alignas(64) float rotated[kMaxHeadDim];
@@ -100,7 +101,7 @@ void append_keys(const AttentionProblem& p, const AppendRun& run, int kv_head) {
     prepare_head(p, p.k_norm, rope, 1.0f, key, rotated);
     store_token(p.pool.dtype, slice, p.head_dim, run.slot + t, rotated, value);
   }
-  if (p.pool.channels.any()) update_metadata(p.pool, p.layer, run.page, kv_head, run.slot + run.tokens);
+  if (p.pool.channels.any()) update_metadata(p.pool, p.layer, page, kv_head, run.slot + run.tokens);
 }
 
 void append_run(const AttentionProblem& p, const AppendRun& run) {

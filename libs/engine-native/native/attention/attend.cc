@@ -106,7 +106,7 @@ void merge_splits(const Call& call, const Unit& unit, std::vector<float>& lse) {
 }
 
 const int32_t* block_row_of(const Call& call, const Unit& unit) {
-  return call.problem.block_table + static_cast<size_t>(unit.sequence) * call.problem.block_table_width;
+  return call.problem.page_row(unit.sequence, unit.kv_head);
 }
 
 /** The unit that the thread which runs units[index] is likely to take next. */
@@ -200,7 +200,7 @@ void append_one(Call& call, size_t index) {
   const AppendRun& run = call.work.plan.runs[index];
   call.kernels.append(call.problem, run);
   if (call.problem.selector == nullptr) return;
-  call.problem.selector->appended(call.problem, {run.sequence, run.logical, run.page, run.slot, run.tokens});
+  call.problem.selector->appended(call.problem, {run.sequence, run.logical, run.slot, run.tokens});
 }
 
 void select_one(Call& call, size_t index) {
@@ -212,7 +212,7 @@ void execute_one(Call& call, size_t index) { run_unit(call, index); }
 }  // namespace
 }  // namespace attention
 
-void attend(const AttentionProblem& problem, const ParallelFor& parallel_for) {
+AttentionReport attend(const AttentionProblem& problem, const ParallelFor& parallel_for) {
   using namespace attention;
   thread_local Workspace workspace;
   workspace.begin(problem);
@@ -226,6 +226,7 @@ void attend(const AttentionProblem& problem, const ParallelFor& parallel_for) {
   const bool serial = workspace.plan.cost < kSerialCost;
   if (!serial) call.threads = std::max(1, parallel_for.threads);
   for_each<execute_one>(call, workspace.plan.units.size(), serial, parallel_for);
+  return {workspace.plan.slices_read * slice_bytes(problem.pool.dtype, problem.head_dim)};
 }
 
 }  // namespace longhaul

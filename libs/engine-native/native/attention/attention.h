@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "../cpu/candidates.h"
 #include "kv_layout.h"
@@ -18,6 +19,25 @@ using AttentionCandidate = cpu::Candidate<attention::KernelTable>;
 
 /** All kernels of this build for pools of that type, see cpu::Candidate. */
 std::span<const AttentionCandidate> attention_candidates(KvDtype dtype);
+
+/** Entry of HeadTables for a page that the KV head has let go of: it attends to none of that page's tokens. */
+constexpr int32_t kNoPage = -1;
+
+/** Tables of a sequence whose KV heads hold different pages, in place of its row of AttentionProblem::block_table. */
+struct HeadTables {
+  int sequence = 0;
+  /**
+   * [layers][kv_heads][block_table_width] page numbers, or kNoPage. Pages that get new tokens are held by every head;
+   * entries behind the sequence's last page are ignored.
+   */
+  std::vector<int32_t> pages;
+};
+
+/** What a call of attend() did. */
+struct AttentionReport {
+  /** Bytes of the slices that queries looked at, each slice once, however many blocks of queries read it. */
+  uint64_t kv_read_bytes = 0;
+};
 
 /**
  * One layer of attention for one step: T new tokens of B sequences, flattened in the order of the sequences. Sequence b
@@ -40,6 +60,8 @@ struct AttentionProblem {
   /** [B, block_table_width] page numbers in the order of the sequence; row b covers past_lens[b] + its new tokens. */
   const int32_t* block_table = nullptr;
   int block_table_width = 0;
+  /** Of the sequences that have tables per KV head, ascending by sequence; usually none. Borrowed for the call. */
+  std::span<const HeadTables> head_tables;
   int batch = 0;
   /**
    * [B] sequences that are left out where not 0: nothing of theirs is read or appended, their rows of `out` become 0.
@@ -82,8 +104,20 @@ struct AttentionProblem {
   /** [T, heads * head_dim]; holds the rotated queries meanwhile. Must not overlap qkv. */
   float* out = nullptr;
 
-  /** Physical page of each logical page that a KV head of a sequence has. */
-  const int32_t* page_row(int sequence, [[maybe_unused]] int kv_head) const {
+  /** The tables of a sequence that has them per KV head; null: all its heads share its row of block_table. */
+  const HeadTables* head_tables_of(int sequence) const {
+    for (const HeadTables& tables : head_tables) {
+      if (tables.sequence == sequence) return &tables;
+    }
+    return nullptr;
+  }
+
+  /** [block_table_width] the page of each logical page of a KV head of a sequence, in this layer. */
+  const int32_t* page_row(int sequence, int kv_head) const {
+    if (const HeadTables* tables = head_tables_of(sequence)) {
+      const size_t row = static_cast<size_t>(layer) * static_cast<size_t>(kv_heads) + static_cast<size_t>(kv_head);
+      return tables->pages.data() + row * static_cast<size_t>(block_table_width);
+    }
     return block_table + static_cast<size_t>(sequence) * static_cast<size_t>(block_table_width);
   }
 };
@@ -96,13 +130,14 @@ const char* find_fault(const AttentionProblem& problem);
 
 /**
  * Appends the new keys and values to the pool, then writes the attention of the new tokens to `out`. Throws Fault
- * INVALID_ARGUMENT (field "selector") for a selection that does not ascend or leaves what its block sees.
+ * INVALID_ARGUMENT (field "selector") for a selection that does not ascend, or leaves what its block sees or its head
+ * holds.
  *
  * What a token gets depends on its own sequence alone, bit for bit, not on its neighbours in the batch nor on the
  * number of threads. Another cut of a prompt into chunks changes results by rounding only. Slots of a page beyond the
  * end of its sequence may hold anything, NaN included, when the page is taken into use: the first token of a page
  * clears it. Safe to call at the same time for different layers or pools; not twice for one sequence.
  */
-void attend(const AttentionProblem& problem, const ParallelFor& parallel_for);
+AttentionReport attend(const AttentionProblem& problem, const ParallelFor& parallel_for);
 
 }  // namespace longhaul

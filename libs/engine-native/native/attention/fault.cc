@@ -27,15 +27,41 @@ const char* shape_fault(const AttentionProblem& p) {
   return nullptr;
 }
 
+const char* head_tables_fault(const AttentionProblem& p, const HeadTables& tables, int pages) {
+  const size_t rows = static_cast<size_t>(p.pool.layers) * static_cast<size_t>(p.kv_heads);
+  if (tables.pages.size() != rows * static_cast<size_t>(p.block_table_width)) {
+    return "head_tables must have a row for each layer and KV head";
+  }
+  const int first_written = p.past_lens[tables.sequence] / kPageTokens;
+  for (int head = 0; head < p.kv_heads; ++head) {
+    const int32_t* row = p.page_row(tables.sequence, head);
+    for (int i = 0; i < pages; ++i) {
+      if (row[i] < kNoPage || row[i] >= p.pool.pages) return "head_tables name a page outside the pool";
+      if (row[i] == kNoPage && i >= first_written) return "head_tables lack a page of new tokens";
+    }
+  }
+  return nullptr;
+}
+
 const char* sequence_fault(const AttentionProblem& p, int b) {
   if (p.cu_seqlens[b + 1] < p.cu_seqlens[b]) return "cu_seqlens must not descend";
   if (p.past_lens[b] < 0) return "past_lens must not be negative";
   const int64_t length = int64_t{p.past_lens[b]} + p.cu_seqlens[b + 1] - p.cu_seqlens[b];
   const int64_t pages = (length + kPageTokens - 1) / kPageTokens;
   if (pages > p.block_table_width) return "block_table is narrower than a sequence";
+  if (const HeadTables* tables = p.head_tables_of(b)) return head_tables_fault(p, *tables, static_cast<int>(pages));
   const int32_t* row = p.block_table + static_cast<size_t>(b) * p.block_table_width;
   for (int64_t i = 0; i < pages; ++i) {
     if (row[i] < 0 || row[i] >= p.pool.pages) return "block_table names a page outside the pool";
+  }
+  return nullptr;
+}
+
+const char* head_table_order_fault(const AttentionProblem& p) {
+  int last = -1;
+  for (const HeadTables& tables : p.head_tables) {
+    if (tables.sequence <= last || tables.sequence >= p.batch) return "head_tables must ascend by sequences of the batch";
+    last = tables.sequence;
   }
   return nullptr;
 }
@@ -49,6 +75,7 @@ const char* find_fault(const AttentionProblem& p) {
     return "cu_seqlens, past_lens and block_table must not be null";
   }
   if (p.cu_seqlens[0] != 0) return "cu_seqlens must start at 0";
+  if (const char* fault = head_table_order_fault(p)) return fault;
   for (int b = 0; b < p.batch; ++b) {
     if (const char* fault = sequence_fault(p, b)) return fault;
   }

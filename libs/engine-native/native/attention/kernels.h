@@ -13,18 +13,17 @@
 namespace longhaul::attention {
 
 /**
- * A run of new tokens of one sequence within one page. Appending a run norms and rotates its queries into
+ * A run of new tokens of one sequence within one page of each KV head. Appending a run norms and rotates its queries into
  * AttentionProblem::out (times the softmax scale) and its keys and values into the page.
  */
 struct AppendRun {
   /** First row of the batch, and how many follow. */
   int row;
   int tokens;
-  int page;
   /** Slot of the first token; slot 0 opens the page, which clears it first. */
   int slot;
   int sequence;
-  /** The page's number in the sequence. */
+  /** The page's number in the sequence; AttentionProblem::page_row() has it in the pool. */
   int logical;
 };
 

@@ -23,10 +23,16 @@ Span span_of(const AttentionProblem& p, int sequence) {
   return {p.cu_seqlens[sequence], p.cu_seqlens[sequence + 1] - p.cu_seqlens[sequence], p.past_lens[sequence]};
 }
 
-/** Pages that some query at a position in [first, last] sees. */
-PageList visible_pages(const AttentionProblem& p, int first, int last) {
-  const int oldest = p.window > 0 ? std::max(0, first - p.window + 1) : 0;
-  return {nullptr, oldest / kPageTokens, last / kPageTokens + 1};
+/** Of the pages that a head holds, those that some query at a position in [first, last] sees. */
+PageList visible_pages(const AttentionProblem& p, const PageList& held, int first, int last) {
+  const int begin = (p.window > 0 ? std::max(0, first - p.window + 1) : 0) / kPageTokens;
+  const int end = last / kPageTokens + 1;
+  if (held.logical == nullptr) return {nullptr, begin, end};
+  const auto entry = [&](int page) {
+    const int32_t* found = std::lower_bound(held.logical + held.begin, held.logical + held.end, page);
+    return static_cast<int>(found - held.logical);
+  };
+  return {held.logical, entry(begin), entry(end)};
 }
 
 int tile_tokens(const AttentionProblem& p) {
@@ -34,15 +40,19 @@ int tile_tokens(const AttentionProblem& p) {
   return std::max(1, kTileRows / (group * kTileTokenStep)) * kTileTokenStep;
 }
 
-void require_selection(const QueryBlock& block, const std::vector<int32_t>& pages) {
-  int last = block.visible.begin - 1;
+void require_selection(const AttentionProblem& p, const QueryBlock& block, const std::vector<int32_t>& pages) {
+  // The page of the last query is always held and visible: the list has entries.
+  const int first = block.visible.at(block.visible.begin), newest = block.visible.at(block.visible.end - 1);
+  const int32_t* row = p.page_row(block.sequence, block.kv_head);
+  int last = first - 1;
   for (const int32_t page : pages) {
-    if (page <= last) throw invalid("selector", "pages must ascend from " + std::to_string(block.visible.begin) + " on");
+    if (page <= last) throw invalid("selector", "pages must ascend from " + std::to_string(first) + " on");
+    if (page > newest)
+      throw invalid("selector", "page " + std::to_string(page) + " is beyond the " + std::to_string(newest) +
+                                    ", the last that the block sees");
+    if (row[page] == kNoPage) throw invalid("selector", "page " + std::to_string(page) + " is not held by the KV head");
     last = page;
   }
-  if (last >= block.visible.end)
-    throw invalid("selector", "page " + std::to_string(last) + " is not among the " + std::to_string(block.visible.end) +
-                                  " that the block sees");
 }
 
 }  // namespace
@@ -56,6 +66,11 @@ void Plan::begin(const AttentionProblem& problem) {
   partial_floats = 0;
   scalar_floats = 0;
   cost = 0.0;
+  slices_read = 0;
+  held_.clear();
+  // Lists point into it: it must not grow.
+  held_.reserve(problem.head_tables.size() * static_cast<size_t>(problem.kv_heads) *
+                static_cast<size_t>(problem.block_table_width));
   for (int sequence = 0; sequence < problem.batch; ++sequence) {
     if (span_of(problem, sequence).tokens == 0 || is_skipped(problem, sequence)) continue;
     add_runs(problem, sequence);
@@ -64,14 +79,18 @@ void Plan::begin(const AttentionProblem& problem) {
 }
 
 void Plan::add_tiles(const AttentionProblem& problem, const Selections* selections) {
+  if (selections == nullptr) read_until_.resize(static_cast<size_t>(problem.kv_heads));
+  else last_reader_.assign(static_cast<size_t>(problem.kv_heads) * static_cast<size_t>(problem.block_table_width), -1);
   for (size_t i = 0; i < blocks.size(); ++i) {
     const QueryBlock& block = blocks[i];
     PageList pages = block.visible;
     if (selections != nullptr) {
       const std::vector<int32_t>& chosen = (*selections)[i];
-      require_selection(block, chosen);
+      require_selection(problem, block, chosen);
       pages = {chosen.data(), 0, static_cast<int>(chosen.size())};
     }
+    if (selections == nullptr) count_range(problem, block);
+    else count_selected(problem, block, pages);
     if (span_of(problem, block.sequence).tokens <= kDecodeTokens) {
       add_split(problem, block, pages);
     } else {
@@ -83,13 +102,12 @@ void Plan::add_tiles(const AttentionProblem& problem, const Selections* selectio
 
 void Plan::add_runs(const AttentionProblem& p, int sequence) {
   const Span span = span_of(p, sequence);
-  const int32_t* pages = p.block_table + static_cast<size_t>(sequence) * p.block_table_width;
   for (int done = 0; done < span.tokens;) {
     const int position = span.first_position + done;
     const int slot = position % kPageTokens;
     const int count = std::min(span.tokens - done, kPageTokens - slot);
     const int logical = position / kPageTokens;
-    runs.push_back({span.first_token + done, count, pages[logical], slot, sequence, logical});
+    runs.push_back({span.first_token + done, count, slot, sequence, logical});
     done += count;
   }
 }
@@ -97,13 +115,43 @@ void Plan::add_runs(const AttentionProblem& p, int sequence) {
 void Plan::add_blocks(const AttentionProblem& p, int sequence) {
   const Span span = span_of(p, sequence);
   const int step = span.tokens <= kDecodeTokens ? span.tokens : tile_tokens(p);
+  const HeadTables* tables = p.head_tables_of(sequence);
+  held_by_head_.assign(static_cast<size_t>(p.kv_heads), PageList{});
+  for (int head = 0; tables != nullptr && head < p.kv_heads; ++head) {
+    held_by_head_[static_cast<size_t>(head)] = held_pages(p, *tables, head);
+  }
   for (int begin = 0; begin < span.tokens; begin += step) {
     const int count = std::min(step, span.tokens - begin);
     const int first = span.first_position + begin;
-    const PageList pages = visible_pages(p, first, first + count - 1);
     for (int head = 0; head < p.kv_heads; ++head) {
+      const PageList pages = visible_pages(p, held_by_head_[static_cast<size_t>(head)], first, first + count - 1);
       blocks.push_back({sequence, head, span.first_token + begin, first, count, pages});
     }
+  }
+}
+
+PageList Plan::held_pages(const AttentionProblem& p, const HeadTables& tables, int kv_head) {
+  const int32_t* row = p.page_row(tables.sequence, kv_head);
+  const size_t first = held_.size();
+  for (int page = 0; page < p.block_table_width; ++page) {
+    if (row[page] != kNoPage) held_.push_back(page);
+  }
+  return {held_.data() + first, 0, static_cast<int>(held_.size() - first)};
+}
+
+void Plan::count_range(const AttentionProblem& p, const QueryBlock& block) {
+  int& until = read_until_[static_cast<size_t>(block.kv_head)];
+  if (block.first_token == p.cu_seqlens[block.sequence]) until = block.visible.begin;
+  slices_read += static_cast<uint64_t>(block.visible.end - std::max(until, block.visible.begin));
+  until = block.visible.end;
+}
+
+void Plan::count_selected(const AttentionProblem& p, const QueryBlock& block, const PageList& pages) {
+  int32_t* readers = last_reader_.data() + static_cast<size_t>(block.kv_head) * static_cast<size_t>(p.block_table_width);
+  for (int entry = pages.begin; entry < pages.end; ++entry) {
+    int32_t& reader = readers[pages.at(entry)];
+    slices_read += reader == block.sequence ? 0 : 1;
+    reader = block.sequence;
   }
 }
 

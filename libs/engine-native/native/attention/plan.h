@@ -71,6 +71,8 @@ struct Plan {
   size_t partial_floats = 0;
   size_t scalar_floats = 0;
   double cost = 0.0;
+  /** Slices that some tile reads, each once per KV head of a sequence. */
+  uint64_t slices_read = 0;
 
   /** Replaces the plan by what is to be appended, and the blocks of queries; keeps the memory. */
   void begin(const AttentionProblem& problem);
@@ -83,6 +85,19 @@ struct Plan {
   void add_blocks(const AttentionProblem& problem, int sequence);
   void add_split(const AttentionProblem& problem, const QueryBlock& block, const PageList& pages);
   void add_unit(const AttentionProblem& problem, Unit unit);
+  PageList held_pages(const AttentionProblem& problem, const HeadTables& tables, int kv_head);
+  /** Of blocks that read all they see: a sequence's blocks come in order, and what they see moves on. */
+  void count_range(const AttentionProblem& problem, const QueryBlock& block);
+  void count_selected(const AttentionProblem& problem, const QueryBlock& block, const PageList& pages);
+
+  /** Logical pages that the heads of sequences with tables per head hold, list after list. */
+  std::vector<int32_t> held_;
+  /** [kv_heads] of the sequence at hand; lists without pages where all heads share a table. */
+  std::vector<PageList> held_by_head_;
+  /** [kv_heads] entries of the sequence at hand that some block has read. */
+  std::vector<int> read_until_;
+  /** [kv_heads][block_table_width] the last sequence of which some tile reads that page. */
+  std::vector<int32_t> last_reader_;
 };
 
 }  // namespace longhaul::attention

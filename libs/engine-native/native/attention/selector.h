@@ -28,9 +28,8 @@ struct PageList {
 /** Tokens that a page of a layer has just got, in all its KV heads. */
 struct PageAppend {
   int sequence;
-  /** Number in the sequence, and in the pool. */
+  /** Number in the sequence; AttentionProblem::page_row() has it in the pool. */
   int logical;
-  int page;
   /** First token within the page, and how many. */
   int slot;
   int tokens;
@@ -44,7 +43,7 @@ struct QueryBlock {
   int first_token;
   int first_position;
   int tokens;
-  /** Logical pages of which some query of the block sees a token. */
+  /** Logical pages that the KV head holds, and of which some query of the block sees a token. */
   PageList visible;
 };
 

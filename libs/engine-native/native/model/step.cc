@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "../fault.h"
 #include "../step/ragged_batch.h"
@@ -31,24 +32,63 @@ RaggedBatch require_batch(const StepInput& step) {
   return batch;
 }
 
+// What a step writes: pages of every KV head in every layer, and pages of one head in one layer.
+struct WrittenPages {
+  std::vector<int32_t> whole;
+  std::vector<std::pair<int64_t, int32_t>> of_head;
+};
+
+// Rows of one sequence's tables: every page in range, or let go of and not written to.
+void require_head_tables(const StepFacts& step, const RaggedBatch& batch, const HeadTables& tables, WrittenPages& written) {
+  const KvPoolView& pool = step.pool->view();
+  const int64_t rows = int64_t{pool.layers} * pool.kv_heads, width = step.block_table_width;
+  require_length("headTables", static_cast<int64_t>(tables.pages.size()), rows * width);
+  const int b = tables.sequence, needed = (batch.total(b) + kPageTokens - 1) / kPageTokens;
+  const int first_written = batch.new_tokens(b) ? batch.past[b] / kPageTokens : needed;
+  for (int64_t row = 0; row < rows; row++)
+    for (int p = 0; p < needed; p++) {
+      const int32_t page = tables.pages[static_cast<size_t>(row * width + p)];
+      if (page == kNoPage && p < first_written) continue;
+      require_index("headTables", page, pool.pages);
+      if (p >= first_written) written.of_head.push_back({row, page});
+    }
+}
+
+void require_written_once(WrittenPages& written) {
+  std::sort(written.whole.begin(), written.whole.end());
+  const auto twice = std::adjacent_find(written.whole.begin(), written.whole.end());
+  if (twice != written.whole.end()) throw invalid("blockTable", "page " + text(*twice) + " would be written twice");
+  std::sort(written.of_head.begin(), written.of_head.end());
+  for (size_t i = 0; i < written.of_head.size(); i++) {
+    const int32_t page = written.of_head[i].second;
+    if ((i > 0 && written.of_head[i] == written.of_head[i - 1]) ||
+        std::binary_search(written.whole.begin(), written.whole.end(), page))
+      throw invalid("headTables", "page " + text(page) + " would be written twice");
+  }
+}
+
 // Besides the ranges: no page may receive tokens of two sequences.
 void require_pages(const StepFacts& step, const RaggedBatch& batch) {
   const int width = step.block_table_width;
   if (width < 1) throw invalid("blockTableWidth", "must be at least 1");
   require_length("blockTable", static_cast<int64_t>(step.block_table.size()), int64_t{step.batch()} * width);
   const int pages = step.pool->view().pages;
-  std::vector<int32_t> written;
+  WrittenPages written;
+  auto tables = step.head_tables.begin();
   for (int b = 0; b < batch.batch; b++) {
     const int needed = (batch.total(b) + kPageTokens - 1) / kPageTokens;
     if (needed > width)
       throw invalid("blockTableWidth", "sequence " + text(b) + " needs " + text(needed) + " pages, got " + text(width));
+    if (tables != step.head_tables.end() && tables->sequence == b) {
+      require_head_tables(step, batch, *tables++, written);
+      continue;
+    }
     const int32_t* row = step.block_table.data() + int64_t{b} * width;
     for (int p = 0; p < needed; p++) require_index("blockTable", row[p], pages);
-    if (batch.new_tokens(b)) written.insert(written.end(), row + batch.past[b] / kPageTokens, row + needed);
+    if (batch.new_tokens(b)) written.whole.insert(written.whole.end(), row + batch.past[b] / kPageTokens, row + needed);
   }
-  std::sort(written.begin(), written.end());
-  const auto twice = std::adjacent_find(written.begin(), written.end());
-  if (twice != written.end()) throw invalid("blockTable", "page " + text(*twice) + " would be written twice");
+  if (tables != step.head_tables.end()) throw invalid("headTables", "must ascend by sequences of the step");
+  require_written_once(written);
 }
 
 void require_rope(const StepFacts& step) {

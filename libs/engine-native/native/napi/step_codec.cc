@@ -41,6 +41,11 @@ void read_gate(const Napi::Object& from, GatedSequence& to) {
   to.gate = LoadGateObject::from(from.Get("gate"), "gates.gate").gate();
 }
 
+void read_head_tables(const Napi::Object& from, HeadTables& to) {
+  to.sequence = int32_field(from, "sequence");
+  to.pages = copied_field<int32_t>(from, "pages");
+}
+
 template <class Task>
 std::vector<Task> read_list(const Napi::Object& request, const char* name, void (*read)(const Napi::Object&, Task&)) {
   const Napi::Array list = array_field(request, name);
@@ -105,6 +110,7 @@ StepFacts read_facts(const Napi::Value& pool, const Napi::Object& request) {
   facts.past_lens = copied_field<int32_t>(request, "pastLens");
   facts.block_table = copied_field<int32_t>(request, "blockTable");
   facts.block_table_width = int32_field(request, "blockTableWidth");
+  if (request.Has("headTables")) facts.head_tables = read_list<HeadTables>(request, "headTables", read_head_tables);
   facts.rope_inv_freq = copied_field<float>(request, "ropeInvFreq");
   facts.rope_scale = copied_field<float>(request, "ropeScale");
   facts.rope_classes = int32_field(request, "ropeClasses");

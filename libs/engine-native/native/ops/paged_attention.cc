@@ -95,8 +95,8 @@ void PagedAttention::compute(const KernelContext& context) {
   if (const char* fault = find_fault(problem)) throw Fault(FaultKind::kInvalidArgument, fault);
   const std::vector<uint8_t> skipped = step->pass_gates(layer_);
   problem.skipped = skipped.empty() ? nullptr : skipped.data();
-  attend(problem, threads_of(context));
-  step->statistics().layer_done(kv_bytes_read(problem));
+  const AttentionReport report = attend(problem, threads_of(context));
+  step->statistics().layer_done(report.kv_read_bytes);
 }
 
 }  // namespace longhaul::ops

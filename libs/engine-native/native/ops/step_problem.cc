@@ -1,6 +1,5 @@
 #include "step_problem.h"
 
-#include <algorithm>
 #include <string>
 
 #include "../step/ragged_batch.h"
@@ -21,13 +20,6 @@ void require_executable(const StepFacts& facts) {
   }
 }
 
-int64_t pages_seen(const AttentionProblem& p, int b) {
-  const int fresh = p.cu_seqlens[b + 1] - p.cu_seqlens[b];
-  if (fresh == 0 || (p.skipped && p.skipped[b])) return 0;
-  const int first = p.window > 0 ? std::max(0, p.past_lens[b] - p.window + 1) : 0;
-  return (int64_t{p.past_lens[b]} + fresh + kPageTokens - 1) / kPageTokens - first / kPageTokens;
-}
-
 }  // namespace
 
 void describe_step(const StepContext& step, AttentionProblem& problem) {
@@ -39,13 +31,8 @@ void describe_step(const StepContext& step, AttentionProblem& problem) {
   problem.batch = batch.batch;
   problem.block_table = facts.block_table.data();
   problem.block_table_width = facts.block_table_width;
+  problem.head_tables = facts.head_tables;
   problem.pool = facts.pool->view();
-}
-
-uint64_t kv_bytes_read(const AttentionProblem& p) {
-  int64_t pages = 0;
-  for (int b = 0; b < p.batch; b++) pages += pages_seen(p, b);
-  return static_cast<uint64_t>(pages) * slice_bytes(p.pool.dtype, p.head_dim) * static_cast<uint64_t>(p.kv_heads);
 }
 
 }  // namespace longhaul::ops

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
 #include "../attention/attention.h"
 #include "../step/step_context.h"
 
@@ -10,8 +8,5 @@ namespace longhaul::ops {
 // Fills in what a step says about the attention of every layer: pool, tables, lengths. The problem borrows from the step.
 // Throws Fault where the step asks for what attention cannot do, a policy among it.
 void describe_step(const StepContext& step, AttentionProblem& problem);
-
-// Bytes of the pages that the queries of a problem have to look at, each page once per sequence.
-uint64_t kv_bytes_read(const AttentionProblem& problem);
 
 }  // namespace longhaul::ops

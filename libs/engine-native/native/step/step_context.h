@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "../attention/attention.h"
 #include "../gate/load_gate.h"
 #include "../kv_pool.h"
 
@@ -35,6 +36,8 @@ struct StepFacts {
   // [B, block_table_width] page numbers.
   std::vector<int32_t> block_table;
   int block_table_width = 0;
+  // Of the sequences whose KV heads hold different pages, ascending by sequence; their rows of block_table say nothing.
+  std::vector<HeadTables> head_tables;
   // [rope_classes, B, pairs] and [rope_classes, B].
   std::vector<float> rope_inv_freq, rope_scale;
   int rope_classes = 0;
@@ -50,7 +53,7 @@ struct StepFacts {
 // What the attention of a step has done so far. One thread writes, any may read.
 struct StepStatistics {
   std::atomic<int> layers{0};
-  // Bytes of the pages that queries had to look at, each page once per layer and sequence.
+  // Bytes of the slices that queries looked at, each once per layer and sequence.
   std::atomic<uint64_t> kv_read_bytes{0};
 
   void layer_done(uint64_t read_bytes);

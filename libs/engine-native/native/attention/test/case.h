@@ -156,7 +156,7 @@ class Runner {
     p.skipped = skipped.empty() ? nullptr : skipped.data();
     p.selector = selector;
     if (const char* fault = find_fault(p)) throw std::runtime_error(fault);
-    attend(p, ThreadLoop::of(threads));
+    report = attend(p, ThreadLoop::of(threads));
     return out;
   }
 
@@ -187,6 +187,14 @@ class Runner {
   /** [sequences] to leave out of the next runs; empty: none. */
   std::vector<uint8_t> skipped;
 
+  /** Of the next runs; empty: all heads share a sequence's table. */
+  std::vector<HeadTables> head_tables;
+
+  /** Of the last run. */
+  AttentionReport report;
+
+  int width() const { return width_; }
+
  private:
   static int width_of(const World& world) {
     int width = 0;
@@ -200,6 +208,7 @@ class Runner {
     p.rope_dim = s.rope_dim;
     p.block_table = table_.data();
     p.block_table_width = width_;
+    p.head_tables = head_tables;
     p.batch = static_cast<int>(world_.sequences.size());
     p.pool = view_;
     p.layer = 1;

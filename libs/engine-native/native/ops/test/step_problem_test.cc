@@ -1,5 +1,4 @@
-// What PagedAttention takes from the step's context: a policy it does not know is a fault there, too, and the bytes it
-// reports are those of the pages that queries look at.
+// What PagedAttention takes from the step's context: every fact of it, and a policy it does not know is a fault there, too.
 #include "../step_problem.h"
 
 #include <cstdio>
@@ -27,6 +26,7 @@ StepFacts two_sequences() {
   facts.block_table = {0, 1, 0, 0, 0, 0, 0, 2, 3, 4, 5, 6, 7, 8};
   facts.block_table_width = 7;
   facts.sequences.resize(2);
+  facts.head_tables = {{1, std::vector<int32_t>(2 * 7, 9)}};
   return facts;
 }
 
@@ -52,6 +52,7 @@ void every_fact_of_the_step_arrives() {
   const AttentionProblem problem = problem_of(step);
   expect(problem.batch == 2 && problem.cu_seqlens[2] == 21 && problem.past_lens[1] == 100, "lengths arrive");
   expect(problem.block_table[7] == 2 && problem.block_table_width == 7, "tables arrive");
+  expect(problem.page_row(0, 1)[1] == 1 && problem.page_row(1, 1)[6] == 9, "tables per head replace a sequence's row");
   expect(problem.pool.layer_views == step.facts().pool->view().layer_views, "the pool arrives");
 }
 
@@ -63,23 +64,10 @@ void a_policy_that_attention_does_not_know_is_a_fault() {
   expect(fault_of(facts).starts_with("policies|"), "a sequence without a policy is a fault");
 }
 
-void bytes_are_those_of_the_pages_looked_at() {
-  const uint64_t page = 2 * slice_bytes(KvDtype::kF32, 32);
-  const StepContext step(two_sequences());
-  AttentionProblem problem = problem_of(step);
-  expect(ops::kv_bytes_read(problem) == (2 + 7) * page, "dense attention looks at every page");
-  problem.window = 20;
-  expect(ops::kv_bytes_read(problem) == (2 + 2) * page, "a window looks at the pages it reaches into");
-  const uint8_t skipped[] = {1, 0};
-  problem.skipped = skipped;
-  expect(ops::kv_bytes_read(problem) == 2 * page, "a sequence that is left out is not read");
-}
-
 }  // namespace
 
 int main() {
   every_fact_of_the_step_arrives();
   a_policy_that_attention_does_not_know_is_a_fault();
-  bytes_are_those_of_the_pages_looked_at();
   std::puts("step_problem_test passed");
 }
