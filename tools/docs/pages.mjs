@@ -22,7 +22,7 @@ function configurationPage() {
     '`OTEL_EXPORTER_OTLP_ENDPOINT` (or its `_TRACES_` and `_METRICS_` forms) is set. `LONGHAUL_HOME` is the directory of',
     'models, KV and kernel profiles, `longhaul` in the cache directory by default. Kernels are measured at',
     'the first start of a model and kept in `kernel-profiles` there, unless `--kernel-profile` names a file.',
-    '`LONGHAUL_KERNEL_LEVEL` decides instead: `scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni` or `avx512bf16`. An operator',
+    '`LONGHAUL_KERNEL_LEVEL` decides instead: `scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `avx512bf16` or `amx`. An operator',
     'that has no kernels of that level runs the last ones below it; a level that does not exist, or that the processor lacks, is refused with those that would be right.',
     '',
     '## embedded: everything in one process',

@@ -14,7 +14,7 @@ export type KvDtype = (typeof KV_DTYPES)[number];
  * Instruction sets of kernels, ascending: what a processor of one has, one of the next usually has too. Which of them is
  * the fastest is measured, never read off this order.
  */
-export const KERNEL_LEVELS = ['scalar', 'avx2', 'avxvnni', 'avx512', 'avx512vnni', 'avx512bf16'] as const;
+export const KERNEL_LEVELS = ['scalar', 'avx2', 'avxvnni', 'avx512', 'avx512vnni', 'avx512bf16', 'amx'] as const;
 export type KernelLevel = (typeof KERNEL_LEVELS)[number];
 
 /** Operators whose kernels are chosen, by the type of the KV or of the weights. */
@@ -94,6 +94,8 @@ export interface RuntimeInfo {
   version: string;
   providers: readonly string[];
   processor: ProcessorInfo;
+  /** Why kernels on tiles (AMX) do not run although the processor has them; empty where it has none or they run. */
+  tileProblem: string;
   kernels: KernelTable;
 }
 

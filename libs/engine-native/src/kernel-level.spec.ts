@@ -7,7 +7,7 @@ const candidates = (supported: readonly KernelLevel[], levels: readonly KernelLe
 
 /** A processor's table of the operators that have differing levels. */
 function tableOf(supported: readonly KernelLevel[]): KernelTable {
-  const linear = candidates(supported, ['scalar', 'avx2', 'avx512vnni']);
+  const linear = candidates(supported, ['scalar', 'avx2', 'avx512vnni', 'amx']);
   return {
     'attention/bf16': candidates(supported, ['scalar', 'avx2', 'avx512', 'avx512bf16']),
     'attention/f32': candidates(supported, ['scalar', 'avx2', 'avx512']),
@@ -36,7 +36,7 @@ describe('a kernel level for all operators', () => {
     expect(unmeasuredKernels(avx2Only)).toMatchObject({ 'attention/bf16': 'avx2', 'linear/int4': 'avx2' });
     expect(unmeasuredKernels(everything)).toMatchObject({
       'attention/bf16': 'avx512bf16',
-      'linear/int8': 'avx512vnni',
+      'linear/int8': 'amx',
     });
   });
 

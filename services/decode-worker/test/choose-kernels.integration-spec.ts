@@ -21,7 +21,7 @@ const processor = { vendor: 'Acme', name: 'Nine', family: 6, model: 9, stepping:
 /** An engine whose levels are the faster the later `fastest` says; counts how often it is asked. */
 class FakeEngine {
   readonly #fastest: KernelLevel;
-  readonly runtime = { version: '1', providers: [], kernels, processor };
+  readonly runtime = { version: '1', providers: [], kernels, processor, tileProblem: '' };
   forcedKernels: KernelChoice | null = null;
   measurements = 0;
   build = 'b'.repeat(64);

@@ -56,7 +56,7 @@ class Limits {
   double bytes(SpinPool& pool) const { return measure_reading({memory_.base(), memory_.bytes()}, pool); }
 
   void print(SpinPool& pool, int rounds) const {
-    for (const Arithmetic a : {Arithmetic::kFma, Arithmetic::kBf16Dot, Arithmetic::kIntegerDot}) {
+    for (const Arithmetic a : kArithmetics) {
       if (!machine_.has(a)) continue;
       print_line(arithmetic_name(a), instructions(a, machine_), pool, rounds, [&] { return operations(a, pool); });
     }

@@ -10,7 +10,8 @@
 namespace longhaul::bench {
 
 /** Instructions that a kernel's arithmetic is made of; each has a limit of its own. */
-enum class Arithmetic { kFma, kBf16Dot, kIntegerDot };
+enum class Arithmetic { kFma, kBf16Dot, kIntegerDot, kIntegerTile };
+constexpr Arithmetic kArithmetics[] = {Arithmetic::kFma, Arithmetic::kBf16Dot, Arithmetic::kIntegerDot, Arithmetic::kIntegerTile};
 
 /** What kernels and limits may use: what the processor has, or less to stand in for a smaller one. */
 struct Machine {
@@ -19,11 +20,12 @@ struct Machine {
   bool has_avx512() const { return features.contains(cpu::kNeedsAvx512); }
   /** Whether there is an instruction of that kind at all; for f32 and integers there always is. */
   bool has(Arithmetic arithmetic) const {
-    return arithmetic != Arithmetic::kBf16Dot || features.contains(cpu::kNeedsAvx512 | cpu::Features{cpu::Feature::kAvx512Bf16});
+    if (arithmetic == Arithmetic::kBf16Dot) return features.contains(cpu::kNeedsAvx512 | cpu::Features{cpu::Feature::kAvx512Bf16});
+    return arithmetic != Arithmetic::kIntegerTile || features.contains({cpu::Feature::kAmxTile, cpu::Feature::kAmxInt8});
   }
 };
 
-/** "f32 FMA", "bf16 dot" or "integer dot". */
+/** "f32 FMA", "bf16 dot", "integer dot" or "integer tile". */
 const char* arithmetic_name(Arithmetic arithmetic);
 
 /** The widest instructions of a kind that `machine` has: "vpdpbusd zmm", "vpmaddubsw + vpmaddwd + vpaddd ymm"... */

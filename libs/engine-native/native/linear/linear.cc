@@ -9,13 +9,19 @@ namespace {
 constexpr int kQuantiseTokens = 8;
 // Tokens of one unit: their int8 rows stay in L2 while the unit's panels pass by.
 constexpr int kTokensPerUnit = 192;
-static_assert(kTokensPerUnit % kGroupTokens == 0, "a unit begins with a group");
+static_assert(kTokensPerUnit % kGroupTokens == 0 && kTokensPerUnit % (2 * kTileTokens) == 0, "a unit begins with a group");
+constexpr size_t kLineBytes = 64;
+
+constexpr size_t rounded_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
 
 #if defined(__x86_64__)
+constexpr cpu::Features kNeedsAmx =
+    cpu::kNeedsAvx512 | cpu::Features{cpu::Feature::kAvx512Vnni, cpu::Feature::kAmxTile, cpu::Feature::kAmxInt8};
 constexpr LinearCandidate kCandidates[] = {
     {"scalar", {}, &kScalarKernels},
     {"avx2", cpu::kNeedsAvx2, &kAvx2Kernels},
     {"avx512vnni", cpu::kNeedsAvx512 | cpu::Features{cpu::Feature::kAvx512Vnni}, &kAvx512VnniKernels},
+    {"amx", kNeedsAmx, &kAmxKernels},
 };
 #else
 constexpr LinearCandidate kCandidates[] = {{"scalar", {}, &kScalarKernels}};
@@ -30,13 +36,14 @@ const Kernels& kernels_of(const LinearProblem& p) {
 std::span<const LinearCandidate> linear_candidates(int) { return kCandidates; }
 
 QuantisedRows LinearScratch::reserve(int tokens, int cols) {
-  const size_t blocks = size_t(tokens) * (cols / kBlockCols);
-  // AVX2 widens to 16 bits, and fills up its last group.
-  const size_t padded = size_t(tokens + kGroupTokens - 1) / kGroupTokens * kGroupTokens;
-  if (values_.size() < padded * cols * 2) values_.resize(padded * cols * 2);
+  // AVX2 widens to 16 bits; it and AMX fill up their last group.
+  const size_t tiled = rounded_up(size_t(tokens), kTileTokens), blocks = tiled * (cols / kBlockCols);
+  const size_t bytes = std::max(rounded_up(size_t(tokens), kGroupTokens) * 2, tiled) * cols;
+  if (values_.size() < bytes + kLineBytes) values_.resize(bytes + kLineBytes);
   if (scales_.size() < blocks) scales_.resize(blocks);
   if (offsets_.size() < blocks) offsets_.resize(blocks);
-  return {values_.data(), scales_.data(), offsets_.data()};
+  const auto first = rounded_up(reinterpret_cast<uintptr_t>(values_.data()), kLineBytes);
+  return {reinterpret_cast<int8_t*>(first), scales_.data(), offsets_.data()};
 }
 
 int quantise_units(const LinearProblem& p) { return (p.tokens + kQuantiseTokens - 1) / kQuantiseTokens; }

@@ -23,9 +23,12 @@ std::span<const LinearCandidate> linear_candidates(int bits);
 constexpr int kFewTokens = 4;
 // Tokens whose inputs the AVX2 kernels keep side by side in calls of more.
 constexpr int kGroupTokens = 6;
+// Tokens of a tile of the AMX kernels, and how many a call must have at least for tiles to pay.
+constexpr int kTileTokens = 16, kLeastTileTokens = 32;
 
-// Activations of one call: int8 values [tokens][cols] (with the AVX2 kernels int16 in an order of its own), scales [tokens][blocks], and per (token, block) the number that
-// cancels the weights' bias: -(bias) * sum of the block's values.
+// Activations of one call: int8 values [tokens][cols], scales [tokens][blocks], and per (token, block) the number that cancels
+// the weights' bias: -(bias) * sum of the block's values. The AVX2 kernels have int16 values, and the AMX kernels have values
+// and scales, in orders of their own. Values begin at a cache line.
 struct QuantisedRows {
   int8_t* values;
   float* scales;
@@ -84,6 +87,7 @@ struct Kernels {
 extern const Kernels kScalarKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512VnniKernels;
+extern const Kernels kAmxKernels;
 
 // One row of the weights as f32, [cols]; for embeddings that share the output layer's weights.
 void dequantise_row(const PackedWeights& weights, int row, float* out);

@@ -8,6 +8,7 @@
 #ifndef LONGHAUL_EMULATE_AVX512
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c,prfchw")
 #endif
+#include "quantise_vnni.h"
 #include "simd_vnni.h"
 
 namespace longhaul::linear {
@@ -19,42 +20,16 @@ template <int kBits> constexpr size_t kTileBytes = size_t(kPanelRows) * kBlockCo
 constexpr size_t kResidentBytes = 256 << 10;
 // How far ahead of the dot products of few tokens memory is asked for; the hardware alone keeps too little under way.
 constexpr size_t kStreamBytes = 4096;
-constexpr int kBlocksTogether = 16;
 // From so many tokens on it pays to make bytes of nibbles first.
 constexpr int kWidenTokens = 128;
 
-// Quantises blocks [first, first + count) of a token, count <= kBlocksTogether: a lane for each block's maximum, scale and sum.
-void quantise_blocks(const LinearProblem& p, int token, int first, int count) {
-  const size_t block = size_t(token) * p.weights.blocks() + first;
-  const float* x = p.x + block * kBlockCols;
-  int8_t* q = p.rows.values + block * kBlockCols;
-  F maxima[kBlocksTogether];
-  I sums[kBlocksTogether];
-  for (int i = 0; i < kBlocksTogether; i++) {
-    prefetch(x + (i + kBlocksTogether) * kBlockCols);
-    prefetch(x + (i + kBlocksTogether) * kBlockCols + 16);
-    maxima[i] = i < count ? max(magnitude(load_f(x + i * kBlockCols)), magnitude(load_f(x + i * kBlockCols + 16))) : zero();
-  }
-  const F largest = row_maxima(maxima);
-  store_first(p.rows.scales + block, count, divide(largest, set_f(127.0f)));
-  float inverses[kBlocksTogether];
-  store_f(inverses, divide_or_zero(set_f(127.0f), largest));
-  for (int i = 0; i < kBlocksTogether; i++) {
-    sums[i] = set_i(0);
-    if (i >= count) continue;
-    const F inverse = set_f(inverses[i]);
-    const I low = round_i(mul(load_f(x + i * kBlockCols), inverse)), high = round_i(mul(load_f(x + i * kBlockCols + 16), inverse));
-    store_bytes(q + i * kBlockCols, low);
-    store_bytes(q + i * kBlockCols + 16, high);
-    sums[i] = add_i(low, high);
-  }
-  store_first(p.rows.offsets + block, count, mul_i(row_sums(sums), set_i(p.weights.bits == 8 ? -128 : -8)));
-}
-
 void quantise(const LinearProblem& p, int first, int last) {
   const int blocks = p.weights.blocks();
-  for (int t = first; t < last; t++)
-    for (int b = 0; b < blocks; b += kBlocksTogether) quantise_blocks(p, t, b, std::min(kBlocksTogether, blocks - b));
+  for (int t = first; t < last; t++) {
+    const size_t begin = size_t(t) * blocks;
+    const BlocksOfToken to{p.rows.values + begin * kBlockCols, kBlockCols, p.rows.scales + begin, 1, p.rows.offsets + begin};
+    quantise_token(p, t, to);
+  }
 }
 
 LONGHAUL_INLINE I broadcast_quad(const int8_t* q) {

@@ -82,6 +82,10 @@ LONGHAUL_INLINE void prefetch_l2(const void* x) { _mm_prefetch(static_cast<const
 LONGHAUL_INLINE void prefetch_to_write(const void* x) { __builtin_prefetch(x, 1); }
 LONGHAUL_INLINE I low_nibbles(I x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
 LONGHAUL_INLINE I high_nibbles(I x) { return low_nibbles(_mm512_srli_epi16(x, 4)); }
+// Unsigned bytes that are biased by 128, without the bias.
+LONGHAUL_INLINE I signed_bytes(I x) { return _mm512_xor_si512(x, _mm512_set1_epi8(-128)); }
+// Bytes of 0..15 that are biased by 8, without the bias.
+LONGHAUL_INLINE I signed_nibbles(I x) { return _mm512_sub_epi8(x, _mm512_set1_epi8(8)); }
 // The first `count` lanes of `value` (+ bias where there is one).
 LONGHAUL_INLINE void store_lanes(float* to, int count, F value, const float* bias) {
   const __mmask16 mask = __mmask16((1u << count) - 1);
@@ -126,6 +130,9 @@ inline I dot_bytes(I sums, I u, I s) {
 }
 inline I low_nibbles(I x) { LANES(x.v[i] &= 0x0f0f0f0f) return x; }
 inline I high_nibbles(I x) { LANES(x.v[i] = int32_t((uint32_t(x.v[i]) >> 4) & 0x0f0f0f0fu)) return x; }
+inline I signed_bytes(I x) { LANES(x.v[i] = int32_t(uint32_t(x.v[i]) ^ 0x80808080u)) return x; }
+// Adding 128 before and flipping the top bit after keeps bytes from borrowing of each other.
+inline I signed_nibbles(I x) { LANES(x.v[i] = int32_t(((uint32_t(x.v[i]) | 0x80808080u) - 0x08080808u) ^ 0x80808080u)) return x; }
 inline void store_lanes(float* to, int count, F value, const float* bias) {
   for (int i = 0; i < count; i++) to[i] = value.v[i] + (bias ? bias[i] : 0.0f);
 }

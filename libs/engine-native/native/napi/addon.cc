@@ -32,6 +32,7 @@ Napi::Value runtime(const Napi::CallbackInfo& info) {
     result.Set("version", ort::version());
     result.Set("providers", providers);
     result.Set("processor", processor_info(env));
+    result.Set("tileProblem", cpu::host().tile_problem);
     result.Set("kernels", kernel_table(env));
     return result;
   });

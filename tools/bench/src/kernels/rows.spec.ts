@@ -47,11 +47,12 @@ describe('a kernel', () => {
     expect(kernelRow(attention('decode bf16 14/2 d64, 1 at 16384', 'f32 FMA'), 2).bar).toBe(0.6);
   });
 
-  it('has no bar on the bf16 dot product, at depth 0, or in decode with fewer threads than there may be', () => {
+  it('has no bar on integer tiles, the bf16 dot product, at depth 0, or in decode with fewer threads than there may be', () => {
     expect(kernelRow(attention('prefill bf16 14/2 d64, 512 at 16384', 'bf16 dot'), 2)).toMatchObject({
       bar: null,
       met: null,
     });
+    expect(kernelRow({ ...prefill, arithmetic: 'integer tile' }, 2).bar).toBeNull();
     expect(kernelRow(attention('prefill bf16 14/2 d64, 512 at 0', 'f32 FMA'), 2).bar).toBeNull();
     expect(kernelRow({ ...measured, threads: 1 }, 2).bar).toBeNull();
   });

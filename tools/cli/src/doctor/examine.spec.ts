@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { libraryNeeds } from './cuda.js';
-import { problemsOf } from './examine.js';
+import { type DoctorReport, problemsOf, remarksOf } from './examine.js';
 import { chosenOf, quotaOf, type MachineReport } from './machine.js';
 
 const GIB = 2 ** 30;
@@ -22,6 +22,14 @@ describe('what the doctor reads', () => {
     const [there, missing] = await libraryNeeds(['libc.so.6', 'libnowhere.so.7']);
     expect(there).toMatchObject({ what: 'libc.so.6', found: true });
     expect(missing).toMatchObject({ found: false, detail: expect.stringContaining('libnowhere.so.7') });
+  });
+});
+
+describe('what a server does without', () => {
+  it('is AMX where the operating system refuses its tiles, with the reason', () => {
+    const report = { machine: { coreQuota: null }, poolHugePages: true, kernels: [], tileProblem: 'refused' };
+    expect(remarksOf(report as unknown as DoctorReport)).toEqual(['the AMX of the processor is not used: refused']);
+    expect(remarksOf({ ...report, tileProblem: '' } as unknown as DoctorReport)).toEqual([]);
   });
 });
 

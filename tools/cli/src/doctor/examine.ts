@@ -14,6 +14,8 @@ export interface DoctorReport {
   /** Whether a KV pool gets huge pages; null where the engine does not load. */
   poolHugePages: boolean | null;
   onnxRuntime: { version: string; providers: string[] } | null;
+  /** See RuntimeInfo.tileProblem. */
+  tileProblem: string;
   kernels: KernelLine[];
   home: FolderReport;
   kvDir: FolderReport;
@@ -42,6 +44,7 @@ export async function examine(
     machine: await machineReport(),
     poolHugePages: usable === null ? null : poolHugePages(usable),
     onnxRuntime: usable === null ? null : runtimeOf(usable),
+    tileProblem: usable?.runtime.tileProblem ?? '',
     kernels: usable === null ? [] : await kernelLines(usable, shape),
     home: await folderReport(folders.home),
     kvDir: await folderReport(folders.kvDir),
@@ -93,8 +96,11 @@ export function problemsOf({ home, kvDir, machine }: Pick<DoctorReport, 'home' |
   return problems;
 }
 
-function remarksOf({ machine, poolHugePages: granted, processor, kernels }: DoctorReport): string[] {
+/** Of a report without its own conclusions. */
+export function remarksOf(report: Omit<DoctorReport, 'problems' | 'remarks'>): string[] {
+  const { machine, poolHugePages: granted, processor, kernels, tileProblem } = report;
   const remarks: string[] = [];
+  if (tileProblem !== '') remarks.push(`the AMX of the processor is not used: ${tileProblem}`);
   if (granted === false) {
     const mode = machine.transparentHugePages ?? 'not told';
     remarks.push(

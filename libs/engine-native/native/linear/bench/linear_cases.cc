@@ -78,6 +78,15 @@ class LinearKernel final : public Kernel {
   LinearScratch scratch_;
 };
 
+Arithmetic arithmetic_of(const LinearCandidate& kernels) {
+  return kernels.needs.has(cpu::Feature::kAmxInt8) ? Arithmetic::kIntegerTile : Arithmetic::kIntegerDot;
+}
+
+/** Calls of few tokens on tiles are those of the level below. */
+bool is_its_own(const LinearCandidate& kernels, int tokens) {
+  return arithmetic_of(kernels) != Arithmetic::kIntegerTile || tokens >= kLeastTileTokens;
+}
+
 KernelCase case_of(Shape shape, int bits, int tokens, const LinearCandidate& kernels) {
   const PackedWeights w{nullptr, nullptr, shape.rows, shape.cols, bits};
   const size_t bytes = LinearKernel::layer_bytes(w);
@@ -88,7 +97,7 @@ KernelCase case_of(Shape shape, int bits, int tokens, const LinearCandidate& ker
            "x" + std::to_string(shape.cols) + ", " + std::to_string(tokens);
   c.phase = prefill ? Phase::kPrefill : Phase::kDecode;
   c.level = kernels.level;
-  c.arithmetic = Arithmetic::kIntegerDot;
+  c.arithmetic = arithmetic_of(kernels);
   c.operations = 2.0 * shape.rows * shape.cols * tokens * copies;
   c.bytes = static_cast<double>(bytes) * copies;
   c.open = [=, table = kernels.table] { return std::make_unique<LinearKernel>(shape, bits, tokens, copies, table); };
@@ -101,9 +110,11 @@ std::vector<KernelCase> linear_cases(const Machine& machine) {
   std::vector<KernelCase> cases;
   for (const int bits : {8, 4})
     for (const LinearCandidate* kernels :
-         widest_of(machine, linear_candidates(bits), [](const LinearCandidate&) { return Arithmetic::kIntegerDot; }))
-      for (const int tokens : {kPrefillTokens, 1, kFewTokens})
+         widest_of(machine, linear_candidates(bits), arithmetic_of))
+      for (const int tokens : {kPrefillTokens, 1, kFewTokens}) {
+        if (!is_its_own(*kernels, tokens)) continue;
         for (const Shape shape : kShapes) cases.push_back(case_of(shape, bits, tokens, *kernels));
+      }
   return cases;
 }
 

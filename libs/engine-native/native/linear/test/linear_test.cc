@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <utility>
 
 #include "../linear.h"
 
@@ -99,6 +100,12 @@ void one_shape(std::mt19937& random, int rows, int cols, int bits, int tokens) {
   }
 }
 
+// The candidate of a level, or null where it does not run here.
+const LinearCandidate* find(const char* level, int bits) {
+  const LinearCandidate* found = longhaul::cpu::find(linear_candidates(bits), level);
+  return found != nullptr && found->supported() ? found : nullptr;
+}
+
 // The first tokens of a layer as a call of their own.
 Layer first_tokens(const Layer& layer, int tokens) {
   Layer fewer = layer;
@@ -114,12 +121,23 @@ void batch_changes_nothing(std::mt19937& random, int bits) {
     if (!level.supported()) continue;
     const auto all = run(layer, level, true, 2);
     bool same = true;
-    for (int tokens : {1, 2, 3, 4, 5, 6, 11, 12, 192, 193, 196}) {
+    for (int tokens : {1, 2, 3, 4, 5, 6, 11, 12, 31, 32, 33, 47, 48, 192, 193, 196}) {
       const auto fewer = run(first_tokens(layer, tokens), level, true, 2);
       same = same && std::equal(fewer.begin(), fewer.end(), all.begin());
     }
     require(same, "a token's outputs have the same bits in calls of any size");
   }
+}
+
+// Tiles add blocks in the order of the vectors that do the calls of few tokens.
+void tiles_have_the_bits_of_vectors(std::mt19937& random, int bits) {
+  const auto *vectors = find("avx512vnni", bits), *tiles = find("amx", bits);
+  if (tiles == nullptr || vectors == nullptr) return;
+  for (auto [rows, cols] : {std::pair{16, 32}, {33, 160}, {200, 576}, {50, 4864}})
+    for (int tokens : {16, 32, 40, 64, 97}) {
+      const Layer layer(random, rows, cols, bits, tokens);
+      require(run(layer, *tiles, true, 2) == run(layer, *vectors, true, 3), "tiles give the bits of vectors");
+    }
 }
 
 void halves() {
@@ -138,7 +156,8 @@ int main() {
   const int shapes[][2] = {{16, 32}, {48, 64}, {50, 96}, {1, 32}, {129, 288}, {33, 576}, {400, 320}};
   for (int bits : {8, 4})
     for (auto [rows, cols] : shapes)
-      for (int tokens : {1, 2, 3, 4, 5, 6, 7, 13, 200}) one_shape(random, rows, cols, bits, tokens);
+      for (int tokens : {1, 2, 3, 4, 5, 6, 7, 13, 32, 45, 200}) one_shape(random, rows, cols, bits, tokens);
   for (int bits : {8, 4}) batch_changes_nothing(random, bits);
+  for (int bits : {8, 4}) tiles_have_the_bits_of_vectors(random, bits);
   std::printf("%d passed\n", passed);
 }
