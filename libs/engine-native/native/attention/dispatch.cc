@@ -11,6 +11,9 @@ using cpu::kNeedsAvx2;
 using cpu::kNeedsAvx512;
 
 #if defined(__x86_64__)
+constexpr Features kNeedsAmx =
+    kNeedsAvx512 | Features{Feature::kAvx512Vnni, Feature::kAmxTile, Feature::kAmxInt8};
+
 const AttentionCandidate kBf16[] = {
     {"scalar", {}, scalar_kernels(KvDtype::kBf16)},
     {"avx2", kNeedsAvx2, avx2_kernels(KvDtype::kBf16)},
@@ -29,6 +32,7 @@ const AttentionCandidate kInt8[] = {
     {"avxvnni", kNeedsAvx2 | Features{Feature::kAvxVnni}, avxvnni_kernels(KvDtype::kInt8)},
 #endif
     {"avx512vnni", kNeedsAvx512 | Features{Feature::kAvx512Vnni}, avx512vnni_kernels(KvDtype::kInt8)},
+    {"amx", kNeedsAmx, amx_kernels(KvDtype::kInt8)},
 };
 #else
 const AttentionCandidate kBf16[] = {{"scalar", {}, scalar_kernels(KvDtype::kBf16)}};

@@ -50,6 +50,8 @@ struct Dot512 {
     asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(probabilities), "v"(values));
   }
   static LONGHAUL_INLINE __m512i broadcast(const void* quad) { return _mm512_set1_epi32(load_quad(quad)); }
+  /** Sums that were stored. */
+  static LONGHAUL_INLINE Acc load_sums(const void* x) { return _mm512_loadu_si512(x); }
   static LONGHAUL_INLINE V::F to_float(Acc acc) { return _mm512_cvtepi32_ps(acc); }
   /** Four vectors of whole numbers in [0, 255] as bytes; see byte_of_quad. */
   static LONGHAUL_INLINE void store_bytes(uint8_t* to, const V::F (&x)[4]) {

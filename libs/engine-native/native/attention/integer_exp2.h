@@ -29,6 +29,13 @@ inline float exp2_quarters(float x) {
   return exp2_whole(whole) * kQuarters[static_cast<int>(4.0f * (whole - x))];
 }
 
+/** exp2_quarters of many lanes. */
+template <class V>
+LONGHAUL_INLINE typename V::F exp2_quarters_of(typename V::F x) {
+  const typename V::F whole = V::ceil(x);
+  return V::mul(V::exp2_whole(whole), V::look_up_four(kQuarters, V::mul(V::set1(4.0f), V::sub(whole, x))));
+}
+
 /** 255 * 2^x for x <= 0, relative error 1e-4: what a byte can tell, and the sum of thousands of them. */
 template <class V>
 LONGHAUL_INLINE typename V::F exp2_255(typename V::F x) {

@@ -13,7 +13,7 @@ namespace {
 
 typedef float Eight __attribute__((vector_size(32)));
 typedef int32_t EightInts __attribute__((vector_size(32)));
-typedef int8_t EightBytes __attribute__((vector_size(8)));
+typedef int8_t ThirtyTwoBytes __attribute__((vector_size(32)));
 
 LONGHAUL_INLINE Eight load_eight(const float* from) {
   Eight x;
@@ -31,6 +31,20 @@ LONGHAUL_INLINE Eight swap_lanes(Eight x) {
 #else
   return __builtin_shuffle(x, EightInts{0 ^ d, 1 ^ d, 2 ^ d, 3 ^ d, 4 ^ d, 5 ^ d, 6 ^ d, 7 ^ d});
 #endif
+}
+
+/** The low byte of every lane. */
+LONGHAUL_INLINE void store_low_bytes(int8_t* to, EightInts x) {
+#ifdef __clang__
+  typedef int8_t EightBytes __attribute__((vector_size(8)));
+  const EightBytes low = __builtin_convertvector(x, EightBytes);
+#else
+  // GCC takes a conversion apart into scalars.
+  constexpr ThirtyTwoBytes kLow{0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28,
+                                0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28};
+  const ThirtyTwoBytes low = __builtin_shuffle((ThirtyTwoBytes)x, kLow);
+#endif
+  __builtin_memcpy(to, &low, 8);
 }
 
 }  // namespace

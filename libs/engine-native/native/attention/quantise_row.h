@@ -25,11 +25,8 @@ inline float largest_magnitude(const float* x, int dims) {
   return result + zero;
 }
 
-/** Nearest whole numbers, ties to even, of |x| <= 127. */
-LONGHAUL_INLINE EightBytes rounded_to_bytes(Eight x) {
-  constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: the sum's low bits are the number.
-  return __builtin_convertvector((EightInts)(x + kMagic), EightBytes);
-}
+/** Added to |x| <= 2^22, leaves the nearest whole number (ties to even) in the low bits: 1.5 * 2^23. */
+constexpr float kRoundingNumber = 12582912.0f;
 
 /**
  * Quantises a row to [-127, 127] by its largest magnitude (one scale for all of it; symmetric, so that 0 stays 0).
@@ -41,8 +38,7 @@ inline float quantise_row(const float* x, int dims, int8_t* to) {
   const float largest = largest_magnitude(x, dims);
   const float inverse = largest > kNothing ? 127.0f / largest : 0.0f;
   for (int d = 0; d < dims; d += 8) {
-    const EightBytes bytes = rounded_to_bytes(load_eight(x + d) * inverse);
-    __builtin_memcpy(to + d, &bytes, sizeof bytes);
+    store_low_bytes(to + d, (EightInts)(load_eight(x + d) * inverse + kRoundingNumber));
   }
   return largest > kNothing || largest != largest ? largest / 127.0f : 0.0f;
 }

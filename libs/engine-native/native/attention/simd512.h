@@ -70,6 +70,37 @@ struct Vec512 {
     return _mm512_maskz_scalef_ps(normal, fraction, whole);
   }
 
+  /** 2^whole for a whole number of at most 0; 0 below 2^-126. */
+  static LONGHAUL_INLINE F exp2_whole(F whole) {
+    const __mmask16 normal = _mm512_cmp_ps_mask(whole, _mm512_set1_ps(-126.0f), _CMP_GE_OQ);
+    return _mm512_maskz_scalef_ps(normal, _mm512_set1_ps(1.0f), whole);
+  }
+  /** table[index] for whole numbers 0 to 3. */
+  static LONGHAUL_INLINE F look_up_four(const float* table, F index) {
+    return _mm512_permutexvar_ps(_mm512_cvtps_epi32(index), _mm512_broadcast_f32x4(_mm_loadu_ps(table)));
+  }
+  static LONGHAUL_INLINE F ceil(F x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }
+  /** Bit i: lane i of a is greater than lane i of b. */
+  static LONGHAUL_INLINE unsigned greater(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+
+  /** Lane i: the largest of rows[16 * i] to rows[16 * i + 15]. */
+  static LONGHAUL_INLINE F max_of_rows(const float* rows) {
+    F quarter[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const F low = max_of_halves(load(rows + 16 * i), load(rows + 16 * (i + 4)));
+      const F high = max_of_halves(load(rows + 16 * (i + 8)), load(rows + 16 * (i + 12)));
+      quarter[i] = max(_mm512_shuffle_f32x4(low, high, 0x88), _mm512_shuffle_f32x4(low, high, 0xdd));
+    }
+    const F even = max(_mm512_unpacklo_ps(quarter[0], quarter[2]), _mm512_unpackhi_ps(quarter[0], quarter[2]));
+    const F odd = max(_mm512_unpacklo_ps(quarter[1], quarter[3]), _mm512_unpackhi_ps(quarter[1], quarter[3]));
+    return max(_mm512_unpacklo_ps(even, odd), _mm512_unpackhi_ps(even, odd));
+  }
+  /** The largest of lanes i and i + 8, of a in the lower half and of b in the upper one. */
+  static LONGHAUL_INLINE F max_of_halves(F a, F b) {
+    return max(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  }
+
   static LONGHAUL_INLINE float reduce_add(F x) { return _mm512_reduce_add_ps(x); }
   static LONGHAUL_INLINE float reduce_max(F x) { return _mm512_reduce_max_ps(x); }
 

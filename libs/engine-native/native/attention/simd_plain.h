@@ -56,6 +56,28 @@ struct VecPlain {
     }
     return fraction;
   }
+  static LONGHAUL_INLINE F exp2_whole(F whole) {
+    for (int i = 0; i < kLanes; ++i) whole[i] = whole[i] < -126.0f ? 0.0f : __builtin_scalbnf(1.0f, static_cast<int>(whole[i]));
+    return whole;
+  }
+  static LONGHAUL_INLINE F look_up_four(const float* table, F index) {
+    for (int i = 0; i < kLanes; ++i) index[i] = table[static_cast<int>(index[i])];
+    return index;
+  }
+  static LONGHAUL_INLINE F ceil(F x) {
+    for (int i = 0; i < kLanes; ++i) x[i] = __builtin_ceilf(x[i]);
+    return x;
+  }
+  static LONGHAUL_INLINE unsigned greater(F a, F b) {
+    unsigned lanes = 0;
+    for (int i = 0; i < kLanes; ++i) lanes |= (a[i] > b[i] ? 1u : 0u) << i;
+    return lanes;
+  }
+  static LONGHAUL_INLINE F max_of_rows(const float* rows) {
+    F largest;
+    for (int i = 0; i < kLanes; ++i) largest[i] = reduce_max(load(rows + kLanes * i));
+    return largest;
+  }
   static LONGHAUL_INLINE float reduce_add(F x) {
     float sum = 0.0f;
     for (int i = 0; i < kLanes; ++i) sum += x[i];
@@ -107,6 +129,11 @@ struct DotPlain {
   static LONGHAUL_INLINE void dot_values(Acc& acc, Quad probabilities, const Bytes& values) {
     for (int i = 0; i < 64; ++i)
       acc[i / 4] += int32_t{probabilities.byte[i % 4]} * static_cast<int8_t>(values.lane[i]);
+  }
+  static LONGHAUL_INLINE Acc load_sums(const void* x) {
+    Acc sums;
+    std::memcpy(&sums, x, sizeof sums);
+    return sums;
   }
   static LONGHAUL_INLINE V::F to_float(Acc acc) { return __builtin_convertvector(acc, V::F); }
   static LONGHAUL_INLINE void store_bytes(uint8_t* to, const V::F (&x)[4]) {

@@ -46,7 +46,7 @@ Arithmetic arithmetic_of(const AttentionCandidate& kernels, KvDtype dtype) {
     case KvDtype::kF32:
       return kernels.needs.has(cpu::Feature::kAvx512Bf16) ? Arithmetic::kBf16Dot : Arithmetic::kFma;
     case KvDtype::kInt8:
-      return Arithmetic::kIntegerDot;
+      return kernels.needs.has(cpu::Feature::kAmxInt8) ? Arithmetic::kIntegerTile : Arithmetic::kIntegerDot;
   }
   return Arithmetic::kIntegerDot;
 }
@@ -182,7 +182,11 @@ std::vector<KernelCase> attention_cases(const Machine& machine) {
     for (const AttentionCandidate* kernels : widest_of(machine, attention_candidates(type.dtype), [&](const AttentionCandidate& c) {
            return arithmetic_of(c, type.dtype);
          }))
-      for (const Shape& shape : kShapes) cases.push_back(case_of(shape, type, *kernels));
+      for (const Shape& shape : kShapes) {
+        // The one row a head of decode takes the products of vectors at that level, too.
+        if (arithmetic_of(*kernels, type.dtype) == Arithmetic::kIntegerTile && shape.fresh == 1) continue;
+        cases.push_back(case_of(shape, type, *kernels));
+      }
   return cases;
 }
 

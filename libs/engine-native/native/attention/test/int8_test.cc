@@ -43,6 +43,46 @@ void int8_levels_agree(const std::vector<std::string>& levels) {
   }
 }
 
+/** Every other page or so, other ones for each KV head. */
+struct SomePages : Selector {
+  void select(const AttentionProblem&, const QueryBlock& block, std::vector<int32_t>& pages) const override {
+    for (int page = block.visible.begin; page < block.visible.end; ++page) {
+      if (((page * 2654435761u + static_cast<unsigned>(block.kv_head)) >> 13) % 3 != 0) pages.push_back(page);
+    }
+  }
+};
+
+/** What a batch gets, as the past was cut into chunks of `chunk`. */
+std::vector<float> outputs(const World& world, const char* level, int chunk, const Selector* selector) {
+  level_under_test = level;
+  Runner runner(world, 19);
+  runner.selector = selector;
+  return runner.run_all(chunk, 2);
+}
+
+/** Tiles give the bits that vectors give: the same integers, and the same order of additions between them. */
+void tiles_equal_vectors() {
+  level_under_test = "amx";
+  if (kernels_under_test(KvDtype::kInt8) == nullptr) return;
+  const SomePages some;
+  int seed = 0;
+  for (int head_dim = kMinHeadDim; head_dim <= kMaxHeadDim; head_dim += kHeadDimStep) {
+    for (const int group : {1, 5, 7}) {
+      Shape shape = grouped_shape(KvDtype::kInt8, seed % 3 == 1 ? 70 : 0);
+      shape.kv_heads = 2, shape.heads = 2 * group, shape.head_dim = head_dim, shape.rope_dim = 32;
+      shape.softcap = seed % 4 == 3 ? 5.0f : 0.0f;
+      shape.sinks = seed % 2 == 0;
+      shape.spread = seed % 5 == 4 ? 2.0f : 1.0f;
+      const World world(shape, {{group * 41, 130}, {0, 23}, {2070, 9}, {300, 1}, {16, 17}}, static_cast<uint32_t>(++seed));
+      for (const Selector* selector : {static_cast<const Selector*>(nullptr), static_cast<const Selector*>(&some)}) {
+        const bool same = outputs(world, "avx512vnni", 256, selector) == outputs(world, "amx", 100, selector);
+        level_under_test = "amx";
+        expect(same, "tiles give the bits of vectors " + name_of(shape), selector != nullptr, 0);
+      }
+    }
+  }
+}
+
 void test_rules() {
   if (kernels_under_test(KvDtype::kInt8) == nullptr) return;
   const Shape shape = grouped_shape(KvDtype::kInt8, 0);
@@ -61,5 +101,6 @@ int main() {
     test::test_rules();
   }
   test::int8_levels_agree(levels);
+  test::tiles_equal_vectors();
   return test::report();
 }
