@@ -19,6 +19,8 @@ const AttentionCandidate kBf16[] = {
     {"avx2", kNeedsAvx2, avx2_kernels(KvDtype::kBf16)},
     {"avx512", kNeedsAvx512, avx512_kernels(KvDtype::kBf16)},
     {"avx512bf16", kNeedsAvx512 | Features{Feature::kAvx512Bf16}, avx512bf16_kernels(KvDtype::kBf16)},
+    {"amx", kNeedsAvx512 | Features{Feature::kAvx512Bf16, Feature::kAmxTile, Feature::kAmxBf16},
+     amx_bf16_kernels(KvDtype::kBf16)},
 };
 const AttentionCandidate kF32[] = {
     {"scalar", {}, scalar_kernels(KvDtype::kF32)},

@@ -101,6 +101,7 @@ const KernelTable* avx512_kernels(KvDtype dtype);
 const KernelTable* avx512vnni_kernels(KvDtype dtype);
 const KernelTable* avx512bf16_kernels(KvDtype dtype);
 const KernelTable* amx_kernels(KvDtype dtype);
+const KernelTable* amx_bf16_kernels(KvDtype dtype);
 
 constexpr float kLog2e = 1.44269504088896340736f;
 constexpr float kLn2 = 0.69314718055994530942f;

@@ -8,20 +8,14 @@
 // level's `#pragma GCC target`.
 #pragma once
 
-#include "fetcher.h"
-#include "operand.h"
-#include "tile_rows.h"
+#include "softmax_rows.h"
 
 namespace longhaul::attention {
 namespace {
 
-/** Floats of a row of logits: a block of keys, and padding so that rows do not fall into the same cache sets. */
-constexpr int kLogitStride = kMaxBlockPages * kPageTokens + 16;
 /** Rows of a row block: up to Op::kShallowRows when one block then holds them all, else up to kDeepRows. */
 constexpr int kMaxRows = 8;
 constexpr int kDeepRows = 6;
-/** Instructions of the softmax of a vector of logits, about. */
-constexpr int kSoftmaxWork = 20;
 
 template <class Op>
 constexpr int rows_per_block(int rows) {
@@ -29,45 +23,37 @@ constexpr int rows_per_block(int rows) {
 }
 
 template <class Op>
-struct TileKernel : TileRows<typename Op::V> {
+struct TileKernel : SoftmaxRows<Op, kMaxRows> {
   using V = typename Op::V;
   using F = typename Op::F;
   using A = typename Op::A;
-  /** Vectors of the 16 columns of one page's K tile. */
-  static constexpr int kVectorsPerPage = kPageTokens / V::kLanes;
   static constexpr int kStepsPerPage = kPageTokens / Op::kTokensPerStep;
   static constexpr int kVectorBytes = V::kLanes * 4;
-  /** Left-operand elements of one row of probabilities. */
-  static constexpr int kProbabilityStride = kLogitStride * Op::kPerStep / Op::kTokensPerStep;
 
-  using Rows = TileRows<V>;
+  using Rows = SoftmaxRows<Op, kMaxRows>;
   using Rows::blocks;
   using Rows::first_row_of;
   using Rows::job;
-  using Rows::maxima;
+  using Rows::kProbabilityStride;
+  using Rows::kVectorsPerPage;
+  using Rows::logits;
   using Rows::outputs;
-  using Rows::position_of;
+  using Rows::probabilities;
   using Rows::query_row;
   using Rows::rows;
-  using Rows::sums;
 
   const int steps;
   const size_t value_offset;
   A* queries;
-  float* logits;
-  A* probabilities;
 
   explicit TileKernel(const TileJob& tile)
       : Rows(tile, rows_per_block<Op>(tile.tokens * tile.group)),
         steps(tile.pool.head_dim / Op::kTokensPerStep),
         value_offset(key_tile_bytes(tile.pool.dtype, tile.pool.head_dim)) {
-    const size_t block = static_cast<size_t>(kMaxRows) * kLogitStride;
     const size_t matrix = Rows::matrix_floats();
-    Carver carver(thread_scratch(Rows::carved_bytes() + Carver::rounded(matrix * 4) + 2 * Carver::rounded(block * 4)));
+    Carver carver(thread_scratch(Rows::carved_bytes() + Carver::rounded(matrix * 4)));
     Rows::carve(carver);
     queries = carver.template take<A>(matrix);
-    logits = carver.template take<float>(block);
-    probabilities = carver.template take<A>(block);
     pack_queries();
   }
 
@@ -117,12 +103,9 @@ struct TileKernel : TileRows<typename Op::V> {
   template <int NR, bool kPrefetch>
   LONGHAUL_INLINE void compute_block(const KeyBlock& keys, int first, int begin, int end, Fetcher& fetcher) {
     score_pages<NR, kPrefetch>(keys, queries + static_cast<size_t>(first) * steps * Op::kPerStep, begin, end, fetcher);
-    if (job.softcap_log2 > 0.0f) cap_logits(NR, begin, end);
-    for (int page = begin; page < end; ++page) {
-      if (Rows::needs_mask(keys, page, first, NR)) mask_page(NR, first, page, keys.logical[page] * kPageTokens);
-    }
+    Rows::bound_logits(keys, first, NR, begin, end);
     F decay[NR];
-    for (int r = 0; r < NR; ++r) decay[r] = soften_row<kPrefetch>(first + r, r, begin, end, fetcher);
+    for (int r = 0; r < NR; ++r) decay[r] = Rows::template soften_row<kPrefetch>(first + r, r, begin, end, fetcher);
     add_values<NR, kPrefetch>(keys, first, begin, end, decay, fetcher);
   }
 
@@ -174,60 +157,6 @@ struct TileKernel : TileRows<typename Op::V> {
       for (int v = 0; v < NV; ++v) V::store(logits + r * kLogitStride + (first + v) * V::kLanes, acc[r][v]);
     }
   }
-
-  void cap_logits(int count, int begin, int end) {
-    const F cap = V::set1(job.softcap_log2);
-    for (int r = 0; r < count; ++r) {
-      float* row = logits + r * kLogitStride;
-      for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) {
-        V::store(row + i, V::mul(cap, tanh_approximation<V>(V::load(row + i))));
-      }
-    }
-  }
-
-  void mask_page(int count, int first, int page, int key) {
-    for (int r = 0; r < count; ++r) {
-      const int position = position_of(first + r);
-      const int newest = position - key;
-      const int oldest = job.window > 0 ? newest - job.window + 1 : -1;
-      float* row = logits + r * kLogitStride + page * kPageTokens;
-      for (int i = 0; i < kPageTokens; ++i) row[i] = i <= newest && i >= oldest ? row[i] : kMasked;
-    }
-  }
-
-  /**
-   * Turns a row of logits into probabilities relative to the running maximum; returns the decay of what came before.
-   */
-  template <bool kPrefetch>
-  LONGHAUL_INLINE F soften_row(int row, int r, int begin, int end, Fetcher& fetcher) {
-    const float* from = logits + r * kLogitStride;
-    A* to = probabilities_of(r);
-    F top = V::set1(maxima[row]);
-    F top2 = top;
-    for (int i = begin * kPageTokens; i < end * kPageTokens; i += 16) {
-      top = V::max(top, V::load(from + i));
-      if constexpr (V::kLanes == 8) top2 = V::max(top2, V::load(from + i + 8));
-    }
-    // A whole number: scaling by a power of two is exact, so neither the decay nor the rounding of probabilities to
-    // bf16 depends on where the list is cut into blocks.
-    const float maximum = __builtin_ceilf(V::reduce_max(V::max(top, top2)));
-    const F shift = V::set1(maximum);
-    const F decay = V::scale_exp2(V::set1(1.0f), V::set1(maxima[row] - maximum));
-    F sum = V::zero();
-    for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) {
-      if constexpr (kPrefetch) fetcher.advance(kSoftmaxWork);
-      const F p = exp2_approximation<V, Op::kPolynomial>(V::sub(V::load(from + i), shift));
-      sum = V::add(sum, p);
-      Op::store(to, i, p);
-    }
-    maxima[row] = maximum;
-    float decay_lanes[V::kLanes];
-    V::store(decay_lanes, decay);
-    sums[row] = sums[row] * decay_lanes[0] + V::reduce_add(sum);
-    return decay;
-  }
-
-  A* probabilities_of(int r) { return probabilities + r * kProbabilityStride; }
 
   template <int NR, bool kPrefetch>
   void add_values(const KeyBlock& keys, int first, int begin, int end, const F (&decay)[NR], Fetcher& fetcher) {

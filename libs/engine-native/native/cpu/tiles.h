@@ -1,4 +1,4 @@
-// The eight tile registers of AMX, each up to 16 rows of 64 bytes, and the products of bytes on them.
+// The eight tile registers of AMX, each up to 16 rows of 64 bytes, and the products of bytes and of bf16 on them.
 //
 // Written as instructions of our own: the intrinsics of GCC 12 do not say that a tile load reads memory, so stores before
 // it may be moved behind it. Nothing needs compiler flags; who calls this has made sure that host_features() has kAmxTile
@@ -74,6 +74,11 @@ template <int kSums, int kA, int kB>
 inline void dot_signed_unsigned() {
   asm volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSums), "i"(kA), "i"(kB));
 }
+/** sums[m][n] += a[m][2k + i] b[k][2n + i] over all k and i < 2 in bf16, sums in f32; needs kAmxBf16. */
+template <int kSums, int kA, int kB>
+inline void dot_bf16() {
+  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSums), "i"(kA), "i"(kB));
+}
 
 #else
 
@@ -135,6 +140,25 @@ inline void dot_unsigned_signed() {
 template <int kSums, int kA, int kB>
 inline void dot_signed_unsigned() {
   emulated_dot<int8_t, uint8_t, kSums, kA, kB>();
+}
+template <int kSums, int kA, int kB>
+inline void dot_bf16() {
+  EmulatedTiles& t = emulated_tiles();
+  const auto value = [](const uint8_t* at) {
+    uint32_t bits = static_cast<uint32_t>(at[0]) << 16 | static_cast<uint32_t>(at[1]) << 24;
+    float x;
+    std::memcpy(&x, &bits, 4);
+    return x;
+  };
+  for (int m = 0; m < t.config.rows[kSums]; ++m)
+    for (int n = 0; n < t.config.row_bytes[kSums] / 4; ++n) {
+      float sums[2] = {}, sum;
+      for (int k = 0; k < t.config.row_bytes[kA] / 2; ++k)
+        sums[k % 2] += value(t.data[kA][m] + 2 * k) * value(t.data[kB][k / 2] + 4 * n + 2 * (k % 2));
+      std::memcpy(&sum, t.data[kSums][m] + 4 * n, 4);
+      sum += sums[0] + sums[1];
+      std::memcpy(t.data[kSums][m] + 4 * n, &sum, 4);
+    }
 }
 
 #endif

@@ -44,7 +44,8 @@ inline double tolerance(const Shape& s) {
   const double sharp = s.spread > 1.0f ? kSharpFactor : 1.0;
   if (s.dtype == KvDtype::kF32) return kF32Tolerance * sharp;
   if (s.dtype == KvDtype::kInt8) return kInt8Tolerance * sharp;
-  return sharp * (level_under_test == "avx512bf16" ? kBf16Tolerance : kBf16WideTolerance);
+  const bool rounds_operands = level_under_test == "avx512bf16" || level_under_test == "amx";
+  return sharp * (rounds_operands ? kBf16Tolerance : kBf16WideTolerance);
 }
 
 /** Names of all levels of all KV types that run here. */
