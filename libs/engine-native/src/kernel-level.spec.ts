@@ -9,7 +9,7 @@ const candidates = (supported: readonly KernelLevel[], levels: readonly KernelLe
 function tableOf(supported: readonly KernelLevel[]): KernelTable {
   const linear = candidates(supported, ['scalar', 'avx2', 'avx512vnni', 'amx']);
   return {
-    'attention/bf16': candidates(supported, ['scalar', 'avx2', 'avx512', 'avx512bf16']),
+    'attention/bf16': candidates(supported, ['scalar', 'avx2', 'avx512', 'avx512bf16', 'amx']),
     'attention/f32': candidates(supported, ['scalar', 'avx2', 'avx512']),
     'attention/int8': candidates(supported, ['scalar', 'avx2', 'avxvnni', 'avx512vnni']),
     'linear/int8': linear,
@@ -35,7 +35,7 @@ describe('a kernel level for all operators', () => {
   it('never chooses what the processor lacks', () => {
     expect(unmeasuredKernels(avx2Only)).toMatchObject({ 'attention/bf16': 'avx2', 'linear/int4': 'avx2' });
     expect(unmeasuredKernels(everything)).toMatchObject({
-      'attention/bf16': 'avx512bf16',
+      'attention/bf16': 'amx',
       'linear/int8': 'amx',
     });
   });

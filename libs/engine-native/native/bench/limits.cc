@@ -55,18 +55,26 @@ void vnni_256() { LONGHAUL_CLEAR(LONGHAUL_CLEAR_256); LONGHAUL_LOOP(LONGHAUL_VNN
 void madd_512() { LONGHAUL_CLEAR(LONGHAUL_CLEAR_512); LONGHAUL_LOOP(LONGHAUL_MADD_512) }
 void madd_256() { LONGHAUL_CLEAR(LONGHAUL_CLEAR_256); LONGHAUL_LOOP(LONGHAUL_MADD_256) }
 
-#define LONGHAUL_TILE(n) cpu::dot_signed<n, 4, 6>();
 /** A product of tiles takes as long as many of the other instructions: so much less of them is enough. */
 constexpr int kTileShare = 8;
 
-void integer_tiles() {
+/** Multiplies on four chains of sums. */
+template <class Multiply> void multiply_tiles(Multiply multiply) {
   constexpr cpu::TileShape kFull{16, 64};
   const cpu::TileWork work(cpu::TileConfig({kFull, kFull, kFull, kFull, kFull, kFull, kFull, kFull}));
   for (int i = 0; i < kLoops / kTileShare; ++i) {
-    for (int three = 0; three < kChains / 4; ++three) {
-      LONGHAUL_TILE(0) LONGHAUL_TILE(1) LONGHAUL_TILE(2) LONGHAUL_TILE(3)
-    }
+    for (int three = 0; three < kChains / 4; ++three) multiply();
   }
+}
+
+void integer_tiles() {
+  multiply_tiles([] {
+    cpu::dot_signed<0, 4, 6>(), cpu::dot_signed<1, 4, 6>(), cpu::dot_signed<2, 4, 6>(), cpu::dot_signed<3, 4, 6>();
+  });
+}
+
+void bf16_tiles() {
+  multiply_tiles([] { cpu::dot_bf16<0, 4, 6>(), cpu::dot_bf16<1, 4, 6>(), cpu::dot_bf16<2, 4, 6>(), cpu::dot_bf16<3, 4, 6>(); });
 }
 
 /** One way to do a kind of arithmetic: `operations` of each of the twelve steps of a loop. */
@@ -79,7 +87,8 @@ struct Loop {
 constexpr Loop kFma512{"vfmadd231ps zmm", fma_512, 32}, kFma256{"vfmadd231ps ymm", fma_256, 16};
 constexpr Loop kBf16512{"vdpbf16ps zmm", bf16_512, 64};
 constexpr Loop kVnni512{"vpdpbusd zmm", vnni_512, 128}, kVnni256{"vpdpbusd ymm", vnni_256, 64};
-constexpr Loop kTiles{"tdpbssd 16x16x64", integer_tiles, 2.0 * 16 * 16 * 64 / kTileShare};
+constexpr Loop kIntegerTiles{"tdpbssd 16x16x64", integer_tiles, 2.0 * 16 * 16 * 64 / kTileShare};
+constexpr Loop kBf16Tiles{"tdpbf16ps 16x16x32", bf16_tiles, 2.0 * 16 * 16 * 32 / kTileShare};
 constexpr Loop kMadd512{"vpmaddubsw + vpmaddwd + vpaddd zmm", madd_512, 128};
 constexpr Loop kMadd256{"vpmaddubsw + vpmaddwd + vpaddd ymm", madd_256, 64};
 
@@ -94,7 +103,9 @@ const Loop& loop_of(Arithmetic arithmetic, const Machine& machine) {
       if (wide) return machine.features.has(cpu::Feature::kAvx512Vnni) ? kVnni512 : kMadd512;
       return machine.features.has(cpu::Feature::kAvxVnni) ? kVnni256 : kMadd256;
     case Arithmetic::kIntegerTile:
-      return kTiles;
+      return kIntegerTiles;
+    case Arithmetic::kBf16Tile:
+      return kBf16Tiles;
   }
   return kFma256;
 }
@@ -130,6 +141,8 @@ const char* arithmetic_name(Arithmetic arithmetic) {
       return "f32 FMA";
     case Arithmetic::kBf16Dot:
       return "bf16 dot";
+    case Arithmetic::kBf16Tile:
+      return "bf16 tile";
     case Arithmetic::kIntegerDot:
       return "integer dot";
     case Arithmetic::kIntegerTile:

@@ -10,8 +10,9 @@
 namespace longhaul::bench {
 
 /** Instructions that a kernel's arithmetic is made of; each has a limit of its own. */
-enum class Arithmetic { kFma, kBf16Dot, kIntegerDot, kIntegerTile };
-constexpr Arithmetic kArithmetics[] = {Arithmetic::kFma, Arithmetic::kBf16Dot, Arithmetic::kIntegerDot, Arithmetic::kIntegerTile};
+enum class Arithmetic { kFma, kBf16Dot, kBf16Tile, kIntegerDot, kIntegerTile };
+constexpr Arithmetic kArithmetics[] = {Arithmetic::kFma, Arithmetic::kBf16Dot, Arithmetic::kBf16Tile, Arithmetic::kIntegerDot,
+                                       Arithmetic::kIntegerTile};
 
 /** What kernels and limits may use: what the processor has, or less to stand in for a smaller one. */
 struct Machine {
@@ -21,11 +22,12 @@ struct Machine {
   /** Whether there is an instruction of that kind at all; for f32 and integers there always is. */
   bool has(Arithmetic arithmetic) const {
     if (arithmetic == Arithmetic::kBf16Dot) return features.contains(cpu::kNeedsAvx512 | cpu::Features{cpu::Feature::kAvx512Bf16});
+    if (arithmetic == Arithmetic::kBf16Tile) return features.contains({cpu::Feature::kAmxTile, cpu::Feature::kAmxBf16});
     return arithmetic != Arithmetic::kIntegerTile || features.contains({cpu::Feature::kAmxTile, cpu::Feature::kAmxInt8});
   }
 };
 
-/** "f32 FMA", "bf16 dot", "integer dot" or "integer tile". */
+/** "f32 FMA", "bf16 dot", "bf16 tile", "integer dot" or "integer tile". */
 const char* arithmetic_name(Arithmetic arithmetic);
 
 /** The widest instructions of a kind that `machine` has: "vpdpbusd zmm", "vpmaddubsw + vpmaddwd + vpaddd ymm"... */

@@ -9,7 +9,7 @@ interface Bar {
 
 /**
  * The first one that fits counts. Without a bar: attention at depth 0, half of whose products are masked, verification of
- * drafts, and arithmetic on the bf16 dot product or on integer tiles.
+ * drafts, and arithmetic on the bf16 dot product or on tiles.
  */
 const BARS: readonly Bar[] = [
   { cases: /^linear /, binds: /^integer dot$/, share: 0.5 },

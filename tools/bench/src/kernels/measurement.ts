@@ -13,7 +13,7 @@ export interface KernelMeasurement {
   /** Level of the kernels, `avx512vnni`. */
   readonly level: string;
   readonly threads: number;
-  /** The limit of its arithmetic: `f32 FMA`, `bf16 dot`, `integer dot` or `integer tile`. */
+  /** The limit of its arithmetic: `f32 FMA`, `bf16 dot`, `bf16 tile`, `integer dot` or `integer tile`. */
   readonly arithmetic: string;
   /** Of one run: operations (a multiply-add is two), and bytes of weights or KV. */
   readonly operations: number;

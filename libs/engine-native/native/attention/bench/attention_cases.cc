@@ -44,6 +44,7 @@ Arithmetic arithmetic_of(const AttentionCandidate& kernels, KvDtype dtype) {
   switch (dtype) {
     case KvDtype::kBf16:
     case KvDtype::kF32:
+      if (kernels.needs.has(cpu::Feature::kAmxBf16)) return Arithmetic::kBf16Tile;
       return kernels.needs.has(cpu::Feature::kAvx512Bf16) ? Arithmetic::kBf16Dot : Arithmetic::kFma;
     case KvDtype::kInt8:
       return kernels.needs.has(cpu::Feature::kAmxInt8) ? Arithmetic::kIntegerTile : Arithmetic::kIntegerDot;
