@@ -11,6 +11,8 @@ import { WholeServer } from './whole-server.js';
 export interface GrpcHostOptions {
   /** Largest message accepted, in bytes. Larger ones end with RESOURCE_EXHAUSTED before they are decoded. */
   maxMessageBytes: number;
+  /** Most open connections; one more gets GOAWAY (ENHANCE_YOUR_CALM) and is closed. Unset: no bound. */
+  maxConnections?: number;
   /** HTTP/2 flow-control window in bytes; unset is the library's default, right for token streams. */
   flowControlWindowBytes?: number;
   /** What every call passes first; without it calls are neither authorized nor reported. */
@@ -50,6 +52,7 @@ export class GrpcHost {
       'grpc.max_send_message_length': options.maxMessageBytes,
       ...(options.flowControlWindowBytes ? { 'grpc-node.flow_control_window': options.flowControlWindowBytes } : {}),
     });
+    this.#server.maxConnections = options.maxConnections ?? Infinity;
     this.#health.addToServer(this.#server);
     addReflection(this.#server, () => this.#services);
     this.#unfollow =
@@ -62,6 +65,11 @@ export class GrpcHost {
   /** Full names of all methods that are served, those of health and reflection included. */
   get methods(): readonly string[] {
     return [...this.#server.methods];
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#server.connections;
   }
 
   /** Calls of our own services in flight. */

@@ -1,3 +1,4 @@
+import { constants, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import { Server, status, type ServerDuplexStream } from '@grpc/grpc-js';
 
 /**
@@ -7,15 +8,49 @@ import { Server, status, type ServerDuplexStream } from '@grpc/grpc-js';
 export class WholeServer extends Server {
   /** Full names, such as `longhaul.worker.v1.WorkerService/Generate`. */
   readonly methods = new Set<string>();
+  maxConnections = Infinity;
+  #connections = 0;
 
   constructor(options: ConstructorParameters<typeof Server>[0]) {
     super(options);
     answerUnknownMethods(this);
+    onHttp2Server(this, (server) => server.on('session', (session) => this.#admit(session)));
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#connections;
   }
 
   override register: Server['register'] = (name, handler, serialize, deserialize, type) => {
     this.methods.add(name.replace(/^\//, ''));
     return super.register(name, handler, serialize, deserialize, type);
+  };
+
+  #admit(session: ServerHttp2Session): void {
+    if (this.#connections >= this.maxConnections) {
+      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_connections'));
+      // The frame goes out first.
+      setImmediate(() => session.destroy());
+      return;
+    }
+    this.#connections += 1;
+    session.once('close', () => (this.#connections -= 1));
+  }
+}
+
+interface Binding {
+  createHttp2Server(credentials: unknown): Http2Server;
+}
+
+/** Reaches into the library, as below. */
+function onHttp2Server(server: Server, take: (http2: Http2Server) => void): void {
+  const binding = server as unknown as Binding;
+  const create = binding.createHttp2Server.bind(server);
+  binding.createHttp2Server = (credentials) => {
+    const http2 = create(credentials);
+    take(http2);
+    return http2;
   };
 }
 

@@ -249,6 +249,14 @@ const SERVING_METRICS = {
     action: 'At --max-queued-prompt-bytes clients get 429.',
     labels: [],
   },
+  openConnections: {
+    name: 'longhaul_router_open_connections',
+    kind: 'gauge',
+    unit: '{connection}',
+    help: 'Connections of clients that are open, over HTTP and gRPC.',
+    action: 'At --max-connections further ones are refused: TOO_MANY_CONNECTIONS over HTTP, GOAWAY over gRPC.',
+    labels: ['api'],
+  },
   arrivingRequests: {
     name: 'longhaul_router_arriving_requests',
     kind: 'gauge',

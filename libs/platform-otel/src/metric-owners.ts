@@ -37,7 +37,7 @@ export const METRIC_OWNERS = {
     ...(['requestSuccess', 'requestErrors', 'timeToFirstToken', 'interTokenLatency', 'requestLatency'] as const),
     ...(['requestPromptTokens', 'requestGenerationTokens', 'admittedRequests', 'admittedPromptBytes'] as const),
     ...(['rejectedRequests', 'disconnectedClients', 'workerReady', 'apiRequests'] as const),
-    ...(['arrivingRequests', 'arrivingBytes'] as const),
+    ...(['arrivingRequests', 'arrivingBytes', 'openConnections'] as const),
     ...(['templateJobsRunning', 'templateJobsQueued', 'eventLoopDelay'] as const),
   ],
   store: [

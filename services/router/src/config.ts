@@ -39,6 +39,11 @@ export const edgeSettings = {
     description: 'Most bytes of request bodies that have arrived and are held at once; more get 429.',
     unit: 'bytes',
   },
+  maxConnections: {
+    schema: values.integer(1).default(4096),
+    description: 'Most open connections over HTTP, and as many over gRPC; one more is told so and closed.',
+    unit: 'connections',
+  },
   maxArrivingRequests: {
     schema: values.integer(1).default(1024),
     description:

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { boundConnections } from './adapters/http/bound-connections.js';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { pause } from '@longhaul/kernel';
@@ -54,13 +55,18 @@ export async function createRouterServer(
   const app = await createApp(config, dependencies, parts);
   const grpc = config.grpcPort === undefined ? null : createGrpc(config, dependencies, parts);
   const grpcPort = grpc ? await grpc.listen(config.host, config.grpcPort ?? 0) : null;
+  const connections = boundConnections(app.getHttpServer(), config.maxConnections, parts.ledger);
   const door = await listenHttp(app, config).catch(async (error: unknown) => {
     await grpc?.close(0);
     throw error;
   });
   declareSeries('router');
   tellUnenforced(dependencies.tenants.tenants, dependencies.log);
-  const unobserve = observeGauges(parts);
+  const unobserve = [
+    ...observeGauges(parts),
+    observe('openConnections', connections, { api: 'http' }),
+    ...(grpc ? [observe('openConnections', () => grpc.connections, { api: 'grpc' })] : []),
+  ];
   const watcher = new ModelWatcher(parts.models, dependencies.log, (ready) => {
     if (ready) showSeries(parts.models);
     parts.health.refresh();
@@ -114,7 +120,8 @@ async function createApp(
 
 function createGrpc(config: RouterConfig, dependencies: RouterDependencies, parts: RouterParts): GrpcHost {
   const gate = createGate(config, parts, dependencies.log);
-  const host = new GrpcHost({ maxMessageBytes: config.maxBodyBytes, health: parts.health, gate });
+  const { maxBodyBytes: maxMessageBytes, maxConnections } = config;
+  const host = new GrpcHost({ maxMessageBytes, maxConnections, health: parts.health, gate });
   const { stallTimeoutMs, requestTimeoutMs } = config;
   addInferenceService(host, { ...parts, log: dependencies.log, stallTimeoutMs, requestTimeoutMs });
   return host;
