@@ -1,6 +1,7 @@
 // Paged attention over one ragged batch: the entry point of the attention kernels.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -106,10 +107,9 @@ struct AttentionProblem {
 
   /** The tables of a sequence that has them per KV head; null: all its heads share its row of block_table. */
   const HeadTables* head_tables_of(int sequence) const {
-    for (const HeadTables& tables : head_tables) {
-      if (tables.sequence == sequence) return &tables;
-    }
-    return nullptr;
+    const auto found = std::lower_bound(head_tables.begin(), head_tables.end(), sequence,
+                                        [](const HeadTables& tables, int wanted) { return tables.sequence < wanted; });
+    return found != head_tables.end() && found->sequence == sequence ? &*found : nullptr;
   }
 
   /** [block_table_width] the page of each logical page of a KV head of a sequence, in this layer. */
@@ -123,7 +123,8 @@ struct AttentionProblem {
 };
 
 /**
- * First fault of a problem, as a short English phrase that names the field, or null. O(B * width). attend() itself
+ * First fault of a problem, as a short English phrase that names the field, or null. O(B * width), where heads have
+ * tables of their own O(B * kv_heads * width). attend() itself
  * trusts its argument: call this where the values come from outside.
  */
 const char* find_fault(const AttentionProblem& problem);

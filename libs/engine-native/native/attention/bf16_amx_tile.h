@@ -65,7 +65,7 @@ struct AmxTile : SoftmaxRows<Op, kAmxRows> {
     std::memset(queries + static_cast<size_t>(rows) * dim / 2, 0, static_cast<size_t>(kAmxRows) * dim * 2);
   }
 
-  /** Of the product with keys, and with `pairs` for that with values: a page is half as deep as 32 dimensions. */
+  /** Of products that sum over so many pairs: 16 for keys (32 dimensions), 8 for values (the tokens of a page). */
   cpu::TileConfig shapes(uint8_t pairs) const {
     const auto count = static_cast<uint8_t>(tile_rows);
     const cpu::TileShape sums{count, 64}, left{count, static_cast<uint8_t>(4 * pairs)}, right{pairs, 64};

@@ -7,20 +7,17 @@ namespace {
 
 using cpu::Feature;
 using cpu::Features;
+using cpu::kNeedsAmx;
 using cpu::kNeedsAvx2;
 using cpu::kNeedsAvx512;
 
 #if defined(__x86_64__)
-constexpr Features kNeedsAmx =
-    kNeedsAvx512 | Features{Feature::kAvx512Vnni, Feature::kAmxTile, Feature::kAmxInt8};
-
 const AttentionCandidate kBf16[] = {
     {"scalar", {}, scalar_kernels(KvDtype::kBf16)},
     {"avx2", kNeedsAvx2, avx2_kernels(KvDtype::kBf16)},
     {"avx512", kNeedsAvx512, avx512_kernels(KvDtype::kBf16)},
     {"avx512bf16", kNeedsAvx512 | Features{Feature::kAvx512Bf16}, avx512bf16_kernels(KvDtype::kBf16)},
-    {"amx", kNeedsAvx512 | Features{Feature::kAvx512Bf16, Feature::kAmxTile, Feature::kAmxBf16},
-     amx_bf16_kernels(KvDtype::kBf16)},
+    {"amx", kNeedsAmx, amx_bf16_kernels(KvDtype::kBf16)},
 };
 const AttentionCandidate kF32[] = {
     {"scalar", {}, scalar_kernels(KvDtype::kF32)},

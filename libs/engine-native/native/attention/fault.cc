@@ -32,7 +32,8 @@ const char* head_tables_fault(const AttentionProblem& p, const HeadTables& table
   if (tables.pages.size() != rows * static_cast<size_t>(p.block_table_width)) {
     return "head_tables must have a row for each layer and KV head";
   }
-  const int first_written = p.past_lens[tables.sequence] / kPageTokens;
+  const bool writes = p.cu_seqlens[tables.sequence + 1] > p.cu_seqlens[tables.sequence];
+  const int first_written = writes ? p.past_lens[tables.sequence] / kPageTokens : pages;
   for (int head = 0; head < p.kv_heads; ++head) {
     const int32_t* row = p.page_row(tables.sequence, head);
     for (int i = 0; i < pages; ++i) {

@@ -13,7 +13,7 @@ namespace {
 /**
  * Asks for the lines of KeyBlock::next in order, as many as the share of the block's work that is done: a processor has
  * few places to wait for lines in, and asked for in bursts they hold up the computing, which then waits for memory and
- * memory for it. Work is counted in vector instructions, about.
+ * memory for it. Work has any unit, the same in all that is said of a block.
  */
 class Fetcher {
  public:

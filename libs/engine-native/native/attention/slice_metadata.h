@@ -13,7 +13,7 @@ namespace {
 constexpr uint16_t kLeastBf16 = 0xff7f;
 constexpr uint16_t kGreatestBf16 = 0x7f7f;
 
-/** The greatest bf16 that is not above a finite number. */
+/** The greatest bf16 that is not above a finite number; beyond the range of bf16 (3.39e38) its end. */
 inline uint16_t bf16_at_most(float x) {
   const uint32_t bits = float_bits(x);
   const bool away_from_zero = (bits >> 31) != 0 && (bits & 0xffffu) != 0;
@@ -21,7 +21,7 @@ inline uint16_t bf16_at_most(float x) {
   return result == 0xff80 ? kLeastBf16 : result;
 }
 
-/** The least bf16 that is not below a finite number. */
+/** The least bf16 that is not below a finite number; beyond the range of bf16 its end. */
 inline uint16_t bf16_at_least(float x) { return static_cast<uint16_t>(bf16_at_most(-x) ^ 0x8000u); }
 
 /**

@@ -59,6 +59,9 @@ class Features {
 constexpr Features kNeedsAvx2{Feature::kAvx2, Feature::kFma, Feature::kF16c};
 constexpr Features kNeedsAvx512 =
     kNeedsAvx2 | Features{Feature::kAvx512F, Feature::kAvx512Bw, Feature::kAvx512Dq, Feature::kAvx512Vl};
+/** Processors with tiles have all of these; one name for all operators. */
+constexpr Features kNeedsAmx = kNeedsAvx512 | Features{Feature::kAvx512Vnni, Feature::kAvx512Bf16, Feature::kAmxTile,
+                                                       Feature::kAmxInt8, Feature::kAmxBf16};
 
 /** What was found, and what the processor has that cannot be used. */
 struct Host {

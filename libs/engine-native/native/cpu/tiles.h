@@ -2,7 +2,7 @@
 //
 // Written as instructions of our own: the intrinsics of GCC 12 do not say that a tile load reads memory, so stores before
 // it may be moved behind it. Nothing needs compiler flags; who calls this has made sure that host_features() has kAmxTile
-// and kAmxInt8.
+// and the feature of the products it uses.
 //
 // LONGHAUL_EMULATE_AVX512 (tests only) replaces the instructions by plain loops.
 #pragma once

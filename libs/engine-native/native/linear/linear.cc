@@ -15,13 +15,11 @@ constexpr size_t kLineBytes = 64;
 constexpr size_t rounded_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
 
 #if defined(__x86_64__)
-constexpr cpu::Features kNeedsAmx =
-    cpu::kNeedsAvx512 | cpu::Features{cpu::Feature::kAvx512Vnni, cpu::Feature::kAmxTile, cpu::Feature::kAmxInt8};
 constexpr LinearCandidate kCandidates[] = {
     {"scalar", {}, &kScalarKernels},
     {"avx2", cpu::kNeedsAvx2, &kAvx2Kernels},
     {"avx512vnni", cpu::kNeedsAvx512 | cpu::Features{cpu::Feature::kAvx512Vnni}, &kAvx512VnniKernels},
-    {"amx", kNeedsAmx, &kAmxKernels},
+    {"amx", cpu::kNeedsAmx, &kAmxKernels},
 };
 #else
 constexpr LinearCandidate kCandidates[] = {{"scalar", {}, &kScalarKernels}};

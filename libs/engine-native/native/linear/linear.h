@@ -28,7 +28,7 @@ constexpr int kTileTokens = 16, kLeastTileTokens = 32;
 
 // Activations of one call: int8 values [tokens][cols], scales [tokens][blocks], and per (token, block) the number that cancels
 // the weights' bias: -(bias) * sum of the block's values. The AVX2 kernels have int16 values, and the AMX kernels have values
-// and scales, in orders of their own. Values begin at a cache line.
+// and scales, in orders of their own and no offsets. Values begin at a cache line.
 struct QuantisedRows {
   int8_t* values;
   float* scales;

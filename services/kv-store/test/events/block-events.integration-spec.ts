@@ -8,6 +8,8 @@ import { agree, follower, quietLog, tellingStore, TOPICS, until } from './follow
 /** How long the broker is away. A longer test sets more. */
 const AWAY_MS = Number(process.env['LONGHAUL_KAFKA_AWAY_MS'] ?? 3_000);
 const CHANGE_EVERY_MS = 10;
+/** What is taken so long after the last commit is committed at once. */
+const COMMITTED_AFTER_MS = 1_000;
 /** At least: more than the hasty store's bound. */
 const CHANGES = 200;
 
@@ -41,6 +43,14 @@ const available = kafkaOrSkip('Block events on Kafka');
       const one = follower(declaring(open()), 'one');
       const random = seededRandom(11);
       for (const { store } of telling) store.changeAtRandom(200, random);
+      await until(
+        () => agree([one], stores),
+        () => JSON.stringify(summary(one)),
+      );
+
+      // A follower that has not committed its place in a partition begins at the end of it again after an outage.
+      await delay(COMMITTED_AFTER_MS);
+      for (const { store } of telling) store.changeAtRandom(1, random);
       await until(
         () => agree([one], stores),
         () => JSON.stringify(summary(one)),
