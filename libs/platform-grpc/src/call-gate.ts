@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { ServerHttp2Stream } from 'node:http2';
 import {
   ServerInterceptingCall,
   status,
@@ -23,17 +23,17 @@ export interface CallGate {
   authorize?(headers: Readonly<Record<string, string>>, method: string): void;
   /** Hears of every call once, when it has ended; also of methods that nobody serves. */
   ended?(end: CallEnd): void;
-  /** A call whose one message has not come by then ends with `MESSAGE_TIMEOUT`, in milliseconds. */
+  /** A call whose one message, and the end of its sending, has not come by then ends with `MESSAGE_TIMEOUT`, in milliseconds. */
   messageTimeoutMs?: number;
-  /** Takes a place for a call whose one message has not come. */
+  /** Takes a place for a call whose one message, and the end of its sending, has not come. */
   arriving?(peer: string, displace: (error: AppError) => void): ArrivingCall;
 }
 
 /** The place of a call whose message is on its way. */
 export interface ArrivingCall {
-  /** More bytes of it have come, as they are on the wire. */
+  /** More bytes of it are held: as they are on the wire, and what unpacking a message adds. */
   grow(bytes: number): void;
-  /** The message has come, or never will. More than one call does nothing. */
+  /** All has come, or never will. More than one call does nothing. */
   leave(): void;
 }
 
@@ -57,13 +57,15 @@ export function gateInterceptor(gate: CallGate, isServed: (method: string) => bo
             if (refused) call.sendStatus(toStatus(refused));
             else pass(metadata);
           },
-          onReceiveMessage(message, pass) {
+          onReceiveMessage: (message, pass) => pass(message),
+          onReceiveHalfClose(pass) {
+            // Not with the message: until here more may come, and no handler runs.
             arrival?.();
-            pass(message);
+            if (!info.answered) pass();
           },
-          onReceiveHalfClose: (pass) => pass(),
           onCancel() {
             arrival?.();
+            closeSoon(call);
             const end = info.end();
             if (end) gate.ended?.(end);
           },
@@ -101,6 +103,9 @@ function deadlineOf(call: ServerInterceptingCallInterface): number | null {
 }
 
 function awaitMessage(gate: CallGate, call: ServerInterceptingCallInterface): () => void {
+  const stream = streamOf(call);
+  // Of what is gone before the call begins, the library tells no interceptor.
+  if (stream.destroyed) return () => undefined;
   const { messageTimeoutMs } = gate;
   const fail = (error: AppError) => call.sendStatus(toStatus(error));
   const timer =
@@ -109,16 +114,42 @@ function awaitMessage(gate: CallGate, call: ServerInterceptingCallInterface): ()
       : setTimeout(() => fail(messageTimeout(messageTimeoutMs)), messageTimeoutMs);
   const place = gate.arriving?.(call.getPeer(), fail);
   if (place) onBytes(call, (bytes) => place.grow(bytes));
-  return () => {
+  const leave = () => {
     clearTimeout(timer);
     place?.leave();
   };
+  stream.once('close', leave);
+  return leave;
+}
+
+interface Internals {
+  readonly stream: ServerHttp2Stream;
+  decompressMessage(message: Uint8Array, encoding: string): Uint8Array | Promise<Uint8Array>;
 }
 
 /** Reaches into the library, whose version is pinned; a test shows that it still works. */
 function onBytes(call: ServerInterceptingCallInterface, take: (bytes: number) => void): void {
-  const { stream } = call as unknown as { stream: Readable };
-  stream.on('data', (piece: Uint8Array) => take(piece.length));
+  const internals = call as unknown as Internals;
+  internals.stream.on('data', (piece: Uint8Array) => take(piece.length));
+  const decompress = internals.decompressMessage.bind(call);
+  internals.decompressMessage = async (message, encoding) => {
+    const plain = await decompress(message, encoding);
+    take(Math.max(0, plain.length - message.length));
+    return plain;
+  };
+}
+
+function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
+  return (call as unknown as Internals).stream;
+}
+
+/**
+ * Closes a stream whose call has ended. The status ends our half only: what has come of a message would be held until
+ * the client ends its own. Not at once: the status goes out first.
+ */
+function closeSoon(call: ServerInterceptingCallInterface): void {
+  const stream = streamOf(call);
+  if (!stream.readableEnded) setImmediate(() => stream.close());
 }
 
 function messageTimeout(messageTimeoutMs: number): AppError {

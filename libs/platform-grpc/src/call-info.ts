@@ -44,6 +44,11 @@ export class CallInfo {
     this.#method = method;
   }
 
+  /** Whether the call has its status, so that nothing of it is to be begun any more. */
+  get answered(): boolean {
+    return this.#code !== null;
+  }
+
   /** Whether the call was ended because its deadline passed, here or at the client. */
   get late(): boolean {
     if (this.#code !== null) return this.#code === status.DEADLINE_EXCEEDED;

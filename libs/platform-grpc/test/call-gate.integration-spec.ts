@@ -1,9 +1,11 @@
 import { credentials, makeGenericClientConstructor, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { workerV1 } from '@longhaul/contracts';
-import type { AppError } from '@longhaul/kernel';
-import { connect } from 'node:http2';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { connect, type ClientHttp2Stream, type ServerHttp2Stream } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import {
   fromStatus,
   GrpcHost,
@@ -140,50 +142,138 @@ describe('the gate of a host', () => {
       return { grow: () => undefined, leave: () => void (places.given += 1) };
     };
     const { port, ends } = await startHost({ messageTimeoutMs: 50, arriving });
-    const session = connect(`http://127.0.0.1:${port}`);
-    closers.push(() => session.destroy());
-    const call = session.request(
-      {
-        ':method': 'POST',
-        ':path': `/${NAME}/Generate`,
-        'content-type': 'application/grpc',
-        authorization: 'Bearer k',
-      },
-      { endStream: false },
-    );
-    call.on('error', () => undefined);
-    call.write(Buffer.from([0, 0, 0, 15, 255, 1, 2]));
+    openCall(port).write(Buffer.from([0, 0, 0, 15, 255, 1, 2]));
     while (ends.length === 0) await sleep(5);
     expect(ends).toMatchObject([{ reason: 'MESSAGE_TIMEOUT', status: 'DEADLINE_EXCEEDED' }]);
     expect(places.taken).toBe(1);
     expect(places.given).toBeGreaterThan(0);
   });
 
+  it('ends calls whose message has come, but not the end of their sending', async () => {
+    const { port, ends, handled } = await startHost({ messageTimeoutMs: 50 });
+    const call = openCall(port);
+    call.write(EMPTY_MESSAGE);
+    await once(call, 'close');
+    expect(ends).toMatchObject([{ reason: 'MESSAGE_TIMEOUT' }]);
+    expect(handled()).toBe(0);
+  });
+
   it('counts the bytes of a call that is arriving, and takes its place away', async () => {
-    let arrived = 0;
-    let displace: (error: AppError) => void = () => undefined;
-    const { port, ends } = await startHost({
-      arriving: (_peer, take) => {
-        displace = take;
-        return { grow: (bytes) => void (arrived += bytes), leave: () => undefined };
-      },
-    });
-    const session = connect(`http://127.0.0.1:${port}`);
-    closers.push(() => session.destroy());
-    const path = `/${NAME}/Generate`;
-    const call = session.request(
-      { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', authorization: 'Bearer k' },
-      { endStream: false },
-    );
-    call.on('error', () => undefined);
+    const place = watchedPlace();
+    const { port, ends } = await startHost({ arriving: place.arriving });
+    const call = openCall(port);
     call.write(Buffer.from([0, 0, 0, 15, 255]));
     call.write(Buffer.alloc(1000));
-    while (arrived < 1005) await sleep(5);
-    displace(fromStatus(new Error('displaced')));
+    while (place.seen.bytes < 1005) await sleep(5);
+    place.displace();
     while (ends.length === 0) await sleep(5);
     expect(ends).toMatchObject([{ status: 'INTERNAL' }]);
   });
+
+  it('counts what comes after the message, too, until the client has ended its sending', async () => {
+    const place = watchedPlace();
+    const { port, ends, handled } = await startHost({ arriving: place.arriving });
+    const call = openCall(port);
+    call.write(EMPTY_MESSAGE);
+    while (place.seen.bytes < 5) await sleep(5);
+    call.write(Buffer.from([0, 0, 0, 15, 255]));
+    call.write(Buffer.alloc(1000));
+    while (place.seen.bytes < 1010) await sleep(5);
+    expect(place.seen.left).toBe(false);
+    place.displace();
+    while (ends.length === 0) await sleep(5);
+    expect(place.seen.left).toBe(true);
+    expect(handled()).toBe(0);
+  });
+
+  it('counts a compressed message as what it unpacks to', async () => {
+    const place = watchedPlace();
+    const { port } = await startHost({ arriving: place.arriving });
+    const call = openCall(port, { 'grpc-encoding': 'gzip' });
+    const packed = gzipSync(Buffer.alloc(4000));
+    call.write(Buffer.concat([Buffer.from([1, 0, 0, 0, packed.length]), packed]));
+    while (place.seen.bytes < 4000) await sleep(5);
+    expect(packed.length).toBeLessThan(200);
+  });
+
+  it('closes the stream of a call that has ended, though the client keeps its own side open', async () => {
+    const place = watchedPlace();
+    const { port, ends } = await startHost({ arriving: place.arriving });
+    const displaced = openCall(port);
+    displaced.write(Buffer.from([0, 0, 0, 15, 255, 1, 2]));
+    while (place.seen.bytes < 7) await sleep(5);
+    const answered = once(displaced, 'response') as Promise<[Record<string, string>]>;
+    const closed = once(displaced, 'close');
+    place.displace();
+    expect((await answered)[0]['grpc-status']).toBe(String(status.INTERNAL));
+    await closed;
+    expect(displaced.writableEnded).toBe(true);
+    const late = openCall(port, { 'grpc-timeout': '50m' });
+    late.write(Buffer.from([0, 0, 0, 15, 255, 1, 2]));
+    await once(late, 'close');
+    expect(ends.map((end) => end.status)).toEqual(['INTERNAL', 'DEADLINE_EXCEEDED']);
+  });
+
+  it('runs no call that ends at the very moment at which it has arrived', async () => {
+    let displace: () => void = () => undefined;
+    const { port, ends, handled } = await startHost({
+      arriving(_peer, take) {
+        displace = () => take(fromStatus(new Error('displaced')));
+        return { grow: () => undefined, leave: () => displace() };
+      },
+    });
+    const call = openCall(port);
+    call.end(EMPTY_MESSAGE);
+    await once(call, 'close');
+    while (ends.length === 0) await sleep(5);
+    expect(ends).toMatchObject([{ status: 'INTERNAL' }]);
+    expect(handled()).toBe(0);
+  });
+
+  it.each(['destroy', 'close'] as const)('leaves no place to a call that is gone before it begins: %s', async (end) => {
+    const places = { taken: 0, given: 0 };
+    const arriving = () => {
+      places.taken += 1;
+      let here = true;
+      const leave = () => {
+        if (here) places.given += 1;
+        here = false;
+      };
+      return { grow: () => undefined, leave };
+    };
+    const { port } = await startHost({ arriving });
+    const take = (message: unknown) => void (message as { stream: ServerHttp2Stream }).stream[end]();
+    subscribe('http2.server.stream.start', take);
+    closers.push(() => unsubscribe('http2.server.stream.start', take));
+    await once(openCall(port), 'close');
+    while (places.given < places.taken) await sleep(5);
+    expect(places.taken).toBeLessThanOrEqual(1);
+  });
 });
+
+const EMPTY_MESSAGE = Buffer.alloc(5);
+
+/** A call of Generate whose sending goes on until somebody ends it. */
+function openCall(port: number, headers: Record<string, string> = {}): ClientHttp2Stream {
+  const session = connect(`http://127.0.0.1:${port}`);
+  closers.push(() => session.destroy());
+  const pseudo = { ':method': 'POST', ':path': `/${NAME}/Generate`, 'content-type': 'application/grpc' };
+  const call = session.request({ ...pseudo, authorization: 'Bearer k', ...headers }, { endStream: false });
+  call.on('error', () => undefined);
+  call.resume();
+  return call;
+}
+
+/** Notes what a gate tells of the one call that is arriving. */
+function watchedPlace() {
+  const seen = { bytes: 0, left: false };
+  let displace: () => void = () => undefined;
+  const arriving: NonNullable<CallGate['arriving']> = (_peer, take) => {
+    displace = () => take(fromStatus(new Error('displaced')));
+    return { grow: (bytes) => void (seen.bytes += bytes), leave: () => void (seen.left = true) };
+  };
+  return { seen, arriving, displace: () => displace() };
+}
 
 function health(host: GrpcHost): number {
   return host.methods.filter((method) => method.startsWith('grpc.health.v1.Health/')).length;

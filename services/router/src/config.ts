@@ -58,7 +58,7 @@ export const edgeSettings = {
   maxArrivingBytes: {
     schema: values.bytes().default(256 * 2 ** 20),
     description:
-      'Most bytes held of bodies and gRPC messages that are on their way; then the client that holds most loses the one that waits longest for a byte.',
+      'Most bytes held of bodies and gRPC messages (but of gRPC reflection) that are on their way; then the client that holds most loses the one that waits longest for a byte.',
     unit: 'bytes',
   },
   maxBodyBytes: {
