@@ -5,14 +5,20 @@ import { HealthImplementation } from 'grpc-health-check';
 import { bounded } from './bounded-reader.js';
 import { gateInterceptor, type CallGate } from './call-gate.js';
 import { CallTracker } from './call-tracker.js';
+import { connectionOptions, type ConnectionTimes } from './connection-options.js';
 import { addReflection } from './reflection.js';
 import { WholeServer } from './whole-server.js';
 
 export interface GrpcHostOptions {
   /** Largest message accepted, in bytes. Larger ones end with RESOURCE_EXHAUSTED before they are decoded. */
   maxMessageBytes: number;
-  /** Most open connections; one more gets GOAWAY (ENHANCE_YOUR_CALM) and is closed. Unset: no bound. */
+  /**
+   * Most open connections; one more gets GOAWAY (ENHANCE_YOUR_CALM) and is closed. Those without calls and those that
+   * answer no ping are ended after a while, and the calls of each are bounded. Unset: none of it.
+   */
   maxConnections?: number;
+  /** With `maxConnections`: when connections are ended; unset is `CONNECTION_TIMES`. */
+  connectionTimes?: ConnectionTimes;
   /** HTTP/2 flow-control window in bytes; unset is the library's default, right for token streams. */
   flowControlWindowBytes?: number;
   /** What every call passes first; without it calls are neither authorized nor reported. */
@@ -51,6 +57,7 @@ export class GrpcHost {
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': options.maxMessageBytes,
       ...(options.flowControlWindowBytes ? { 'grpc-node.flow_control_window': options.flowControlWindowBytes } : {}),
+      ...(options.maxConnections === undefined ? {} : connectionOptions(options.connectionTimes)),
     });
     this.#server.maxConnections = options.maxConnections ?? Infinity;
     this.#health.addToServer(this.#server);
