@@ -78,6 +78,14 @@ describe('ZipArchive', () => {
     await archive.close();
   });
 
+  it('more entries than the limit are refused before any is read', async () => {
+    await expect(open(claimingEntries(65_536))).rejects.toMatchObject({
+      reason: 'CHECKPOINT_LIMIT',
+      message: expect.stringContaining('the number of its entries is over the limit of 65535'),
+      details: { limit: 65_535 },
+    });
+  });
+
   it('a stop ends the writing', async () => {
     const archive = await open([{ name: 'a', data: new Uint8Array(1 << 24), deflate: false }]);
     const signal = AbortSignal.abort(new Error('stopped'));
@@ -87,3 +95,19 @@ describe('ZipArchive', () => {
     await archive.close();
   });
 });
+
+/** An archive without a directory that claims to have one, in the 64-bit form: its records, as PKWARE's appnote (4.3.14 to 4.3.16) lays them out. */
+function claimingEntries(count: number): Buffer {
+  const record = Buffer.alloc(56);
+  record.writeUInt32LE(0x06064b50, 0);
+  record.writeBigUInt64LE(44n, 4);
+  record.writeBigUInt64LE(BigInt(count), 24);
+  record.writeBigUInt64LE(BigInt(count), 32);
+  const locator = Buffer.alloc(20);
+  locator.writeUInt32LE(0x07064b50, 0);
+  locator.writeUInt32LE(1, 16);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.fill(0xff, 8, 20);
+  return Buffer.concat([record, locator, end]);
+}

@@ -9,6 +9,8 @@ import { corrupt, overLimit, shown, unsupported } from '../checkpoint/checkpoint
 
 /** The directory of a wheel with 65,535 entries takes about 10 MB. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+/** As many as the format has without its 64-bit extension: each becomes some objects, however short its name. */
+const MAX_ENTRIES = 65_535;
 /** Of an entry of the directory, beside its name and extra fields. */
 const ENTRY_BYTES = 46;
 const READ_BYTES = 1024 * 1024;
@@ -134,6 +136,7 @@ class SizeAndCrc extends Transform {
 }
 
 async function listed(zip: ZipFile, archive: string): Promise<ZipEntry[]> {
+  if (zip.entryCount > MAX_ENTRIES) throw overLimit(archive, 'the number of its entries', MAX_ENTRIES);
   const entries: ZipEntry[] = [];
   let bytes = 0;
   for await (const entry of zip.eachEntry()) {
