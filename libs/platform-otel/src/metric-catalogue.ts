@@ -254,7 +254,8 @@ const SERVING_METRICS = {
     kind: 'gauge',
     unit: '{connection}',
     help: 'Connections of clients that are open, over HTTP and gRPC.',
-    action: 'At --max-connections further ones are refused: TOO_MANY_CONNECTIONS over HTTP, GOAWAY over gRPC.',
+    action:
+      'At --max-connections idle ones over HTTP are closed, and further ones refused: TOO_MANY_CONNECTIONS over HTTP, GOAWAY over gRPC.',
     labels: ['api'],
   },
   arrivingRequests: {

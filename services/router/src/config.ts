@@ -41,7 +41,8 @@ export const edgeSettings = {
   },
   maxConnections: {
     schema: values.integer(1).default(4096),
-    description: 'Most open connections over HTTP, and as many over gRPC; one more is told so and closed.',
+    description:
+      'Most open connections over HTTP, and as many over gRPC; then idle ones over HTTP are closed, and one too many is told so and closed.',
     unit: 'connections',
   },
   maxArrivingRequests: {

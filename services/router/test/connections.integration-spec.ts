@@ -41,6 +41,22 @@ describe('open connections', () => {
     await eventually(() => next.received().startsWith('HTTP/1.1 200 '));
   });
 
+  it('over HTTP give their places up at the bound when they are idle, but not while a request is on its way', async () => {
+    running = await startRouter({ maxConnections: 2 });
+    const [idle, sending] = [connectHttp(), connectHttp()];
+    idle.send(head('GET /health', [], true));
+    await eventually(() => idle.received().startsWith('HTTP/1.1 200 '));
+    sending.send('GET /health HTTP/1.1\r\nHost: x\r\n');
+    await eventually(async () => (await gauge('http')) === 2);
+    const probe = connectHttp();
+    probe.send(head('GET /health', [], true));
+    await eventually(() => probe.received().startsWith('HTTP/1.1 200 '));
+    await idle.closed;
+    sending.send('\r\n');
+    await eventually(() => sending.received().startsWith('HTTP/1.1 200 '));
+    expect(await gauge('http')).toBe(2);
+  });
+
   it('over gRPC are bounded as well: one too many is sent away', async () => {
     running = await startRouter({ maxConnections: 1 });
     const session = () => {
