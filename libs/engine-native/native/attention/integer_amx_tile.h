@@ -104,10 +104,8 @@ struct IntegerAmxTile : IntegerRows<Dot> {
     Rows::visible_pages(keys, first, count, seen.begin, seen.end);
     for (int at = Rows::first_group(keys, seen.begin); at < seen.end; at += kGroupPages) {
       const Group group = Rows::group_at(keys, at, seen, first, count);
-      // A page that no row sees brings its own successor, too.
-      const int from = group.begin == seen.begin ? 0 : group.begin;
-      const int to = group.end == seen.end ? keys.count : group.end;
-      Fetcher fetcher(keys, from, to, slice_bytes(KvDtype::kInt8, dim), static_cast<size_t>(count), prefetch);
+      const PageList fetched = Rows::fetched_with(group, seen);
+      Fetcher fetcher(keys, fetched.begin, fetched.end, slice_bytes(KvDtype::kInt8, dim), static_cast<size_t>(count), prefetch);
       score_group(group, first);
       soften_rows(group, first, count, fetcher);
       add_values(group_values((at + keys.entry % kGroupPages) / kGroupPages), first, count);

@@ -99,6 +99,11 @@ struct IntegerRows : TileRows<typename Dot::V> {
     return pages;
   }
 
+  /** The pages of a key block whose successors are fetched with a group: a page that no row sees brings its own, too. */
+  static PageList fetched_with(const Group& group, PageList seen) {
+    return {nullptr, group.begin == seen.begin ? 0 : group.begin, group.end == seen.end ? group.keys.count : group.end};
+  }
+
   const SliceScales& scales_of_vector(const Group& group, int vector) const {
     return scales_of(group.keys.slice[group.first + vector / kVectorsPerPage], dim);
   }

@@ -79,10 +79,8 @@ struct IntegerTile : IntegerRows<Dot> {
     Rows::visible_pages(keys, first, NR, seen.begin, seen.end);
     for (int at = Rows::first_group(keys, seen.begin); at < seen.end; at += kGroupPages) {
       const Group group = Rows::group_at(keys, at, seen, first, NR);
-      // A page that no row sees brings its own successor, too.
-      const int from = group.begin == seen.begin ? 0 : group.begin;
-      const int to = group.end == seen.end ? keys.count : group.end;
-      Fetcher fetcher(keys, from, to, slice_bytes(KvDtype::kInt8, dim), work_of(NR, group), prefetch);
+      const PageList fetched = Rows::fetched_with(group, seen);
+      Fetcher fetcher(keys, fetched.begin, fetched.end, slice_bytes(KvDtype::kInt8, dim), work_of(NR, group), prefetch);
       if (prefetch) {
         score_group<NR, true>(group, first, fetcher);
       } else {
