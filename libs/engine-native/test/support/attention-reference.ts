@@ -40,6 +40,14 @@ function dot(a: Vector, b: Vector): number {
   return a.reduce((sum, value, i) => sum + value * (b[i] ?? NaN), 0);
 }
 
+/** What a bf16 pool keeps of a number: the nearest bf16, ties to the even one. */
+export function nearestBf16(x: number): number {
+  const bits = new Uint32Array(Float32Array.of(x).buffer);
+  const low = bits[0] ?? 0;
+  bits[0] = (low + 0x7fff + ((low >>> 16) & 1)) & 0xffff0000;
+  return new Float32Array(bits.buffer)[0] ?? NaN;
+}
+
 /** Softmax over the logits and, where there is one, the sink, which takes weight and gives nothing. */
 function weightsOf(logits: readonly number[], sink: number | undefined): number[] {
   const top = Math.max(...logits, sink ?? -Infinity);
@@ -52,9 +60,15 @@ function weightsOf(logits: readonly number[], sink: number | undefined): number[
  * Causal attention of a whole prompt in double precision, straight from the definition.
  *
  * @param rows [T, (heads + 2 kvHeads) headDim]: q | k | v of each token
+ * @param pool.kept what is kept of each number of a key or a value
  * @returns [T, heads headDim]
  */
-export function referenceAttention(shape: AttentionShape, rows: Float32Array, invFreq: Float32Array): Float64Array {
+export function referenceAttention(
+  shape: AttentionShape,
+  rows: Float32Array,
+  pool: { invFreq: Float32Array; kept: (x: number) => number },
+): Float64Array {
+  const { invFreq, kept } = pool;
   const { heads, kvHeads, headDim, window } = shape;
   const columns = (heads + 2 * kvHeads) * headDim;
   const tokens = rows.length / columns;
@@ -66,8 +80,8 @@ export function referenceAttention(shape: AttentionShape, rows: Float32Array, in
   const out = new Float64Array(tokens * heads * headDim);
   for (let h = 0; h < heads; h++) {
     const kvHead = heads + Math.floor(h / (heads / kvHeads));
-    const keys = positions.map((t) => prepared(t, kvHead, shape.kNorm));
-    const values = positions.map((t) => head(t, kvHead + kvHeads));
+    const keys = positions.map((t) => prepared(t, kvHead, shape.kNorm).map(kept));
+    const values = positions.map((t) => head(t, kvHead + kvHeads).map(kept));
     for (const t of positions) {
       const query = prepared(t, h, shape.qNorm);
       const first = window > 0 ? Math.max(0, t - window + 1) : 0;
