@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,6 +41,17 @@ describe('a block file', () => {
     }
     await file.close();
   });
+
+  it.each(['read', 'write'] as const)(
+    'is a regular file: pipes, devices and folders are refused (to %s)',
+    async (mode) => {
+      const pipe = join(folder, `pipe-${mode}`);
+      execFileSync('mkfifo', [pipe]);
+      for (const path of [pipe, folder]) {
+        await expect(openBlockFile(path, mode)).rejects.toMatchObject({ reason: 'KV_DISK_IO' });
+      }
+    },
+  );
 
   it('refuses transfers that are not whole blocks', async () => {
     const file = await openBlockFile(join(folder, 'unaligned'), 'create');

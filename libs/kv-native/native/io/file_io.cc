@@ -39,6 +39,19 @@ Outcome write_all(int fd, const uint8_t* data, size_t size, uint64_t offset) {
   return {};
 }
 
+// Takes the descriptor: it is closed where no blocks can be in it.
+Outcome opened(int fd, bool direct) {
+  struct stat facts;
+  if (fstat(fd, &facts) != 0) {
+    const Outcome outcome = failed("fstat");
+    close(fd);
+    return outcome;
+  }
+  if (!S_ISFIFO(facts.st_mode) && !S_ISDIR(facts.st_mode)) return {0, "", static_cast<double>(fd), direct ? 1.0 : 0.0};
+  close(fd);
+  return {S_ISDIR(facts.st_mode) ? EISDIR : ESPIPE, "open", 0, 0};
+}
+
 bool is_aligned(const Piece& piece) {
   return (reinterpret_cast<uintptr_t>(piece.data) | piece.size) % kBlock == 0;
 }
@@ -93,18 +106,19 @@ Outcome write_gathered(int fd, const std::vector<Piece>& pieces, uint64_t offset
 }  // namespace
 
 Outcome open_file(const char* path, OpenFlags flags) {
-  const int base = (flags.write ? O_RDWR : O_RDONLY) | (flags.create ? O_CREAT : 0) | O_CLOEXEC;
+  // A pipe must neither be waited for nor read: its other end may never come.
+  const int base = (flags.write ? O_RDWR : O_RDONLY) | (flags.create ? O_CREAT : 0) | O_CLOEXEC | O_NONBLOCK;
 #if defined(O_DIRECT)
   if (flags.direct) {
     const int fd = repeat([&] { return open(path, base | O_DIRECT, 0600); });
-    if (fd >= 0) return {0, "", static_cast<double>(fd), 1};
+    if (fd >= 0) return opened(fd, true);
     // The file system may not know direct I/O: then buffered.
     if (errno != EINVAL) return failed("open");
   }
 #endif
   const int fd = repeat([&] { return open(path, base, 0600); });
   if (fd < 0) return failed("open");
-  return {0, "", static_cast<double>(fd), 0};
+  return opened(fd, false);
 }
 
 Outcome close_file(int fd) {
