@@ -23,7 +23,7 @@ const FLAGS = [
   '-DNDEBUG',
   '-Inative',
 ];
-const FOLDERS = ['bench', 'cpu', 'linear', 'linear/bench', 'attention', 'attention/bench'];
+const FOLDERS = ['bench', 'cpu', 'linear', 'linear/bench', 'attention', 'attention/scoring', 'attention/bench'];
 
 function filesIn(extensions) {
   return FOLDERS.flatMap((folder) =>

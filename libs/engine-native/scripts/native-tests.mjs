@@ -18,16 +18,19 @@ const STEP = [...POOL, 'gate/load_gate.cc', 'step/step_context.cc'];
 
 const isSource = (name) => name.endsWith('.cc');
 
+const ATTENTION = ['attention', 'attention/scoring'].flatMap(sourcesIn);
+
 /** Sources that the tests of an area need, where those are not just the sources of its folder. */
 const SOURCES_OF = {
   '': [...POOL, 'ops/activation_kernels.cc'],
-  attention: [...sourcesIn('attention'), ...POOL],
+  attention: [...ATTENTION, ...POOL],
+  'attention/scoring': [...ATTENTION, ...POOL],
   step: STEP,
   ops: [...STEP, 'ops/step_problem.cc'],
 };
 
 /** Areas whose code builds on that of others. */
-const AREAS_BELOW = { kernels: ['attention', 'linear'] };
+const AREAS_BELOW = { kernels: ['attention', 'attention/scoring', 'linear'] };
 
 function sourcesIn(folder) {
   return readdirSync(join(root, 'native', folder))

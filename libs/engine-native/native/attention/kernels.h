@@ -82,11 +82,15 @@ struct RowPart {
   float sum;
 };
 
+struct ScoreTable;
+
 struct KernelTable {
   void (*append)(const AttentionProblem& problem, const AppendRun& run);
   void (*run_tile)(const TileJob& job);
   /** Adds the splits of a row in the order given; writes the normalised row, returns its lse as TileJob has it. */
   float (*merge_row)(const RowPart* parts, int count, int head_dim, float* out);
+  /** Scorers of the same level (scoring/scoring.h); null: the reference's. */
+  const ScoreTable* scores = nullptr;
 };
 
 /** What dispatch.cc lists, with what each needs. Null where this build has no such kernels. */

@@ -1,0 +1,116 @@
+// Tests of the scorers: the reference against the definitions, and every level that this processor runs against it.
+#include "../../test/reference.h"
+#include "scored.h"
+
+namespace longhaul::test {
+namespace {
+
+using attention::kScalarScores;
+
+Shape shape_of(KvDtype dtype, int head_dim, int group) {
+  Shape shape;
+  shape.dtype = dtype;
+  shape.kv_heads = 2;
+  shape.heads = 2 * group;
+  shape.head_dim = head_dim;
+  shape.rope_dim = head_dim;
+  return shape;
+}
+
+int group_of(const ScoreJob& job) { return job.problem.heads / job.problem.kv_heads; }
+
+/** Keys times a query of the reference, in natural units. */
+double logit_of(const World& world, const Reference& reference, size_t b, int query, int head, int key) {
+  const Shape& s = world.shape;
+  const int kv_head = head / (s.heads / s.kv_heads);
+  const std::vector<double> q = reference.query(b, query, head);
+  const std::vector<double> k = kept(s.dtype, reference.query(b, key, s.heads + kv_head));
+  double sum = 0.0;
+  for (size_t d = 0; d < q.size(); ++d) sum += q[d] * k[d];
+  sum *= world.scale();
+  return s.softcap > 0.0f ? s.softcap * std::tanh(sum / s.softcap) : sum;
+}
+
+/** Columns and diagonals of the reference are sums of the definition's softmax. */
+void vertical_slash_is_attention(const Shape& shape) {
+  const World world(shape, {{40, 1}, {21, 70}}, 11);
+  const Reference reference(world);
+  for_each_block(world, 3, [&](const ScoreJob& job) {
+    const QueryBlock& block = job.block;
+    const TokenRange tokens = attention::visible_tokens(block);
+    const size_t n = static_cast<size_t>(tokens.size());
+    std::vector<float> columns(n), diagonals(n);
+    attention::score_vertical_slash(job, columns.data(), diagonals.data());
+    std::vector<double> by_key(n), by_distance(n);
+    const int rows = std::min(block.tokens, attention::kVerticalSlashQueries);
+    for (int q = block.first_position + block.tokens - rows; q < block.first_position + block.tokens; ++q) {
+      for (int head = block.kv_head * group_of(job); head < (block.kv_head + 1) * group_of(job); ++head) {
+        std::vector<double> weights(static_cast<size_t>(q) + 1);
+        double total = 0.0;
+        for (int k = 0; k <= q; ++k) {
+          if (shape.window > 0 && k <= q - shape.window) continue;
+          total += weights[static_cast<size_t>(k)] = std::exp(logit_of(world, reference, static_cast<size_t>(block.sequence), q, head, k));
+        }
+        for (int k = tokens.begin; k <= q; ++k) {
+          by_key[static_cast<size_t>(k - tokens.begin)] += weights[static_cast<size_t>(k)] / total;
+          by_distance[static_cast<size_t>(q - k)] += weights[static_cast<size_t>(k)] / total;
+        }
+      }
+    }
+    expect_below(relative_error(columns, by_key), tolerance(shape), "columns are sums of attention " + name_of(shape));
+    expect_below(relative_error(diagonals, by_distance), tolerance(shape), "diagonals are sums of attention " + name_of(shape));
+  });
+}
+
+/** No key of a page reaches more than its bound, and groups of queries share out one unit each. */
+void scores_keep_their_promises(const Shape& shape) {
+  const World world(shape, {{300, 1}, {64, 130}, {33, 3}}, 12);
+  for_each_block(world, 4, [&](const ScoreJob& job) {
+    const PageList pages = all_pages(job);
+    std::vector<float> bounds(static_cast<size_t>(pages.size())), keys(static_cast<size_t>(pages.size()) * kPageTokens);
+    if (job.block.tokens == 1 && shape.window == 0) {
+      attention::score_key_bounds(job, pages, HeadReduce::kMax, bounds.data());
+      attention::score_keys(job, attention::visible_tokens(job.block), HeadReduce::kMax, keys.data());
+      for (size_t i = 0; i < keys.size(); ++i) {
+        const bool seen = static_cast<int>(i) <= job.block.first_position;
+        expect((keys[i] != -std::numeric_limits<float>::infinity()) == seen, "unseen tokens have no score " + name_of(shape), keys[i], 0);
+        expect_below(keys[i], bounds[i / kPageTokens] + 0.05, "bounds are bounds " + name_of(shape));
+      }
+      attention::score_key_bounds(job, pages, HeadReduce::kVote, bounds.data());
+      expect_below(std::fabs(sum_of(bounds) - group_of(job)), 1e-3, "heads have one vote each " + name_of(shape));
+    }
+    for (const int stride : {4, 8, 16}) {
+      std::vector<float> units(static_cast<size_t>(attention::visible_units(job.block, 128).size()));
+      attention::score_antidiagonal(job, stride, 128, units.data());
+      const int first = job.block.first_position, last = first + job.block.tokens - 1;
+      const double rows = (last / stride - first / stride + 1) * group_of(job);
+      expect_below(std::fabs(sum_of(units) - rows), 1e-4 * rows, "every group of queries shares out one " + name_of(shape));
+    }
+  });
+}
+
+void test_level(KvDtype dtype) {
+  for (const int window : {0, 50}) {
+    Shape shape = shape_of(dtype, 64, 3);
+    shape.window = window;
+    vertical_slash_is_attention(shape);
+    scores_keep_their_promises(shape);
+    shape.softcap = 2.0f;
+    vertical_slash_is_attention(shape);
+  }
+}
+
+}  // namespace
+}  // namespace longhaul::test
+
+int main() {
+  using namespace longhaul;
+  for (const KvDtype dtype : kKvDtypes) {
+    for (const AttentionCandidate& candidate : attention_candidates(dtype)) {
+      if (!candidate.supported()) continue;
+      test::level_under_test = candidate.level;
+      test::test_level(dtype);
+    }
+  }
+  return test::report();
+}
