@@ -1,0 +1,29 @@
+const TELL_MS = 10_000;
+
+/** How far a run is, on stderr: one line that is redrawn on a terminal, else a line every ten seconds. */
+export class Progress {
+  readonly #total: number;
+  readonly #terminal = process.stderr.isTTY === true;
+  #done = 0;
+  #toldMs = Number.NEGATIVE_INFINITY;
+
+  constructor(total: number) {
+    this.#total = total;
+  }
+
+  /** @param what the sample that was finished, and how. */
+  step(what: string): void {
+    this.#done++;
+    const line = `${this.#done} of ${this.#total}: ${what}`;
+    const now = performance.now();
+    if (this.#terminal) process.stderr.write(`\r\x1b[K${line}`);
+    else if (now - this.#toldMs >= TELL_MS || this.#done === this.#total) {
+      this.#toldMs = now;
+      process.stderr.write(`${line}\n`);
+    }
+  }
+
+  end(): void {
+    if (this.#terminal && this.#done > 0) process.stderr.write('\n');
+  }
+}
