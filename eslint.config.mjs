@@ -162,7 +162,10 @@ export default tseslint.config(
   },
   { files: ['tools/**/*.ts'], rules: { 'no-console': 'off' } },
   {
-    files: ['services/*/src/core/**/*.ts', 'libs/{kernel,onnx,inference,tokenizer,engine,kv-core}/src/**/*.ts'],
+    files: [
+      'services/*/src/core/**/*.ts',
+      'libs/{kernel,onnx,attention,inference,tokenizer,engine,kv-core}/src/**/*.ts',
+    ],
     ignores: ['**/*.spec.ts'],
     rules: {
       'no-restricted-imports': [

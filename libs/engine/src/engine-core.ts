@@ -1,3 +1,4 @@
+import { isDensePreset } from '@longhaul/attention';
 import { AppError, systemClock } from '@longhaul/kernel';
 import {
   validateGenerationRequest,
@@ -187,6 +188,7 @@ export class EngineCore implements Engine {
     if (this.#mode === 'draining') throw engineErrors.draining();
     if (signal?.aborted === true) throw engineErrors.cancelled(signal.reason);
     validateGenerationRequest(request, model);
+    if (!isDensePreset(request.attention)) throw engineErrors.denseOnly();
     this.#assertQuality(request);
     if (this.#requests.has(request.requestId)) throw engineErrors.duplicateId();
     if (request.n > limits.maxSequences) throw engineErrors.tooManyChoices(request.n, limits.maxSequences);
@@ -203,7 +205,7 @@ export class EngineCore implements Engine {
   /** The KV of the answer is as exact as was asked for, or the request is refused. */
   #assertQuality(request: GenerationRequest): void {
     const { quality: asked } = request;
-    const given = this.#context.roots.qualityOf(request);
+    const given = this.#context.roots.quality;
     if (asked !== null && worseQuality(asked, given) !== asked) throw engineErrors.quality({ asked, given });
   }
 
@@ -332,7 +334,7 @@ export class EngineCore implements Engine {
       decodeMs: now - firstTokenMs,
     };
     const promptTokens = request.promptTokenIds.length;
-    const usage = { promptTokens, cachedTokens, completionTokens, draftedTokens, acceptedTokens };
+    const usage = { promptTokens, cachedTokens, completionTokens, draftedTokens, acceptedTokens, attention: null };
     state.events.push({ kind: 'done', usage, timings }, now);
     state.events.close();
     this.#retryHint.finished(now);

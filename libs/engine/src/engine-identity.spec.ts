@@ -52,9 +52,12 @@ describe('a request', () => {
     expect(choices[0]?.tokens).toHaveLength(20);
   });
 
-  it('under a policy that there is not is refused with those that there are', async () => {
+  it('under a policy that leaves something out is refused: attention is dense', async () => {
     const { engine } = harness();
-    const refused = collect(engine.submit(request({ policy: 'quest' as 'dense' })));
-    await expect(refused).rejects.toMatchObject({ field: 'policy', message: 'policy is "quest"; it must be dense.' });
+    const refused = collect(engine.submit(request({ attention: { preset: 'fast' } })));
+    await expect(refused).rejects.toMatchObject({
+      field: 'attention',
+      message: expect.stringContaining('must be dense'),
+    });
   });
 });

@@ -49,7 +49,7 @@ async function runAll(limits: Partial<EngineLimits>, requests: readonly Generati
   expect(leaks(engine)).toEqual([]);
 }
 
-const NO_DRAFTS = { draftedTokens: 0, acceptedTokens: 0 };
+const NO_DRAFTS = { draftedTokens: 0, acceptedTokens: 0, attention: null };
 
 describe('a request alone', () => {
   it('gives the tokens of the model, their text, and one event of each kind', async () => {

@@ -35,6 +35,13 @@ export const engineErrors = {
       message: `quality is ${details.asked}; KV of this policy and KV type is ${details.given}. Ask for ${details.given}, or leave it out.`,
       details,
     }),
+  denseOnly: (): AppError =>
+    new AppError({
+      code: 'INVALID_ARGUMENT',
+      reason: 'INVALID_ARGUMENT',
+      field: 'attention',
+      message: 'This engine computes dense attention only; attention must be dense.',
+    }),
   tooManyChoices: (n: number, maxSequences: number): AppError =>
     new AppError({
       code: 'INVALID_ARGUMENT',

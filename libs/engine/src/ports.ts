@@ -1,4 +1,4 @@
-import type { PolicyName, QualityName } from '@longhaul/inference';
+import type { QualityName } from '@longhaul/inference';
 import type { Clock as Time } from '@longhaul/kernel';
 
 /**
@@ -94,7 +94,7 @@ export interface RunnerStep {
   ropeScale: Float32Array;
   ropeClasses: number;
   /** [B] how attention is computed for each sequence. */
-  policies: readonly PolicyName[];
+  policies: readonly 'dense'[];
   /** [R] rows of T whose logits are wanted, ascending. */
   logitRows: Int32Array;
   samples: readonly SampleSpec[];

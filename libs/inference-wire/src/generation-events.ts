@@ -1,6 +1,13 @@
 import { inferenceV1 } from '@longhaul/contracts';
-import type { FinishReason, GenerationEvent, TokenLogprob } from '@longhaul/inference';
+import type {
+  FinishReason,
+  GenerationEvent,
+  GenerationTimings,
+  GenerationUsage,
+  TokenLogprob,
+} from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
+import { fromAttentionUsage, toAttentionUsage } from './attention-usage.js';
 
 const REASONS: Readonly<Record<FinishReason, inferenceV1.FinishReason>> = {
   stop: inferenceV1.FinishReason.FINISH_REASON_STOP,
@@ -25,7 +32,7 @@ export function toGenerateResponse(event: GenerationEvent, promptTokens: number)
       return { event: { $case: 'finished', value } };
     }
     case 'done':
-      return { event: { $case: 'done', value: { ...event.usage, ...event.timings } } };
+      return { event: { $case: 'done', value: toDone(event.usage, event.timings) } };
   }
 }
 
@@ -55,14 +62,17 @@ export function fromGenerateResponse({ event }: inferenceV1.GenerateResponse, as
       return { kind: 'finished', choice, reason: reasonOf(reason), stopString: stopString === '' ? null : stopString };
     }
     case 'done': {
-      const { promptTokens, cachedTokens, completionTokens, draftedTokens, acceptedTokens } = event.value;
-      const { queueMs, prefillMs, decodeMs } = event.value;
-      const usage = { promptTokens, cachedTokens, completionTokens, draftedTokens, acceptedTokens };
+      const { queueMs, prefillMs, decodeMs, attention, ...counts } = event.value;
+      const usage = { ...counts, attention: fromAttentionUsage(attention) };
       return { kind: 'done', usage, timings: { queueMs, prefillMs, decodeMs } };
     }
     case undefined:
       throw protocolError('an event of no known kind');
   }
+}
+
+function toDone({ attention, ...counts }: GenerationUsage, timings: GenerationTimings): inferenceV1.DoneEvent {
+  return { ...counts, ...timings, attention: toAttentionUsage(attention) };
 }
 
 function reasonOf(reason: inferenceV1.FinishReason): FinishReason {

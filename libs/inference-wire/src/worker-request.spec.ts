@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
+import { DENSE } from '@longhaul/attention';
 import { workerV1, type inferenceV1 } from '@longhaul/contracts';
 import { qualityNames, type GenerationRequest } from '@longhaul/inference';
 import { fromWorkerRequest, toWorkerRequest } from './worker-request.js';
 
 const request: GenerationRequest = {
   ...{ requestId: 'r', promptTokenIds: Int32Array.of(1, 2), n: 1, maxTokens: 3, priority: -1, deadlineMs: 7 },
-  ...{ tenant: 'team', cacheSalt: 'salt', policy: 'dense', quality: null },
+  ...{ tenant: 'team', cacheSalt: 'salt', attention: DENSE, quality: null },
   sampling: {
     ...{ temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
     ...{ logitBias: new Map([[1, 2]]), seed: 2n ** 64n - 1n },
@@ -30,8 +31,8 @@ describe('a request for a worker', () => {
   });
 
   it.each<[string, Partial<workerV1.GenerateRequest>, string]>([
-    ['no policy', { policy: '' }, 'dense'],
-    ['a policy that there is not', { policy: 'quest' }, 'dense'],
+    ['no policy', { attention: '' }, 'not JSON'],
+    ['a policy that there is not', { attention: '"quest"' }, 'dense'],
     ['a kind of speculation that there is not', { speculation: { kind: 9 as inferenceV1.SpeculationKind } }, 'lookup'],
     ['a class that there is not', { quality: 99 as workerV1.GenerateRequest['quality'] }, 'exact, near'],
   ])('with %s is refused with the field and what there is', (_, change, known) => {

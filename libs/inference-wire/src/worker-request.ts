@@ -1,5 +1,6 @@
+import { parsePolicyText } from '@longhaul/attention';
 import type { workerV1 } from '@longhaul/contracts';
-import { checkPolicy, type GenerationRequest, type SamplingParams } from '@longhaul/inference';
+import { type GenerationRequest, type SamplingParams } from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 import { fromSampling, fromStop, toSampling, toStop } from './parameters.js';
 import { fromQuality, toQuality } from './quality.js';
@@ -12,7 +13,7 @@ export function toWorkerRequest(request: GenerationRequest): workerV1.GenerateRe
     promptTokenIds: Array.from(request.promptTokenIds),
     tenant: request.tenant,
     cacheSalt: request.cacheSalt,
-    policy: request.policy,
+    attention: JSON.stringify(request.attention),
     quality: toQuality(request.quality),
     n: request.n,
     maxTokens: request.maxTokens,
@@ -33,7 +34,7 @@ export function fromWorkerRequest(message: workerV1.GenerateRequest, deadlineMs:
     promptTokenIds: Int32Array.from(message.promptTokenIds),
     tenant: message.tenant,
     cacheSalt: message.cacheSalt,
-    policy: checkPolicy('policy', message.policy),
+    attention: parsePolicyText('attention', message.attention),
     quality: fromQuality('quality', message.quality),
     n: message.n,
     maxTokens: message.maxTokens,

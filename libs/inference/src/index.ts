@@ -1,13 +1,6 @@
-export {
-  checkPolicy,
-  checkQuality,
-  defaultPolicy,
-  policies,
-  policyNames,
-  qualityNames,
-  worseQuality,
-} from './kv-identity.js';
-export type { PolicyFacts, PolicyName, QualityName } from './kv-identity.js';
+export { checkQuality, qualityNames, worseQuality } from './kv-identity.js';
+export type { QualityName } from './kv-identity.js';
+export type * from './attention-usage.js';
 export type * from './request.js';
 export { checkSpeculation, checkSpeculationKind, draftTokenBounds, speculationKinds } from './speculation.js';
 export type { Speculation, SpeculationKind } from './speculation.js';

@@ -1,20 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkPolicy, checkQuality, defaultPolicy, policies, qualityNames, worseQuality } from './kv-identity.js';
-
-describe('policies', () => {
-  it('have dense and exact as the one that names no arithmetic of its own', () => {
-    expect(policies[defaultPolicy]).toEqual({ numerics: '', quality: 'exact', drafts: true });
-  });
-
-  it('are known by name; another one is refused with those that there are, and not repeated at length', () => {
-    expect(checkPolicy('longhaul.policy', 'dense')).toBe('dense');
-    for (const name of ['', 'Dense', 'toString', '__proto__', 'x'.repeat(1e6)]) {
-      const asked = () => checkPolicy('longhaul.policy', name);
-      expect(asked).toThrow(expect.objectContaining({ reason: 'INVALID_ARGUMENT', field: 'longhaul.policy' }));
-      expect(asked).toThrow(/^longhaul\.policy is ".{0,64}"; it must be dense\.$/);
-    }
-  });
-});
+import { checkQuality, qualityNames, worseQuality } from './kv-identity.js';
 
 describe('quality classes', () => {
   it('are ordered: of two the less exact one counts', () => {

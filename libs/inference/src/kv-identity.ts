@@ -8,36 +8,9 @@ import { invalidArgument } from '@longhaul/kernel';
 export const qualityNames = ['exact', 'near', 'lossy', 'derived', 'sparse'] as const;
 export type QualityName = (typeof qualityNames)[number];
 
-/** What a policy does to the KV that is computed under it. */
-export interface PolicyFacts {
-  /**
-   * Names the arithmetic that fills the KV, with all parameters; part of every key. Empty: the values are those of dense
-   * attention, so that KV is shared with it. A policy that changes decoding only leaves it empty.
-   */
-  readonly numerics: string;
-  /** Best class that KV computed under it can have. */
-  readonly quality: QualityName;
-  /** Whether tokens may be drafted: a step must compute the same for several new tokens at once as for one after the other. */
-  readonly drafts: boolean;
-}
-
-/** How attention may be computed. Dense and exact is the root of all keys. */
-export const policies = { dense: { numerics: '', quality: 'exact', drafts: true } } as const satisfies Record<
-  string,
-  PolicyFacts
->;
-export type PolicyName = keyof typeof policies;
-export const policyNames = Object.keys(policies) as readonly PolicyName[];
-export const defaultPolicy: PolicyName = 'dense';
-
 /** The less exact one of two classes. */
 export function worseQuality(a: QualityName, b: QualityName): QualityName {
   return qualityNames.indexOf(a) > qualityNames.indexOf(b) ? a : b;
-}
-
-/** @throws AppError `INVALID_ARGUMENT` naming the field and the policies that there are. */
-export function checkPolicy(field: string, value: string): PolicyName {
-  return oneOf(field, value, policyNames);
 }
 
 /** @throws AppError `INVALID_ARGUMENT` naming the field and the classes that there are. */

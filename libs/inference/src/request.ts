@@ -1,4 +1,6 @@
-import type { PolicyName, QualityName } from './kv-identity.js';
+import type { PolicySpec } from '@longhaul/attention';
+import type { AttentionUsage } from './attention-usage.js';
+import type { QualityName } from './kv-identity.js';
 import type { Speculation } from './speculation.js';
 
 /**
@@ -52,7 +54,7 @@ export interface GenerationRequest {
   /** Divides a tenant's KV further, as the caller likes; empty for the tenant's common space. */
   cacheSalt: string;
   /** How attention is computed; KV of policies that fill it with other values is never shared. */
-  policy: PolicyName;
+  attention: PolicySpec;
   /** The least exact KV that the answer may come from; null takes what policy and KV type give. */
   quality: QualityName | null;
   /** Number of choices; 1 to 16. They share the prompt's KV. */
@@ -96,6 +98,8 @@ export interface GenerationUsage {
   /** Tokens that were drafted and verified for the request, and those of them that became part of its answer. */
   draftedTokens: number;
   acceptedTokens: number;
+  /** Null where the engine does not tell. */
+  attention: AttentionUsage | null;
 }
 
 /**

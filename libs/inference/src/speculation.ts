@@ -1,5 +1,6 @@
+import { allowsDrafts, policyName, type PolicySpec } from '@longhaul/attention';
 import { invalidArgument } from '@longhaul/kernel';
-import { oneOf, policies, type PolicyFacts, type PolicyName } from './kv-identity.js';
+import { oneOf } from './kv-identity.js';
 
 /** What proposes drafted tokens. `lookup`: what followed the same words earlier in prompt and answer (prompt lookup). */
 export const speculationKinds = ['lookup'] as const;
@@ -28,9 +29,9 @@ export function checkSpeculationKind(field: string, value: string): SpeculationK
  *
  * @throws AppError `INVALID_ARGUMENT` naming the field and what would be right.
  */
-export function checkSpeculation({ kind, maxDraftTokens }: Speculation, policy: PolicyName): void {
+export function checkSpeculation({ kind, maxDraftTokens }: Speculation, attention: PolicySpec): void {
   checkSpeculationKind('speculation.kind', kind);
-  requireDrafts(policy, policies);
+  requireDrafts(attention);
   const { least, most } = draftTokenBounds;
   if (Number.isInteger(maxDraftTokens) && maxDraftTokens >= least && maxDraftTokens <= most) return;
   const field = 'speculation.max_draft_tokens';
@@ -39,9 +40,10 @@ export function checkSpeculation({ kind, maxDraftTokens }: Speculation, policy: 
 }
 
 /** @throws AppError `INVALID_ARGUMENT` where what the policy computes depends on how many tokens come at once. */
-export function requireDrafts(policy: string, facts: Readonly<Record<string, Pick<PolicyFacts, 'drafts'>>>): void {
-  if (facts[policy]?.drafts === true) return;
-  const allowing = Object.keys(facts).filter((name) => facts[name]?.drafts);
-  const message = `The policy ${policy} allows no drafted tokens; leave speculation out, or use ${allowing.join(' or ')}.`;
+function requireDrafts(attention: PolicySpec): void {
+  if (allowsDrafts(attention)) return;
+  const message =
+    `The policy ${policyName(attention)} keeps lists from step to step, so it allows no drafted tokens; ` +
+    'leave speculation out, or use a policy without reuse.';
   throw invalidArgument('speculation', message);
 }

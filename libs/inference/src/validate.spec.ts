@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { DENSE } from '@longhaul/attention';
 import type { GenerationRequest, SamplingParams, StopParams } from './request.js';
 import { samplingFieldNames, samplingRanges, validateGenerationRequest } from './validate.js';
 
@@ -21,7 +22,7 @@ const valid: GenerationRequest = {
     stop,
   },
   ...{ logprobs: null, promptLogprobs: null, includeSpecialTokens: false, priority: 0, deadlineMs: null },
-  ...{ policy: 'dense', quality: null, speculation: null },
+  ...{ attention: DENSE, quality: null, speculation: null },
 };
 
 describe('a request', () => {
@@ -51,7 +52,8 @@ describe('a request', () => {
     ['cache_salt', { cacheSalt: 'x'.repeat(257) }],
     ['tenant', { tenant: '' }],
     ['tenant', { tenant: 'x'.repeat(65) }],
-    ['policy', { policy: 'sparse' as 'dense' }],
+    ['attention.preset', { attention: { preset: 'sparse' as 'dense' } }],
+    ['attention.plans', { attention: {} as never }],
     ['quality', { quality: 'best' as 'exact' }],
     ['n', { n: 0 }],
     ['n', { n: 17 }],

@@ -1,5 +1,6 @@
+import { DENSE, parsePolicy, type PolicySpec } from '@longhaul/attention';
 import { AppError, invalidArgument } from '@longhaul/kernel';
-import { checkPolicy, checkQuality } from './kv-identity.js';
+import { checkQuality } from './kv-identity.js';
 import type { GenerationRequest, SamplingParams, StopParams } from './request.js';
 import { checkSpeculation } from './speculation.js';
 
@@ -100,17 +101,22 @@ export function validateGenerationRequest(request: GenerationRequest, limits: Re
     integer('prompt_logprobs', request.promptLogprobs, { least: 0, most: requestBounds.logprobs });
   }
   if (request.deadlineMs !== null) number('deadline_ms', request.deadlineMs, { least: 0, most: Number.MAX_VALUE });
-  if (request.speculation !== null) checkSpeculation(request.speculation, request.policy);
+  if (request.speculation !== null) checkSpeculation(request.speculation, request.attention);
   validatePrompt(request, limits);
   validateSampling(request.sampling, limits);
   validateStop(request.stop, request.maxTokens, limits);
 }
 
-function validateIdentity({ tenant, cacheSalt, policy, quality }: GenerationRequest): void {
+function validateIdentity({ tenant, cacheSalt, attention, quality }: GenerationRequest): void {
   text('tenant', tenant, { least: 1, most: requestBounds.tenantCharacters });
   text('cache_salt', cacheSalt, { least: 0, most: requestBounds.cacheSaltCharacters });
-  checkPolicy('policy', policy);
+  checkAttention(attention);
   if (quality !== null) checkQuality('quality', quality);
+}
+
+/** Nearly every request has the one constant. */
+function checkAttention(attention: PolicySpec): void {
+  if (attention !== DENSE) parsePolicy('attention', attention);
 }
 
 function validatePrompt(request: GenerationRequest, { contextLength, vocabSize }: RequestLimits): void {

@@ -86,6 +86,7 @@ export class ScriptedBackend implements InferenceBackend {
         promptTokens: request.promptTokenIds.length,
         cachedTokens: 3,
         completionTokens: request.maxTokens * request.n,
+        attention: null,
         ...(request.speculation === null ? { draftedTokens: 0, acceptedTokens: 0 } : DRAFTED),
       };
       yield { kind: 'done', usage, timings: { queueMs: 1, prefillMs: 2, decodeMs: 3 } };

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { DENSE } from '@longhaul/attention';
 import { engineSettings, openLocalEngine, type LocalEngine } from '@longhaul/decode-worker';
 import { engineViolations } from '@longhaul/engine';
 import type { GenerationRequest } from '@longhaul/inference';
@@ -72,7 +73,7 @@ function greedy(promptTokenIds: readonly number[]): GenerationRequest {
       n: 1,
     },
     ...{ maxTokens: OUTPUT, logprobs: null, promptLogprobs: null, includeSpecialTokens: true, priority: 0 },
-    ...{ policy: 'dense', quality: null, deadlineMs: null, speculation: null },
+    ...{ attention: DENSE, quality: null, deadlineMs: null, speculation: null },
     sampling: {
       ...{ temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
       ...{ logitBias: new Map<number, number>(), seed: 0n },

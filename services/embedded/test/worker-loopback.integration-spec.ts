@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { DENSE } from '@longhaul/attention';
 import { createWorkerServer, type WorkerServer } from '@longhaul/decode-worker';
 import type { GenerationEvent, GenerationRequest } from '@longhaul/inference';
 import { EventLog, startTelemetry } from '@longhaul/platform-otel';
@@ -42,7 +43,7 @@ function request(overrides: Partial<GenerationRequest> = {}): GenerationRequest 
     promptTokenIds: Int32Array.from({ length: 50_000 }, (_, index) => index % 200),
     tenant: 'public',
     cacheSalt: 'x',
-    policy: 'dense',
+    attention: DENSE,
     quality: 'exact',
     n: 2,
     maxTokens: 5,

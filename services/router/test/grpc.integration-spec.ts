@@ -154,10 +154,14 @@ describe('the gRPC API', () => {
     const input = { $case: 'prompt' as const, value: 'x' };
     const asked = { cacheSalt: 's', policy: 'dense', quality: inferenceV1.Quality.QUALITY_NEAR };
     await textOf(generate({ input, maxTokens: 1, ...asked }));
-    const identity = { tenant: 'public', cacheSalt: 's', policy: 'dense', quality: 'near' };
+    const identity = { tenant: 'public', cacheSalt: 's', attention: { preset: 'dense' }, quality: 'near' };
     expect(running.backend.requests.at(-1)).toMatchObject(identity);
     await textOf(generate({ input, maxTokens: 1 }));
-    expect(running.backend.requests.at(-1)).toMatchObject({ cacheSalt: '', policy: 'dense', quality: null });
+    expect(running.backend.requests.at(-1)).toMatchObject({
+      cacheSalt: '',
+      attention: { preset: 'dense' },
+      quality: null,
+    });
   });
 
   it('carries what is to be drafted, and says what came of it', async () => {

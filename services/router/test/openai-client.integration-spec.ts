@@ -121,7 +121,7 @@ describe('chat completions', () => {
       priority: 2,
       tenant: 'public',
       cacheSalt: 's',
-      policy: 'dense',
+      attention: { preset: 'dense' },
       quality: null,
       stop: { strings: ['x'], tokenIds: [5], ignoreEos: true, minTokens: 1, includeStopString: false },
       sampling: {

@@ -73,7 +73,11 @@ describe('a router with tenants', () => {
   it('knows a tenant by any of its keys, over both APIs, so that a new key finds the KV of the old one', async () => {
     for (const key of ['old', 'new']) {
       expect((await complete(key)).status).toBe(200);
-      expect(running.backend.requests.at(-1)).toMatchObject({ tenant: 'team', cacheSalt: '', policy: 'dense' });
+      expect(running.backend.requests.at(-1)).toMatchObject({
+        tenant: 'team',
+        cacheSalt: '',
+        attention: { preset: 'dense' },
+      });
       expect(await overGrpc(key)).toBe('team');
     }
   });

@@ -5,7 +5,7 @@ import { simulatedModel } from '../testing/fixtures.js';
 import { ChainRoots, type KvIdentity } from './chain-roots.js';
 
 const store = { modelFingerprint: modelFingerprint({ a: 1 }), tenantSecret: new Uint8Array(32).fill(7) };
-const identity: KvIdentity = { tenant: 'a', cacheSalt: 's', policy: 'dense' };
+const identity: KvIdentity = { tenant: 'a', cacheSalt: 's' };
 
 describe('roots of key chains', () => {
   it('are those of the KV block format, so that the cache and the store of an engine have one chain', () => {
@@ -48,9 +48,9 @@ describe('roots of key chains', () => {
     expect(Object.keys(QualityClass)).toEqual(qualityNames);
   });
 
-  it('say how exact the KV is: as exact as the worse of policy and KV type', () => {
+  it('say how exact the KV is: as exact as the KV type', () => {
     expect(new ChainRoots(simulatedModel, store).of(identity, 'r').quality).toBe(QualityClass.exact);
     const near = new ChainRoots({ ...simulatedModel, kvQuality: 'near' }, store);
-    expect([near.of(identity, 'r').quality, near.qualityOf(identity)]).toEqual([QualityClass.near, 'near']);
+    expect([near.of(identity, 'r').quality, near.quality]).toEqual([QualityClass.near, 'near']);
   });
 });

@@ -1,4 +1,4 @@
-import { policies, worseQuality, type GenerationRequest, type QualityName } from '@longhaul/inference';
+import type { GenerationRequest, QualityName } from '@longhaul/inference';
 import { deriveNamespaceKey, modelFingerprint, QualityClass, rootKey, type KvVariant } from '@longhaul/kv-core';
 import type { ModelFacts } from '../ports.js';
 import type { PrefixStoreOptions } from '../store/store-options.js';
@@ -11,7 +11,7 @@ export interface ChainRoot {
 }
 
 /** What of a request decides the values of its KV, and who may share them. */
-export type KvIdentity = Pick<GenerationRequest, 'tenant' | 'cacheSalt' | 'policy'>;
+export type KvIdentity = Pick<GenerationRequest, 'tenant' | 'cacheSalt'>;
 
 /**
  * Roots of the key chains of one engine, for its own cache and its store alike. Only those who have the store's secret
@@ -30,9 +30,9 @@ export class ChainRoots {
     this.#namespaceKeys = new SpaceTable(({ tenant, cacheSalt }) => deriveNamespaceKey(secret, tenant, cacheSalt));
   }
 
-  /** Class of the KV that a request computes: the worst of its policy's and the KV type's. */
-  qualityOf({ policy }: Pick<KvIdentity, 'policy'>): QualityName {
-    return worseQuality(policies[policy].quality, this.#kvQuality);
+  /** Class of the KV that dense attention computes: that of the KV type. */
+  get quality(): QualityName {
+    return this.#kvQuality;
   }
 
   /** The secret of a space. */
@@ -42,9 +42,7 @@ export class ChainRoots {
 
   /** @param ropeKey names the tables that keys are rotated with: other rotations of the same tokens are other KV. */
   of(identity: KvIdentity, ropeKey: string): ChainRoot {
-    const quality = QualityClass[this.qualityOf(identity)];
-    const { numerics: policyNumerics } = policies[identity.policy];
-    return this.variant(identity, { ropeKey, policyNumerics, quality });
+    return this.variant(identity, { ropeKey, quality: QualityClass[this.quality] });
   }
 
   /** The root of a space for KV that is computed in a given way. */

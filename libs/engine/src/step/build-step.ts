@@ -36,7 +36,7 @@ export function buildStep(items: readonly PlannedItem[], rope: RopeTables): Buil
     blockTableWidth,
     ...ropeOf(items, rope),
     ropeClasses: rope.classes,
-    policies: items.map(({ sequence }) => sequence.owner.request.policy),
+    policies: items.map(() => 'dense'),
     logitRows: Int32Array.from(rows.logitRows),
     samples: rows.samples,
     scores: rows.scores,

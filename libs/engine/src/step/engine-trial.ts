@@ -1,4 +1,3 @@
-import { defaultPolicy } from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
 import type { EngineContext } from '../context.js';
 import { engineErrors } from '../errors.js';
@@ -63,7 +62,7 @@ export class EngineTrial {
       ropeInvFreq: table.invFreq,
       ropeScale: table.scale,
       ropeClasses: rope.classes,
-      policies: [defaultPolicy],
+      policies: ['dense'],
       logitRows: Int32Array.of(0),
       samples: [GREEDY],
       scores: [],

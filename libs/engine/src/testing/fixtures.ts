@@ -1,3 +1,4 @@
+import { DENSE } from '@longhaul/attention';
 import type { GenerationEvent, GenerationRequest, SamplingParams, StopParams, TokenLogprob } from '@longhaul/inference';
 import type { EngineOptions } from '../context.js';
 import { createEngine } from '../create-engine.js';
@@ -44,7 +45,7 @@ export function request(overrides: Overrides = {}): GenerationRequest {
     promptTokenIds: prompt(20, 1),
     tenant: 'tenant',
     cacheSalt: '',
-    policy: 'dense',
+    attention: DENSE,
     quality: null,
     n: 1,
     maxTokens: 20,

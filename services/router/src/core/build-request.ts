@@ -1,3 +1,4 @@
+import { DENSE } from '@longhaul/attention';
 import {
   contextLengthExceeded,
   type GenerationRequest,
@@ -41,7 +42,7 @@ export async function buildRequest(
     promptTokenIds,
     tenant: command.tenant.id,
     cacheSalt: command.cacheSalt,
-    policy: command.policy,
+    attention: DENSE,
     quality: command.quality,
     n: command.n,
     maxTokens,

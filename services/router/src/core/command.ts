@@ -1,4 +1,5 @@
-import type { PolicyName, QualityName, SamplingParams, Speculation, StopParams } from '@longhaul/inference';
+import type { QualityName, SamplingParams, Speculation, StopParams } from '@longhaul/inference';
+import type { PolicyName } from './policy-name.js';
 import type { Tenant } from './tenants/tenant.js';
 import type { ChatMessage, ChatOptions, TextOptions } from './ports.js';
 

@@ -24,7 +24,7 @@ export function checkCommand(command: GenerateCommand, vocabSize: number): void 
   if (command.cacheSalt.length > cacheSaltCharacters) {
     throw invalidArgument('cache_salt', `cache_salt has more than ${cacheSaltCharacters} characters.`);
   }
-  if (command.speculation !== null) checkSpeculation(command.speculation, command.policy);
+  if (command.speculation !== null) checkSpeculation(command.speculation, { preset: command.policy });
   checkSampling(command.sampling, vocabSize);
   checkStop(command.stop, vocabSize);
 }

@@ -1,12 +1,11 @@
 import type { ModelRunner, RunnerStep } from '@longhaul/engine';
 import { ATTENTION_POLICY, type Engine, type NativeKvPool, type NativeModel } from '@longhaul/engine-native';
-import type { PolicyName } from '@longhaul/inference';
 import { invalidArgument } from '@longhaul/kernel';
 
 /** The policies of requests as the operators know them. */
-const NUMBERS: Readonly<Record<PolicyName, number>> = ATTENTION_POLICY;
+const NUMBERS: Readonly<Record<'dense', number>> = ATTENTION_POLICY;
 
-function numberOf(name: PolicyName): number {
+function numberOf(name: 'dense'): number {
   const number: number | undefined = NUMBERS[name];
   // In an Int32Array nothing would become a number, and that is a policy.
   if (number === undefined) throw invalidArgument('policy', `policy: the native engine has no ${name}.`);

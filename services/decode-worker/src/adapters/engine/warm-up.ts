@@ -1,3 +1,4 @@
+import { DENSE } from '@longhaul/attention';
 import type { Engine } from '@longhaul/engine';
 
 /** Request id of the warm-up. */
@@ -15,7 +16,7 @@ export async function warmUp(engine: Engine, contextLength: number): Promise<voi
     promptTokenIds: new Int32Array(promptLength),
     tenant: WARM_UP_ID,
     cacheSalt: '',
-    policy: 'dense',
+    attention: DENSE,
     quality: null,
     n: 1,
     maxTokens: Math.min(2, contextLength - promptLength),

@@ -40,7 +40,14 @@ function tellAll(observer: EngineObserver, requestId: string): void {
   observer.failed?.({ requestId, error: notFinite });
   observer.finished?.({
     ...{ requestId, reasons: ['stop', 'length'], longestChoiceTokens: 8, totalMs: 9 },
-    usage: { promptTokens: 100, cachedTokens: 80, completionTokens: 10, draftedTokens: 4, acceptedTokens: 2 },
+    usage: {
+      promptTokens: 100,
+      cachedTokens: 80,
+      completionTokens: 10,
+      draftedTokens: 4,
+      acceptedTokens: 2,
+      attention: null,
+    },
     timings: { queueMs: 1, prefillMs: 2, decodeMs: 6 },
   });
 }

@@ -1,5 +1,4 @@
 import { inferenceV1 } from '@longhaul/contracts';
-import { checkPolicy, defaultPolicy } from '@longhaul/inference';
 import {
   fromQuality,
   fromSampling,
@@ -14,6 +13,7 @@ import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/
 import type { Admission } from '../../core/admission.js';
 import type { GenerateCommand } from '../../core/command.js';
 import type { GenerationService } from '../../core/generation.js';
+import { checkPolicy, defaultPolicy } from '../../core/policy-name.js';
 import type { RequestObserver } from '../../core/ports.js';
 import type { ModelDirectory } from '../../core/served-model.js';
 import { spellField } from '../../core/spell-field.js';

@@ -16,6 +16,7 @@ export interface Collected {
 
 const NO_USAGE: GenerationUsage = {
   ...{ promptTokens: 0, cachedTokens: 0, completionTokens: 0, draftedTokens: 0, acceptedTokens: 0 },
+  attention: null,
 };
 
 export function emptyCollected(choices: number): Collected {
@@ -53,6 +54,7 @@ export function addUsage(parts: readonly GenerationUsage[]): GenerationUsage {
       completionTokens: sum.completionTokens + part.completionTokens,
       draftedTokens: sum.draftedTokens + part.draftedTokens,
       acceptedTokens: sum.acceptedTokens + part.acceptedTokens,
+      attention: null,
     }),
     NO_USAGE,
   );

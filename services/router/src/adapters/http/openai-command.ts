@@ -1,8 +1,6 @@
 import {
-  checkPolicy,
   checkQuality,
   checkSpeculationKind,
-  defaultPolicy,
   draftTokenBounds,
   type SamplingParams,
   type Speculation,
@@ -11,6 +9,7 @@ import {
 import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand, PromptInput } from '../../core/command.js';
 import { checkInteger, MAX_LOGPROBS } from '../../core/limits.js';
+import { checkPolicy, defaultPolicy } from '../../core/policy-name.js';
 import { completeChatOptions } from '../../core/chat-options.js';
 import type { TextOptions } from '../../core/ports.js';
 import type { Tenant } from '../../core/tenants/tenant.js';

@@ -43,7 +43,14 @@ describe("the router's metrics", () => {
     observer.firstToken('m', 1);
     observer.nextTokens('m', 1);
     observer.choiceFinished('m', 'stop');
-    const usage = { promptTokens: 3, cachedTokens: 1, completionTokens: 2, draftedTokens: 0, acceptedTokens: 0 };
+    const usage = {
+      promptTokens: 3,
+      cachedTokens: 1,
+      completionTokens: 2,
+      draftedTokens: 0,
+      acceptedTokens: 0,
+      attention: null,
+    };
     observer.requestFinished('m', usage, 1);
     observer.requestFailed('m', 'INTERNAL', 1);
     observer.requestRejected('TOO_MANY_REQUESTS');

@@ -1,5 +1,6 @@
-import { policyNames, requestBounds, type PolicyName } from '@longhaul/inference';
+import { requestBounds } from '@longhaul/inference';
 import { z } from 'zod';
+import { policyNames } from '../policy-name.js';
 import { keyDigest, type KeyOwner } from './key-directory.js';
 import type { Tenant } from './tenant.js';
 
@@ -49,7 +50,7 @@ const tenant = z.strictObject({
     'served model names',
   ).optional(),
   policies: names(
-    z.enum(policyNames as [PolicyName, ...PolicyName[]], { error: `must be one of ${policyNames.join(', ')}` }),
+    z.enum(policyNames, { error: `must be one of ${policyNames.join(', ')}` }),
     tenantsBounds.names,
     'policies',
   ).optional(),

@@ -1,5 +1,5 @@
-import type { PolicyName } from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
+import type { PolicyName } from '../policy-name.js';
 
 /** Bounds of a tenant. Read and checked; nothing enforces them yet. Absent: none. */
 export interface TenantLimits {

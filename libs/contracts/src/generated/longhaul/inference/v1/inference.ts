@@ -190,6 +190,38 @@ export interface DoneEvent {
   /** Tokens that were drafted and verified, and those of them that became part of the answer. */
   draftedTokens: number;
   acceptedTokens: number;
+  /** Unset where the engine does not tell. */
+  attention: AttentionUsage | undefined;
+}
+
+/** What attention did for a request, over all its choices. */
+export interface AttentionUsage {
+  /** As the caller called it. */
+  policy: string;
+  /** The worst class that something of the answer has. */
+  quality: Quality;
+  /** Share of the KV that queries could see and did look at, 0 to 1; 1 where nothing was left out, or nothing computed. */
+  prefillDensity: number;
+  decodeDensity: number;
+  /** Bytes of KV that queries looked at. */
+  kvReadBytes: bigint;
+  /** Unset where nothing was sampled. */
+  audit:
+    | AuditUsage
+    | undefined;
+  /** How often the request went over to a denser policy after a breach. */
+  fallbacks: number;
+}
+
+/** What the comparison with dense attention found. */
+export interface AuditUsage {
+  samples: number;
+  /** Mean share of dense attention's mass on the keys that were looked at, 0 to 1; unset without samples. */
+  recall?:
+    | number
+    | undefined;
+  /** Samples below the policy's bound. */
+  breaches: number;
 }
 
 export interface GenerateResponse {
@@ -1656,6 +1688,7 @@ function createBaseDoneEvent(): DoneEvent {
     decodeMs: 0,
     draftedTokens: 0,
     acceptedTokens: 0,
+    attention: undefined,
   };
 }
 
@@ -1684,6 +1717,9 @@ export const DoneEvent: MessageFns<DoneEvent> = {
     }
     if (message.acceptedTokens !== 0) {
       writer.uint32(64).uint32(message.acceptedTokens);
+    }
+    if (message.attention !== undefined) {
+      AttentionUsage.encode(message.attention, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1765,6 +1801,14 @@ export const DoneEvent: MessageFns<DoneEvent> = {
             message.acceptedTokens = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.attention = AttentionUsage.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1790,6 +1834,230 @@ export const DoneEvent: MessageFns<DoneEvent> = {
     message.decodeMs = object.decodeMs ?? 0;
     message.draftedTokens = object.draftedTokens ?? 0;
     message.acceptedTokens = object.acceptedTokens ?? 0;
+    message.attention = (object.attention !== undefined && object.attention !== null)
+      ? AttentionUsage.fromPartial(object.attention)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAttentionUsage(): AttentionUsage {
+  return {
+    policy: "",
+    quality: 0,
+    prefillDensity: 0,
+    decodeDensity: 0,
+    kvReadBytes: 0n,
+    audit: undefined,
+    fallbacks: 0,
+  };
+}
+
+export const AttentionUsage: MessageFns<AttentionUsage> = {
+  encode(message: AttentionUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.policy !== "") {
+      writer.uint32(10).string(message.policy);
+    }
+    if (message.quality !== 0) {
+      writer.uint32(16).int32(message.quality);
+    }
+    if (message.prefillDensity !== 0) {
+      writer.uint32(25).double(message.prefillDensity);
+    }
+    if (message.decodeDensity !== 0) {
+      writer.uint32(33).double(message.decodeDensity);
+    }
+    if (message.kvReadBytes !== 0n) {
+      if (BigInt.asUintN(64, message.kvReadBytes) !== message.kvReadBytes) {
+        throw new globalThis.Error("value provided for field message.kvReadBytes of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.kvReadBytes);
+    }
+    if (message.audit !== undefined) {
+      AuditUsage.encode(message.audit, writer.uint32(50).fork()).join();
+    }
+    if (message.fallbacks !== 0) {
+      writer.uint32(56).uint32(message.fallbacks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttentionUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttentionUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.quality = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.prefillDensity = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.decodeDensity = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.kvReadBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.audit = AuditUsage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.fallbacks = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AttentionUsage>): AttentionUsage {
+    return AttentionUsage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AttentionUsage>): AttentionUsage {
+    const message = createBaseAttentionUsage();
+    message.policy = object.policy ?? "";
+    message.quality = object.quality ?? 0;
+    message.prefillDensity = object.prefillDensity ?? 0;
+    message.decodeDensity = object.decodeDensity ?? 0;
+    message.kvReadBytes = (object.kvReadBytes !== undefined && object.kvReadBytes !== null)
+      ? BigInt(object.kvReadBytes)
+      : 0n;
+    message.audit = (object.audit !== undefined && object.audit !== null)
+      ? AuditUsage.fromPartial(object.audit)
+      : undefined;
+    message.fallbacks = object.fallbacks ?? 0;
+    return message;
+  },
+};
+
+function createBaseAuditUsage(): AuditUsage {
+  return { samples: 0, recall: undefined, breaches: 0 };
+}
+
+export const AuditUsage: MessageFns<AuditUsage> = {
+  encode(message: AuditUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.samples !== 0) {
+      writer.uint32(8).uint32(message.samples);
+    }
+    if (message.recall !== undefined) {
+      writer.uint32(17).double(message.recall);
+    }
+    if (message.breaches !== 0) {
+      writer.uint32(24).uint32(message.breaches);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.samples = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.recall = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.breaches = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AuditUsage>): AuditUsage {
+    return AuditUsage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditUsage>): AuditUsage {
+    const message = createBaseAuditUsage();
+    message.samples = object.samples ?? 0;
+    message.recall = object.recall ?? undefined;
+    message.breaches = object.breaches ?? 0;
     return message;
   },
 };

@@ -39,12 +39,14 @@ export interface GenerateRequest {
   priority: number;
   /** Whose KV it is, as the router knows it from the caller's key; 1 to 64 characters. */
   tenant: string;
-  /** How attention is computed; always set. */
-  policy: string;
   /** The least exact KV that the answer may come from; unset takes what policy and KV type give. */
   quality: Quality;
   /** Unset: nothing is drafted. max_draft_tokens is always set. */
-  speculation: Speculation | undefined;
+  speculation:
+    | Speculation
+    | undefined;
+  /** How attention is computed: the JSON of a policy, at most 16,384 characters; always set. */
+  attention: string;
 }
 
 export interface GetModelRequest {
@@ -107,9 +109,9 @@ function createBaseGenerateRequest(): GenerateRequest {
     includeSpecialTokens: false,
     priority: 0,
     tenant: "",
-    policy: "",
     quality: 0,
     speculation: undefined,
+    attention: "",
   };
 }
 
@@ -155,14 +157,14 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     if (message.tenant !== "") {
       writer.uint32(98).string(message.tenant);
     }
-    if (message.policy !== "") {
-      writer.uint32(106).string(message.policy);
-    }
     if (message.quality !== 0) {
       writer.uint32(112).int32(message.quality);
     }
     if (message.speculation !== undefined) {
       Speculation.encode(message.speculation, writer.uint32(122).fork()).join();
+    }
+    if (message.attention !== "") {
+      writer.uint32(130).string(message.attention);
     }
     return writer;
   },
@@ -286,14 +288,6 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.tenant = reader.string();
             continue;
           }
-          case 13: {
-            if (tag !== 106) {
-              break;
-            }
-
-            message.policy = reader.string();
-            continue;
-          }
           case 14: {
             if (tag !== 112) {
               break;
@@ -308,6 +302,14 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             }
 
             message.speculation = Speculation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.attention = reader.string();
             continue;
           }
         }
@@ -341,11 +343,11 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.includeSpecialTokens = object.includeSpecialTokens ?? false;
     message.priority = object.priority ?? 0;
     message.tenant = object.tenant ?? "";
-    message.policy = object.policy ?? "";
     message.quality = object.quality ?? 0;
     message.speculation = (object.speculation !== undefined && object.speculation !== null)
       ? Speculation.fromPartial(object.speculation)
       : undefined;
+    message.attention = object.attention ?? "";
     return message;
   },
 };

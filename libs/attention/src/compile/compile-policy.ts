@@ -1,0 +1,98 @@
+import { AppError } from '@longhaul/kernel';
+import type { ArtefactKind, CompiledPolicy, NativeHeadPlan } from '../compiled-policy.js';
+import { checkComposition } from '../composition/check-composition.js';
+import { neededArtefacts } from '../composition/needed-artefacts.js';
+import type { ModelShape } from '../model-shape.js';
+import type { HeadPlan, Phase, PolicySpec, WrittenPolicy } from '../policy.js';
+import { isPreset, writtenPreset } from '../presets.js';
+import { calibratedMassOf } from './calibrated-mass.js';
+import { HeadAssignment, headPlaces, type HeadPlace } from './head-assignment.js';
+import { DENSE_HEAD, nativeHeadPlan } from './head-plan.js';
+import { labelsOf } from './labels.js';
+import { alignmentOf, exactBelow, halfNumerics, isDense, type PhaseHalf } from './phase-half.js';
+import { numericsOf } from './numerics.js';
+import { PlanTable } from './plan-table.js';
+
+/**
+ * Makes a policy for a model.
+ *
+ * @returns plain numbers per phase, layer and KV head. Equal policies give equal ones, however they are written.
+ * @throws AppError `INVALID_ARGUMENT` naming the field, beginning with `attention`, where parts of the policy do not go
+ * together or the model does not have what it needs.
+ * @remarks O(plans * layers * kvHeads). Needs a value that `parsePolicy` has taken.
+ */
+export function compilePolicy(spec: PolicySpec, shape: ModelShape): CompiledPolicy {
+  if (!isPreset(spec)) return compileWritten(spec, shape);
+  try {
+    return { ...compileWritten(writtenPreset(spec, shape), shape), label: spec.preset };
+  } catch (error) {
+    // The caller wrote none of the fields of a preset's plans.
+    const { code, reason, message } = AppError.from(error);
+    throw new AppError({ code, reason, message: `The policy ${spec.preset}: ${message}`, field: FIELD });
+  }
+}
+
+const FIELD = 'attention';
+
+function compileWritten(policy: WrittenPolicy, shape: ModelShape): CompiledPolicy {
+  const missing = checkComposition(FIELD, policy, shape);
+  const plans = policy.plans.filter((plan) => !neededArtefacts(plan).some((kind) => missing.includes(kind)));
+  const table = headTable({ ...policy, plans }, shape);
+  const skipSoftmax = policy.skip_softmax ?? 0;
+  const half = (phase: Phase): PhaseHalf => {
+    const mine = plans.filter((plan) => plan.phase === phase);
+    return { heads: table.half(phase), skipSoftmax, digests: digestsOf(mine, shape), labels: labelsOf(mine, shape) };
+  };
+  const [prefill, decode] = [half('prefill'), half('decode')];
+  return {
+    name: policy.name ?? 'custom',
+    label: 'custom',
+    alignment: alignmentOf(prefill),
+    exactBelow: exactBelow(prefill),
+    decodeDense: isDense(decode),
+    prefillNumerics: isDense(prefill) ? '' : numericsOf(halfNumerics(prefill)),
+    numericsId: isDense(prefill) && isDense(decode) ? '' : numericsOf([prefill, decode].map(halfNumerics)),
+    quality: isDense(prefill) && isDense(decode) ? 'exact' : 'sparse',
+    kvQuality: isDense(prefill) ? 'exact' : 'sparse',
+    drafts: decode.heads.every(keepsNothing),
+    skipSoftmax,
+    plans: table.plans,
+    table: table.bytes(),
+    labels: decode.labels,
+    missing,
+  };
+}
+
+function headTable(policy: WrittenPolicy, shape: ModelShape): PlanTable {
+  const assignment = new HeadAssignment(shape);
+  const table = new PlanTable(FIELD);
+  for (const place of headPlaces(shape)) {
+    const plan = policy.plans.find((candidate) => assignment.covers(candidate, place));
+    table.push(place.phase, plan === undefined ? DENSE_HEAD : headOf(plan, place, { policy, shape }));
+  }
+  return table;
+}
+
+function headOf(
+  plan: HeadPlan,
+  place: HeadPlace,
+  { policy, shape }: { policy: WrittenPolicy; shape: ModelShape },
+): NativeHeadPlan {
+  const denseBelow = denseBelowOf(plan, policy);
+  return nativeHeadPlan(plan, { denseBelow, calibratedMass: calibratedMassOf(shape, place) });
+}
+
+/** What a plan says, or else its policy. */
+function denseBelowOf(plan: HeadPlan, policy: WrittenPolicy): number {
+  return plan.dense_below ?? policy.dense_below ?? 0;
+}
+
+/** Whether a list is chosen anew at every step, so that several tokens may be computed at once. */
+function keepsNothing({ reuseEvery, reuseCosine }: NativeHeadPlan): boolean {
+  return reuseEvery === 1 && reuseCosine > 1;
+}
+
+function digestsOf(plans: readonly HeadPlan[], shape: ModelShape): readonly string[] {
+  const kinds = new Set<ArtefactKind>(plans.flatMap(neededArtefacts));
+  return [...kinds].map((kind) => shape.artefacts[kind]?.digest ?? '').sort();
+}

@@ -1,0 +1,13 @@
+export { PAGE_TOKENS, policyBounds, QUERY_BLOCK_TOKENS, UNBOUNDED } from './bounds.js';
+export { artefactKinds } from './compiled-policy.js';
+export type { ArtefactKind, CompiledPolicy, NativeHeadPlan, PolicyQuality } from './compiled-policy.js';
+export { compilePolicy } from './compile/compile-policy.js';
+export { compositionFaults } from './composition/check-composition.js';
+export type { Fault } from './composition/fault.js';
+export { allowsDrafts } from './drafts.js';
+export type * from './model-shape.js';
+export { checkPreset, parsePolicy, parsePolicyText } from './parse-policy.js';
+export { policyName } from './policy-name.js';
+export { headReduces, phases, presetNames } from './policy.js';
+export type * from './policy.js';
+export { DENSE, isDensePreset, isPreset, writtenPreset } from './presets.js';

@@ -1,0 +1,39 @@
+import type { inferenceV1 } from '@longhaul/contracts';
+import type { AttentionUsage, AuditUsage } from '@longhaul/inference';
+import { AppError } from '@longhaul/kernel';
+import { fromQuality, toQuality } from './quality.js';
+
+/** What attention did, as a message of either API; null is unset. */
+export function toAttentionUsage(usage: AttentionUsage | null): inferenceV1.AttentionUsage | undefined {
+  if (usage === null) return undefined;
+  const { policy, quality, density, kvReadBytes, audit, fallbacks } = usage;
+  return {
+    ...{ policy, fallbacks },
+    kvReadBytes: BigInt(Math.trunc(kvReadBytes)),
+    quality: toQuality(quality),
+    prefillDensity: density.prefill,
+    decodeDensity: density.decode,
+    audit: audit === null ? undefined : { ...audit, recall: audit.recall ?? undefined },
+  };
+}
+
+/** The inverse. */
+export function fromAttentionUsage(message: inferenceV1.AttentionUsage | undefined): AttentionUsage | null {
+  if (message === undefined) return null;
+  const { policy, prefillDensity, decodeDensity, kvReadBytes, audit, fallbacks } = message;
+  const quality = fromQuality('quality', message.quality);
+  if (quality === null) {
+    throw new AppError({
+      code: 'INTERNAL',
+      reason: 'PROTOCOL_ERROR',
+      message: 'The worker sent an answer of no class.',
+    });
+  }
+  const density = { prefill: prefillDensity, decode: decodeDensity };
+  const audited = audit === undefined ? null : auditOf(audit);
+  return { policy, quality, density, kvReadBytes: Number(kvReadBytes), audit: audited, fallbacks };
+}
+
+function auditOf({ samples, recall, breaches }: inferenceV1.AuditUsage): AuditUsage {
+  return { samples, recall: recall ?? null, breaches };
+}

@@ -1,0 +1,29 @@
+import type { QualityName } from './kv-identity.js';
+
+/** What attention did for a request, over all its choices. */
+export interface AttentionUsage {
+  /** As the caller called it: of a preset its name, else the policy's own or `custom`. */
+  policy: string;
+  /** The worst class that something of the answer has, of policy and KV type. */
+  quality: QualityName;
+  /**
+   * Share of the KV that queries could see and did look at, in pairs of query and page over all layers and KV heads; 0 to 1.
+   * 1 where nothing was left out, and where no row was computed in the phase.
+   */
+  density: { prefill: number; decode: number };
+  /** Bytes of KV that queries looked at. */
+  kvReadBytes: number;
+  /** Null where nothing was sampled. */
+  audit: AuditUsage | null;
+  /** How often the request went over to a denser policy after a breach. */
+  fallbacks: number;
+}
+
+/** What the comparison with dense attention found. */
+export interface AuditUsage {
+  samples: number;
+  /** Mean share of dense attention's mass on the keys that were looked at, 0 to 1; null without samples. */
+  recall: number | null;
+  /** Samples below the policy's bound. */
+  breaches: number;
+}
