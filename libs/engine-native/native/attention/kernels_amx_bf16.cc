@@ -2,6 +2,7 @@
 // fit are computed by the bf16 dot product of AVX-512.
 #include "kernels.h"
 #include "scratch.h"
+#include "scoring/score_table.h"
 
 #if defined(__x86_64__)
 
@@ -31,7 +32,7 @@ void run_bf16_tile(const TileJob& job) {
   run_amx_tile<Op>(job);
 }
 
-constexpr KernelTable kBf16Table{append_run, run_bf16_tile, merge_parts<Vec512>};
+constexpr KernelTable kBf16Table{append_run, run_bf16_tile, merge_parts<Vec512>, &kAvx512DotBf16Scores};
 }  // namespace
 
 const KernelTable* amx_bf16_kernels(KvDtype dtype) { return dtype == KvDtype::kBf16 ? &kBf16Table : nullptr; }

@@ -1,6 +1,7 @@
 // AVX2 and FMA: bf16 lanes are widened to f32 on the way into the multiplier.
 #include "kernels.h"
 #include "scratch.h"
+#include "scoring/score_table.h"
 
 #if defined(__x86_64__)
 
@@ -19,9 +20,9 @@
 
 namespace longhaul::attention {
 namespace {
-constexpr KernelTable kBf16Table{append_run, run_tile<PairFma<Vec256, 2>>, merge_parts<Vec256>};
-constexpr KernelTable kF32Table{append_run, run_tile<SingleFma<Vec256, 2>>, merge_parts<Vec256>};
-constexpr KernelTable kInt8Table{append_run, run_integer_tile<Dot256>, merge_integer_parts<Vec256>};
+constexpr KernelTable kBf16Table{append_run, run_tile<PairFma<Vec256, 2>>, merge_parts<Vec256>, &kAvx2Bf16Scores};
+constexpr KernelTable kF32Table{append_run, run_tile<SingleFma<Vec256, 2>>, merge_parts<Vec256>, &kAvx2F32Scores};
+constexpr KernelTable kInt8Table{append_run, run_integer_tile<Dot256>, merge_integer_parts<Vec256>, &kAvx2Int8Scores};
 }  // namespace
 
 const KernelTable* avx2_kernels(KvDtype dtype) {

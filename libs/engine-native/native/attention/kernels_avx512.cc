@@ -1,6 +1,7 @@
 // AVX-512 without the bf16 dot product: f32 multiply-add on widened lanes. Also the f32 pool of every AVX-512 level.
 #include "kernels.h"
 #include "scratch.h"
+#include "scoring/score_table.h"
 
 #if defined(__x86_64__)
 
@@ -21,8 +22,8 @@
 
 namespace longhaul::attention {
 namespace {
-constexpr KernelTable kBf16Table{append_run, run_tile<PairFma<Vec512, 2>>, merge_parts<Vec512>};
-constexpr KernelTable kF32Table{append_run, run_tile<SingleFma<Vec512, 4>>, merge_parts<Vec512>};
+constexpr KernelTable kBf16Table{append_run, run_tile<PairFma<Vec512, 2>>, merge_parts<Vec512>, &kAvx512Bf16Scores};
+constexpr KernelTable kF32Table{append_run, run_tile<SingleFma<Vec512, 4>>, merge_parts<Vec512>, &kAvx512F32Scores};
 }  // namespace
 
 const KernelTable* avx512_kernels(KvDtype dtype) { return dtype == KvDtype::kBf16 ? &kBf16Table : &kF32Table; }

@@ -1,6 +1,7 @@
 // AVX-512 with bf16 dot products: queries and probabilities in bf16, sums in f32.
 #include "kernels.h"
 #include "scratch.h"
+#include "scoring/score_table.h"
 
 #if defined(__x86_64__)
 
@@ -22,7 +23,7 @@
 
 namespace longhaul::attention {
 namespace {
-constexpr KernelTable kBf16Table{append_run, run_tile<PairDot<Vec512>>, merge_parts<Vec512>};
+constexpr KernelTable kBf16Table{append_run, run_tile<PairDot<Vec512>>, merge_parts<Vec512>, &kAvx512DotBf16Scores};
 }  // namespace
 
 const KernelTable* avx512bf16_kernels(KvDtype dtype) {

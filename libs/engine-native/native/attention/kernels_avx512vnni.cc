@@ -1,6 +1,7 @@
 // AVX-512 with byte dot products (VNNI): the int8 pool.
 #include "kernels.h"
 #include "scratch.h"
+#include "scoring/score_table.h"
 
 #if defined(__x86_64__)
 
@@ -22,7 +23,7 @@
 
 namespace longhaul::attention {
 namespace {
-constexpr KernelTable kInt8Table{append_run, run_integer_tile<Dot512>, merge_integer_parts<Vec512>};
+constexpr KernelTable kInt8Table{append_run, run_integer_tile<Dot512>, merge_integer_parts<Vec512>, &kAvx512VnniInt8Scores};
 }  // namespace
 
 const KernelTable* avx512vnni_kernels(KvDtype dtype) { return dtype == KvDtype::kInt8 ? &kInt8Table : nullptr; }

@@ -8,6 +8,7 @@
 #include "simd_plain.h"
 
 #include "integer_tile.h"
+#include "scoring/score_table.h"
 
 namespace longhaul::attention {
 namespace {
@@ -143,8 +144,8 @@ void run_tile(const TileJob& job) {
   }
 }
 
-constexpr KernelTable kTable{append_run, run_tile, merge_parts};
-constexpr KernelTable kInt8Table{append_run, run_integer_tile<DotPlain>, merge_integer_parts<VecPlain>};
+constexpr KernelTable kTable{append_run, run_tile, merge_parts, &kScalarScores};
+constexpr KernelTable kInt8Table{append_run, run_integer_tile<DotPlain>, merge_integer_parts<VecPlain>, &kScalarScores};
 
 }  // namespace
 

@@ -25,4 +25,14 @@ struct ScoreTable {
 /** The reference, for every KV type. */
 extern const ScoreTable kScalarScores;
 
+#if defined(__x86_64__)
+extern const ScoreTable kAvx2Bf16Scores;
+extern const ScoreTable kAvx2F32Scores;
+extern const ScoreTable kAvx2Int8Scores;
+extern const ScoreTable kAvx512Bf16Scores;
+extern const ScoreTable kAvx512F32Scores;
+extern const ScoreTable kAvx512DotBf16Scores;
+extern const ScoreTable kAvx512VnniInt8Scores;
+#endif
+
 }  // namespace longhaul::attention

@@ -42,9 +42,9 @@ double dot(const double* a, const double* b, int count) {
 }
 
 double logit_of(const AttentionProblem& p, double product) {
-  const double logit = p.softcap > 0.0f ? static_cast<double>(p.softcap * kLog2e) * std::tanh(product) : product;
   const double most = kGreatestLogit;
-  return logit != logit ? most : std::clamp(logit, -most, most);
+  const double bounded = std::isnan(product) ? most : std::clamp(product, -most, most);
+  return p.softcap > 0.0f ? static_cast<double>(p.softcap * kLog2e) * std::tanh(bounded) : bounded;
 }
 
 /** [tokens][head_dim] the keys of a page. */

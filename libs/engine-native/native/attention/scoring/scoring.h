@@ -7,9 +7,9 @@
 // alone, bit for bit, not on where pages lie, on threads or on other sequences. Keys behind the block's last query do not
 // count, whether or not the pool has them already. Learned sinks of a head (AttentionProblem::sinks) do not count either.
 //
-// A logit is q·k times the softmax scale, in units of log2, after the soft-cap where there is one. One that is not finite
-// counts as +-kGreatestLogit, NaN as the greatest: what a fault has got into is chosen, attended to and found. So no
-// score is NaN.
+// A logit is q·k times the softmax scale, in units of log2, after the soft-cap where there is one. A product that is not
+// finite counts as +-kGreatestLogit, NaN as the greatest: what a fault has got into is chosen, attended to and found. So
+// no score is NaN.
 #pragma once
 
 #include <cstdint>

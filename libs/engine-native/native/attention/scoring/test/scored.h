@@ -6,6 +6,7 @@
 
 #include "../../../kv_pool.h"
 #include "../../test/checks.h"
+#include "../../kernels.h"
 #include "../score_table.h"
 
 namespace longhaul::test {

@@ -89,7 +89,78 @@ void scores_keep_their_promises(const Shape& shape) {
   });
 }
 
+/** ||a - b|| / ||b|| where both are finite; infinity where only one of both is. */
+double difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0.0, norm = 1e-60;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (std::isinf(a[i]) && a[i] == b[i]) continue;
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) return std::numeric_limits<double>::infinity();
+    sum += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
+    norm += static_cast<double>(b[i]) * b[i];
+  }
+  return std::sqrt(sum / norm);
+}
+
+/** What a table of scorers says of a block, scorer after scorer. */
+std::vector<std::vector<float>> all_scores(const attention::ScoreTable& scores, const ScoreJob& job) {
+  std::vector<std::vector<float>> all;
+  const auto next = [&](int n) { return all.emplace_back(static_cast<size_t>(n), std::numeric_limits<float>::quiet_NaN()).data(); };
+  const TokenRange tokens = attention::visible_tokens(job.block);
+  const std::vector<int32_t> channels{0, 3, 5, 17, 30, 31};
+  const TokenRange inner{tokens.begin + std::min(tokens.size() / 3, 37), std::max(tokens.begin + tokens.size() / 2, job.block.first_position - 5)};
+  for (const HeadReduce reduce : {HeadReduce::kMax, HeadReduce::kSum, HeadReduce::kVote}) {
+    PageList pages = job.block.visible;
+    scores.key_bounds(job, pages, reduce, next(pages.size()));
+    pages = {pages.logical, pages.begin + pages.size() / 3, pages.end};
+    scores.key_bounds(job, pages, reduce, next(pages.size()));
+    scores.keys({job.problem, job.block, tokens, reduce, nullptr, 0}, next(tokens.size()));
+    scores.keys({job.problem, job.block, tokens, reduce, channels.data(), 6}, next(tokens.size()));
+    if (inner.size() > 0) scores.keys({job.problem, job.block, inner, reduce, nullptr, 0}, next(inner.size()));
+  }
+  for (const int stride : {4, 8, 16}) {
+    for (const int unit : {16, 128, 192}) scores.antidiagonal(job, stride, unit, next(attention::visible_units(job.block, unit).size()));
+  }
+  float* columns = next(tokens.size());
+  scores.vertical_slash(job, columns, next(tokens.size()));
+  return all;
+}
+
+const attention::ScoreTable& scores_under_test(KvDtype dtype) { return *kernels_under_test(dtype)->scores; }
+
+/** Of scores, relative; queries are rounded as the level rounds them, and logits of a few tokens may nearly cancel. */
+double score_tolerance(const Shape& shape) {
+  const double capped = shape.softcap > 0.0f ? 2.0 : 1.0;
+  if (shape.dtype == KvDtype::kInt8) return 2.5e-2 * capped;
+  const bool rounds = shape.dtype == KvDtype::kBf16 && (level_under_test == "avx512bf16" || level_under_test == "amx");
+  return rounds ? 1.5e-2 * capped : 2e-5;
+}
+
+void a_level_agrees_with_the_reference(const Shape& shape, const std::vector<Sequence>& sequences) {
+  const World world(shape, sequences, 13);
+  for_each_block(world, 5, [&](const ScoreJob& job) {
+    const std::vector<std::vector<float>> expected = all_scores(kScalarScores, job);
+    const std::vector<std::vector<float>> actual = all_scores(scores_under_test(shape.dtype), job);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      expect_below(difference(actual[i], expected[i]), score_tolerance(shape),
+                   "a level agrees with the reference " + name_of(shape) + " scorer " + std::to_string(i) + ", " +
+                       std::to_string(job.block.tokens) + " at " + std::to_string(job.block.first_position));
+    }
+  });
+}
+
+void a_level_agrees_in_all_shapes(KvDtype dtype) {
+  if (level_under_test == "scalar") return;
+  for (int group = 1; group <= 8; ++group) {
+    Shape shape = shape_of(dtype, 16 * (1 + group % 4 + group % 3), group);
+    shape.window = group % 3 == 0 ? 70 : 0;
+    shape.softcap = group % 4 == 1 ? 3.0f : 0.0f;
+    a_level_agrees_with_the_reference(shape, {{259, 1}, {128, 100 + group}, {7, 5}});
+  }
+  for (const int head_dim : {32, 80, 128, 256}) a_level_agrees_with_the_reference(shape_of(dtype, head_dim, 2), {{512, 1}, {0, 129}});
+}
+
 void test_level(KvDtype dtype) {
+  a_level_agrees_in_all_shapes(dtype);
   for (const int window : {0, 50}) {
     Shape shape = shape_of(dtype, 64, 3);
     shape.window = window;
