@@ -4,6 +4,7 @@ import type { ModelPackage } from '@longhaul/model';
 import { HELP, parseOptions, type EvalOptions } from './options.js';
 import { policyChoices } from './policies/policy-choice.js';
 import { PromptCodec } from './prompt/prompt-codec.js';
+import { plotOf } from './report/plot.js';
 import { rowsOf } from './report/rows.js';
 import { summariesOf } from './report/summary.js';
 import { rowTable, summaryTable } from './report/tables.js';
@@ -51,6 +52,7 @@ async function report(options: EvalOptions, journal: Journal, settings: object):
   console.log(`${rowTable(rows)}\n\n${summaryTable(summaries)}`);
   const text = JSON.stringify({ settings, rows, summaries }, null, 2);
   if (options.json !== null) await writeFile(options.json, `${text}\n`);
+  if (options.plot !== null) await writeFile(options.plot, `${plotOf(summaries)}\n`);
 }
 
 function refuseLongerThanModel(lengths: readonly number[], { manifest }: ModelPackage): void {

@@ -21,6 +21,9 @@ export interface EvalOptions {
   /** SQuAD and HotpotQA files. */
   readonly qa1: string | null;
   readonly qa2: string | null;
+  /** Directory with LongBench's files, one data set each, and its file of prompts. */
+  readonly longbench: string | null;
+  readonly longbenchPrompts: string | null;
   readonly json: string | null;
   readonly plot: string | null;
   readonly resume: string | null;
@@ -31,7 +34,7 @@ export const HELP = `npm run eval -- [options]
   --weights SCHEME     f32, int8 or int4   (int8)
   --policies A,B       attention policies beside dense, which is always there
   --lengths A,B        tokens of prompt and answer together   (4096)
-  --tasks A,B          tasks, or ruler for all of RULER   (ruler)
+  --tasks A,B          tasks, or groups of them: ruler, threading, longbench   (ruler)
   --samples N          of each task and length   (10)
   --kv A,B             KV types: ${KV_DTYPES.join(', ')}   (bf16)
   --seed N             of all samples   (1)
@@ -39,6 +42,8 @@ export const HELP = `npm run eval -- [options]
   --threads N          of the server   (its own default)
   --qa-1 FILE          SQuAD JSON for qa_1
   --qa-2 FILE          HotpotQA JSON for qa_2
+  --longbench DIR      LongBench's files, DIR/hotpotqa.jsonl and so on, for lb_hotpotqa ...
+  --longbench-prompts FILE   its dataset2prompt.json, in place of our own words
   --json FILE          rows and summaries
   --plot FILE.svg      accuracy over time saved
   --resume FILE        journal of finished samples; made, or read and gone on with
@@ -66,6 +71,8 @@ export function parseOptions(args: readonly string[]): EvalOptions | null {
     threads: values.threads === undefined ? null : integer('--threads', values.threads, [1, 256]),
     qa1: path(values['qa-1']),
     qa2: path(values['qa-2']),
+    longbench: path(values.longbench),
+    longbenchPrompts: path(values['longbench-prompts']),
     json: path(values.json),
     plot: path(values.plot),
     resume: path(values.resume),
@@ -87,6 +94,7 @@ function parsedFlags(args: readonly string[]) {
         seed: { ...text, default: '1' },
         help: { type: 'boolean', default: false },
         ...{ policies: text, form: text, threads: text, 'qa-1': text, 'qa-2': text },
+        ...{ longbench: text, 'longbench-prompts': text },
         ...{ json: text, plot: text, resume: text },
       },
     }).values;

@@ -15,6 +15,8 @@ export interface Row {
   readonly density: { readonly prefill: number; readonly decode: number };
   /** Seconds to the first token, mean. */
   readonly prefill_s: number;
+  /** Seconds to the last token, mean. */
+  readonly total_s: number;
   /** Tokens a second behind the first; null where answers are one token long. */
   readonly tokens_per_s: number | null;
   /** Attention mass of the keys that were read, by the audit; null without one. */
@@ -56,6 +58,7 @@ function rowOf(group: readonly Outcome[], dense: ReadonlyMap<string, Outcome>): 
       decode: mean(group.map(({ density }) => density.decode)),
     },
     prefill_s: mean(group.map(({ prefill_s }) => prefill_s)),
+    total_s: mean(group.map(({ prefill_s, decode_s }) => prefill_s + decode_s)),
     tokens_per_s: decodeRate(group),
     recall: meanOrNull(group.flatMap(({ recall }) => recall ?? [])),
     same_as_dense: shareOf(group, sameAsDense),

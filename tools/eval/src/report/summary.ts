@@ -16,6 +16,8 @@ export interface Summary {
   /** Seconds of dense over seconds of the policy, means over tasks. */
   readonly prefill_speedup: number;
   readonly decode_speedup: number | null;
+  /** Share of dense's time to the last token that the policy saved; negative where it took longer. */
+  readonly time_saved: number;
 }
 
 const groupKey = ({ policy, dense_below, kv, length }: Row): string =>
@@ -49,6 +51,7 @@ function summaryOf(pairs: readonly { row: Row; dense: Row }[]): Summary[] {
       },
       prefill_speedup: mean(pairs.map(({ dense }) => dense.prefill_s)) / mean(pairs.map(({ row }) => row.prefill_s)),
       decode_speedup: decodeSpeedup(pairs),
+      time_saved: 1 - mean(pairs.map(({ row }) => row.total_s)) / mean(pairs.map(({ dense }) => dense.total_s)),
     },
   ];
 }

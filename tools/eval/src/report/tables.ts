@@ -29,9 +29,9 @@ export function summaryTable(summaries: readonly Summary[]): string {
   const lines = summaries.map((each) => [
     ...[title(each), each.kv, String(each.length), String(each.tasks), percent(each.accuracy), percent(each.loss)],
     ...[each.worst.task, percent(each.worst.accuracy), percent(each.worst.loss)],
-    ...[figure(each.prefill_speedup, 2), figure(each.decode_speedup, 2)],
+    ...[figure(each.prefill_speedup, 2), figure(each.decode_speedup, 2), percent(each.time_saved)],
   ]);
-  return table([[...head, 'prefill speedup', 'decode speedup'], ...lines]);
+  return table([[...head, 'prefill speedup', 'decode speedup', 'time saved'], ...lines]);
 }
 
 /** Columns side by side, the first to the left and the others to the right. */

@@ -17,9 +17,14 @@ export interface Sample {
   readonly references: readonly string[];
   /** Most tokens of the answer; prompt and answer are never longer than the length that was asked for. */
   readonly answerTokens: number;
+  /** Labels that the answer is one of, in a classification. */
+  readonly classes?: readonly string[];
   /** Strings that end the answer, beside the model's own end. */
   readonly stop?: readonly string[];
 }
+
+/** What a score needs of a sample. */
+export type Scored = Pick<Sample, 'references' | 'classes'>;
 
 /** A kind of question with its generator and its scorer. */
 export interface Task {
@@ -31,5 +36,16 @@ export interface Task {
    */
   sample(place: SamplePlace, codec: PromptCodec): Sample;
   /** From 0 to 1. Pure. */
-  score(answer: string, sample: Pick<Sample, 'references'>): number;
+  score(answer: string, sample: Scored): number;
+}
+
+/** A task by name: made when it is chosen, as its file may be large. */
+export interface TaskEntry {
+  readonly name: string;
+  /** Null where it needs a file that was not given. */
+  readonly make: (() => Task) | null;
+  /** The flag that gives its file. */
+  readonly option?: string;
+  /** Not meant by the name of its group. */
+  readonly byNameOnly?: boolean;
 }

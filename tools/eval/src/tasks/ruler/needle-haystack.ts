@@ -1,4 +1,5 @@
 import { Draws } from '../../draws/draws.js';
+import { insertAll, type Origin } from '../insert-all.js';
 import { Essay } from '../text/essay.js';
 import { NOISE } from '../text/noise.js';
 import { wordPair } from '../text/words.js';
@@ -35,9 +36,6 @@ export function drawPart(draws: Draws, part: NeedlePart): string {
 export function needleSentence(values: NeedlePart, { key, value }: Needle): string {
   return `One of the special magic ${values} for ${key} is: ${value}.`;
 }
-
-/** Parts that a haystack's draws depend on: seed, task, length and number of the sample. */
-export type Origin = readonly (string | number)[];
 
 /** Noise sentences, one line each. */
 export function noiseHaystack(origin: Origin): Haystack {
@@ -88,15 +86,4 @@ function lines(origin: Origin, units: (count: number) => readonly string[]): Hay
       return insertAll(units(count), places, needles).join('\n');
     },
   };
-}
-
-/** Puts each needle before the unit at its place. @param places ascending. */
-export function insertAll(units: readonly string[], places: readonly number[], needles: readonly string[]): string[] {
-  const result: string[] = [];
-  let next = 0;
-  units.forEach((unit, at) => {
-    for (; places[next] === at; next++) result.push(needles[next] ?? '');
-    result.push(unit);
-  });
-  return [...result, ...needles.slice(next)];
 }

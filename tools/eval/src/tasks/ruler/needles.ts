@@ -1,5 +1,6 @@
 import { Draws } from '../../draws/draws.js';
 import type { PromptCodec, TaskPrompt } from '../../prompt/prompt-codec.js';
+import type { Origin } from '../insert-all.js';
 import { largestFit } from '../largest-fit.js';
 import type { Sample, SamplePlace, Task } from '../task.js';
 import {
@@ -10,7 +11,6 @@ import {
   noiseHaystack,
   type Haystack,
   type NeedlePart,
-  type Origin,
 } from './needle-haystack.js';
 import { matchAll } from './string-match.js';
 

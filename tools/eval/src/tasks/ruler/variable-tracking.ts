@@ -1,9 +1,9 @@
 import { Draws } from '../../draws/draws.js';
 import type { PromptCodec, TaskPrompt } from '../../prompt/prompt-codec.js';
+import { insertAll, type Origin } from '../insert-all.js';
 import { largestFit } from '../largest-fit.js';
 import { NOISE } from '../text/noise.js';
 import type { Sample, SamplePlace, Task } from '../task.js';
-import { insertAll, type Origin } from './needle-haystack.js';
 import { matchAll } from './string-match.js';
 
 const NAME = 'vt';
