@@ -9,7 +9,7 @@ export interface GatesArtefact {
   readonly gates: readonly (readonly number[])[];
 }
 
-/** Dimensions of the unrotated key by falling weight: [layers][kvHeads][dims]. */
+/** Dimensions of the key, as RoPE leaves it, by falling weight; each once: [layers][kvHeads][dims]. */
 export interface LabelChannelsArtefact {
   readonly kind: 'label-channels';
   readonly digest: string;

@@ -1,6 +1,7 @@
-import { PAGE_TOKENS } from './bounds.js';
+import { quest } from './methods/quest.js';
+import { xattention } from './methods/xattention.js';
 import type { ModelShape } from './model-shape.js';
-import type { HeadPlan, PolicySpec, PresetName, PresetPolicy, WrittenPolicy } from './policy.js';
+import type { PolicySpec, PresetName, PresetPolicy, WrittenPolicy } from './policy.js';
 
 /** Attention to everything: what a request gets that asks for nothing else. */
 export const DENSE: PresetPolicy = Object.freeze({ preset: 'dense' });
@@ -8,6 +9,8 @@ export const DENSE: PresetPolicy = Object.freeze({ preset: 'dense' });
 /** Context at which presets reach their density. */
 const DENSITY_AT_TOKENS = 32_768;
 const LEAST_BUDGET_TOKENS = 256;
+/** The longest unit of a preset. */
+const BUDGET_STEP_TOKENS = 64;
 
 /**
  * A preset written out for a model.
@@ -33,62 +36,28 @@ export function isDensePreset(spec: PolicySpec): boolean {
 
 const PRESETS: Readonly<Record<PresetName, (layers: number) => WrittenPolicy>> = {
   dense: () => ({ name: 'dense', plans: [] }),
-  balanced: (layers) => ({
-    name: 'balanced',
-    dense_below: 8192,
-    plans: [
-      blocks(0.9),
-      pages(layers, {
-        density: 0.125,
-        pageTokens: PAGE_TOKENS,
-        everySteps: 1,
-        dense: Math.min(2, Math.floor(layers / 12)),
-      }),
-    ],
-  }),
-  fast: (layers) => ({
-    name: 'fast',
-    dense_below: 4096,
-    plans: [
-      blocks(0.8),
-      pages(layers, { density: 0.0625, pageTokens: 64, everySteps: 4, dense: Math.min(1, Math.floor(layers / 24)) }),
-    ],
-  }),
+  balanced: (layers) => {
+    const denseLayers = Math.min(2, Math.floor(layers / 12));
+    const budgetTokens = budgetFor(layers, { density: 0.125, denseLayers });
+    return {
+      name: 'balanced',
+      dense_below: 8192,
+      plans: [...xattention({ mass: 0.9 }), ...quest({ budgetTokens, denseLayers })],
+    };
+  },
+  fast: (layers) => {
+    const denseLayers = Math.min(1, Math.floor(layers / 24));
+    const budgetTokens = budgetFor(layers, { density: 0.0625, denseLayers });
+    const paged = quest({ budgetTokens, denseLayers, pageTokens: 64, everySteps: 4 });
+    return { name: 'fast', dense_below: 4096, plans: [...xattention({ mass: 0.8 }), ...paged] };
+  },
 };
 
-function blocks(mass: number): HeadPlan {
-  const scorer = { phi: 'antidiagonal-strip', channel: { kind: 'keys' }, stride: 16 } as const;
-  return {
-    phase: 'prefill',
-    branches: [
-      { range: 'sink', tokens: 1 },
-      { range: 'middle', scorer, unit: { kind: 'page', tokens: 128 }, selector: { rule: 'top-cdf', mass } },
-    ],
-  };
-}
-
-interface PageBudget {
-  readonly density: number;
-  readonly pageTokens: number;
-  readonly everySteps: number;
-  /** Layers from the bottom that stay dense; they count in the density. */
-  readonly dense: number;
-}
-
-function pages(layers: number, { density, pageTokens, everySteps, dense }: PageBudget): HeadPlan {
-  const share = (density * layers - dense) / (layers - dense);
-  const units = Math.floor((DENSITY_AT_TOKENS * share) / pageTokens);
-  return {
-    phase: 'decode',
-    ...(dense > 0 ? { layers: [{ from: dense }] } : {}),
-    branches: [
-      {
-        range: 'all',
-        unit: { kind: 'page', tokens: pageTokens },
-        scorer: { phi: 'relu-split', channel: { kind: 'key-bounds' }, head_reduce: 'max' },
-        selector: { rule: 'top-k', tokens: Math.max(LEAST_BUDGET_TOKENS, units * pageTokens) },
-        ...(everySteps > 1 ? { reuse: { kind: 'every', steps: everySteps } } : {}),
-      },
-    ],
-  };
+/** Tokens for each layer that is not dense, so that all layers together look at `density` of a text of 32K tokens. */
+function budgetFor(layers: number, { density, denseLayers }: { density: number; denseLayers: number }): number {
+  const share = (density * layers - denseLayers) / (layers - denseLayers);
+  return Math.max(
+    LEAST_BUDGET_TOKENS,
+    Math.floor((DENSITY_AT_TOKENS * share) / BUDGET_STEP_TOKENS) * BUDGET_STEP_TOKENS,
+  );
 }

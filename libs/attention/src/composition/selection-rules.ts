@@ -33,8 +33,8 @@ function* matchFaults(selection: Selection, scorer: Scorer, { plan, field }: Pla
   const { selector, unit } = selection;
   if (selector.rule === 'all' || selector.rule === 'none') return;
   const facts = scorerFacts[scorer.phi];
-  if (facts.phase !== plan.phase) {
-    const message = `${field}.scorer.phi: ${scorer.phi} scores in ${facts.phase} only.`;
+  if (!facts.phases.includes(plan.phase)) {
+    const message = `${field}.scorer.phi: ${scorer.phi} scores in ${facts.phases.join(' and ')} only.`;
     yield { field: `${field}.scorer.phi`, message };
   }
   if (selector.rule === 'top-cdf') yield* massFaults(scorer, field);
