@@ -1,3 +1,6 @@
+import type { ModelShape } from '@longhaul/attention';
+import type { CompiledPolicies } from './attention/compiled-policies.js';
+import type { JudgeAttention } from './attention/judge.js';
 import type { OpenDrafter } from './drafting/drafter.js';
 import type { ChainRoots } from './keys/chain-roots.js';
 import type { EngineLimits } from './limits.js';
@@ -17,6 +20,10 @@ export interface EngineOptions {
   openDrafter?: OpenDrafter;
   clock?: Clock;
   observer?: EngineObserver;
+  /** What attention policies are made for. Null or absent: every request is computed densely, others are refused. */
+  attention?: { shape: ModelShape } | null;
+  /** Watches over what policies leave out. Absent: nobody does. */
+  judgeAttention?: JudgeAttention;
   /** Keeps KV beyond the engine's life; null or absent: none. Needs prefix caching. */
   store?: PrefixStoreOptions | null;
 }
@@ -24,4 +31,5 @@ export interface EngineOptions {
 /** The options with their defaults filled in, and what follows from them. */
 export interface EngineContext extends Required<EngineOptions> {
   readonly roots: ChainRoots;
+  readonly policies: CompiledPolicies;
 }

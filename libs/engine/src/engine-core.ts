@@ -1,13 +1,15 @@
-import { isDensePreset } from '@longhaul/attention';
 import { AppError, systemClock } from '@longhaul/kernel';
 import {
   validateGenerationRequest,
-  worseQuality,
   type BackendLoad,
   type FinishReason,
   type GenerationEvent,
   type GenerationRequest,
 } from '@longhaul/inference';
+import { assertPolicy } from './attention/assert-policy.js';
+import { AttentionStates } from './attention/attention-states.js';
+import { CompiledPolicies } from './attention/compiled-policies.js';
+import { keepPolicies } from './attention/judge.js';
 import type { EngineContext, EngineOptions } from './context.js';
 import type { Engine, EngineQueues } from './engine.js';
 import { Drafting } from './drafting/drafting.js';
@@ -21,11 +23,12 @@ import { BlockManager } from './pages/block-manager.js';
 import { RetryHint } from './scheduler/retry-hint.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { openRequest, retable } from './sequence/open-request.js';
+import { usageOf } from './sequence/request-usage.js';
 import type { RequestState, Sequence } from './sequence/sequence.js';
 import { TokenAccounts } from './sequence/token-accounts.js';
 import { StoredPrefixes, type StoreActivity } from './store/stored-prefixes.js';
 import { WakeUp } from './wake-up.js';
-import { takeSnapshot, viewOf, type EngineSnapshot } from './snapshot.js';
+import { takeSnapshot, viewOf, type EngineSnapshot, type SnapshotParts } from './snapshot.js';
 import { EngineTrial } from './step/engine-trial.js';
 import { StepCommit } from './step/step-commit.js';
 import { StepTransaction, type TransactionOutcome } from './step/step-transaction.js';
@@ -53,14 +56,26 @@ export class EngineCore implements Engine {
   readonly #idleCheck: IdleCheck;
   readonly #drafting: Drafting;
   readonly #accounts: TokenAccounts;
+  readonly #states: AttentionStates;
   #failure: AppError | null = null;
   #loop: Promise<void> | null = null;
 
   constructor(options: EngineOptions) {
     checkLimits(options.limits);
     const roots = new ChainRoots(options.model, options.store ?? null);
-    this.#context = { clock: systemClock, observer: {}, store: null, openDrafter, ...options, roots };
-    const { runner, limits, observer, clock } = this.#context;
+    const { runner, limits } = options;
+    const policies = new CompiledPolicies({ runner, limits, shape: options.attention?.shape ?? null });
+    const defaults = {
+      clock: systemClock,
+      observer: {},
+      store: null,
+      attention: null,
+      openDrafter,
+      judgeAttention: keepPolicies,
+    };
+    this.#context = { ...defaults, ...options, roots, policies };
+    this.#states = new AttentionStates(runner);
+    const { observer, clock } = this.#context;
     this.#accounts = new TokenAccounts(observer);
     this.#blocks = new BlockManager(runner, limits, {
       nowMs: () => clock.monotonicMs(),
@@ -88,7 +103,7 @@ export class EngineCore implements Engine {
       fail: (request: RequestState, error: AppError) => this.#fail(request, error),
     };
     const commit = new StepCommit(this.#context, { ...parts, lifecycle, accounts: this.#accounts });
-    this.#transaction = new StepTransaction(this.#context, { ...parts, commit });
+    this.#transaction = new StepTransaction(this.#context, { ...parts, commit, states: this.#states });
     this.#trial = new EngineTrial(this.#context, this.#blocks);
     this.#idleCheck = this.#openIdleCheck();
   }
@@ -138,15 +153,18 @@ export class EngineCore implements Engine {
   }
 
   snapshot(): EngineSnapshot {
+    return takeSnapshot(this.#snapshotParts());
+  }
+
+  #snapshotParts(): SnapshotParts {
     const { limits } = this.#context;
     const reservations = this.#transaction.reservations();
-    return takeSnapshot({ limits, blocks: this.#blocks, scheduler: this.#scheduler, reservations });
+    return { limits, blocks: this.#blocks, scheduler: this.#scheduler, reservations, states: this.#states };
   }
 
   #openIdleCheck(): IdleCheck {
     const { limits, clock, observer } = this.#context;
-    const reservations = this.#transaction.reservations();
-    const parts = { limits, blocks: this.#blocks, scheduler: this.#scheduler, reservations };
+    const parts = this.#snapshotParts();
     return new IdleCheck({
       ...{ limits, clock },
       view: () => {
@@ -188,8 +206,7 @@ export class EngineCore implements Engine {
     if (this.#mode === 'draining') throw engineErrors.draining();
     if (signal?.aborted === true) throw engineErrors.cancelled(signal.reason);
     validateGenerationRequest(request, model);
-    if (!isDensePreset(request.attention)) throw engineErrors.denseOnly();
-    this.#assertQuality(request);
+    assertPolicy(request, this.#context);
     if (this.#requests.has(request.requestId)) throw engineErrors.duplicateId();
     if (request.n > limits.maxSequences) throw engineErrors.tooManyChoices(request.n, limits.maxSequences);
     // The last token is drawn but never stored.
@@ -200,13 +217,6 @@ export class EngineCore implements Engine {
       throw engineErrors.deadline();
     }
     this.#assertRoomToWait(request.promptTokenIds.length);
-  }
-
-  /** The KV of the answer is as exact as was asked for, or the request is refused. */
-  #assertQuality(request: GenerationRequest): void {
-    const { quality: asked } = request;
-    const given = this.#context.roots.quality;
-    if (asked !== null && worseQuality(asked, given) !== asked) throw engineErrors.quality({ asked, given });
   }
 
   #assertRoomToWait(promptTokens: number): void {
@@ -324,7 +334,7 @@ export class EngineCore implements Engine {
 
   #finish(state: RequestState, reasons: readonly FinishReason[]): void {
     this.#forget(state);
-    const { request, submittedMs, cachedTokens, completionTokens, draftedTokens, acceptedTokens } = state;
+    const { request, submittedMs } = state;
     const now = this.#context.clock.monotonicMs();
     const admittedMs = state.admittedMs ?? now;
     const firstTokenMs = state.firstTokenMs ?? now;
@@ -333,14 +343,14 @@ export class EngineCore implements Engine {
       prefillMs: firstTokenMs - admittedMs,
       decodeMs: now - firstTokenMs,
     };
-    const promptTokens = request.promptTokenIds.length;
-    const usage = { promptTokens, cachedTokens, completionTokens, draftedTokens, acceptedTokens, attention: null };
+    const usage = usageOf(state, this.#context.roots);
     state.events.push({ kind: 'done', usage, timings }, now);
     state.events.close();
     this.#retryHint.finished(now);
     const { requestId } = request;
     const longestChoiceTokens = Math.max(...state.sequences.map(({ outputLength }) => outputLength));
-    const finished = { requestId, reasons, usage, longestChoiceTokens, timings, totalMs: now - submittedMs };
+    const policy = { label: state.compiled.label, density: state.attention.density };
+    const finished = { requestId, reasons, usage, longestChoiceTokens, timings, totalMs: now - submittedMs, policy };
     notify(() => this.#context.observer.finished?.(finished));
   }
 

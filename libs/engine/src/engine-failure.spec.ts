@@ -118,8 +118,8 @@ describe('a runner that fails for good', () => {
 
   it('by answering too little fails the requests instead of hanging', async () => {
     const { engine, runner } = harness();
-    runner.step = () =>
-      Promise.resolve({ samples: [], scores: [], runMs: 0, sampleMs: 0, attention: { layers: 0, kvReadBytes: 0 } });
+    const attention = { layers: 0, kvReadBytes: 0, sequences: [] };
+    runner.step = () => Promise.resolve({ samples: [], scores: [], runMs: 0, sampleMs: 0, attention });
     await expect(collect(engine.submit(request()))).rejects.toMatchObject({ reason: 'STEP_FAILED' });
     expect(leaks(engine)).toEqual([]);
   });

@@ -35,12 +35,32 @@ export const engineErrors = {
       message: `quality is ${details.asked}; KV of this policy and KV type is ${details.given}. Ask for ${details.given}, or leave it out.`,
       details,
     }),
-  denseOnly: (): AppError =>
+  noPolicies: (): AppError =>
     new AppError({
       code: 'INVALID_ARGUMENT',
       reason: 'INVALID_ARGUMENT',
       field: 'attention',
-      message: 'This engine computes dense attention only; attention must be dense.',
+      message: 'attention: this engine computes dense attention only.',
+    }),
+  stepTooSmall: (details: { policy: string; alignment: number; promptTokens: number }): AppError =>
+    new AppError({
+      code: 'INVALID_ARGUMENT',
+      reason: 'INVALID_ARGUMENT',
+      field: 'attention',
+      message:
+        `attention: ${details.policy} computes prompts ${details.alignment} tokens at a time; a step of this engine may have ` +
+        `no more than ${details.promptTokens} tokens of prompts. Raise --max-num-batched-tokens, or lower --max-num-seqs.`,
+      details,
+    }),
+  scoredRowsTooFew: (details: { policy: string; alignment: number; maxScoreRows: number }): AppError =>
+    new AppError({
+      code: 'INVALID_ARGUMENT',
+      reason: 'INVALID_ARGUMENT',
+      field: 'prompt_logprobs',
+      message:
+        `prompt_logprobs: under ${details.policy} a step scores ${details.alignment} tokens at a time; this engine scores ` +
+        `${details.maxScoreRows} at most (limits.maxScoreRows).`,
+      details,
     }),
   tooManyChoices: (n: number, maxSequences: number): AppError =>
     new AppError({

@@ -70,7 +70,7 @@ describe('a check', () => {
   const pages = 2048;
   const parts = (blocks: BlockManager, activeTransfers: number) => ({
     view: () => ({
-      ...{ limits: defaultLimits, running: [], loading: [], waiting: [], cache: [], activeTransfers },
+      ...{ limits: defaultLimits, running: [], loading: [], waiting: [], cache: [], attention: 0, activeTransfers },
       pages: { ...blocks.pool.view(), idle: 0 },
       transfers: Array.from(blocks.holds(), (hold) => hold.pages),
     }),

@@ -5,7 +5,7 @@ import { defaultLimits } from './limits.js';
 
 const sequence = (overrides: Partial<SequenceSnapshot> = {}): SequenceSnapshot => ({
   ...{ requestId: 'r', choice: 0, state: 'running', tokens: 21, computed: 20, places: 1 },
-  ...{ pages: [0, 1], reserved: [] },
+  ...{ pages: [0, 1], reserved: [], attention: 0 },
   ...overrides,
 });
 
@@ -16,6 +16,7 @@ const sound: EngineSnapshot = {
   loading: [],
   waiting: [],
   transfers: [],
+  attention: 0,
   cache: [
     { page: 0, parentPage: null, children: 1 },
     { page: 2, parentPage: 0, children: 0 },
@@ -41,6 +42,9 @@ describe('the invariants', () => {
     ['2 references, 1 holders', { pages: { ...sound.pages, references: [1, 2, 0, 0] }, transfers: [[0]] }],
     ['neither sealed nor set aside', { transfers: [[1]] }],
     ['0 references, 1 holders', { loading: [sequence({ state: 'loading', tokens: 40, computed: 16, pages: [2] })] }],
+    ['1 attention states open, 0 held', { attention: 1 }],
+    ['0 attention states open, 1 held', { running: [sequence({ attention: 1 })] }],
+    ['waits but holds attention states', { waiting: [sequence({ state: 'waiting', pages: [], attention: 1 })] }],
     ['marked cached', { cache: sound.cache.slice(0, 1).map((node) => ({ ...node, children: 0 })) }],
     [
       'its parent block 2 is idle',

@@ -28,6 +28,7 @@ export function* walkInvariants(view: EngineView): InvariantWalk {
     holding.map((sequence) => `${name(sequence)} waits but holds pages`),
   );
   yield* of('places', placeFaults(view));
+  yield* of('attention', attentionFaults(view));
   yield* walkCache(view);
 }
 
@@ -99,6 +100,14 @@ function transferFaults({ pages, running, loading, transfers }: EngineView): str
 function placeFaults({ running, loading, limits }: EngineView): string[] {
   const places = [...running, ...loading].reduce((sum, sequence) => sum + sequence.places, 0);
   return places <= limits.maxSequences ? [] : [`${places} places in use of ${limits.maxSequences}`];
+}
+
+/** Every open state is that of a sequence that has something computed with it, or is about to. */
+function attentionFaults({ running, loading, waiting, attention }: EngineView): string[] {
+  const held = [...running, ...loading].reduce((sum, sequence) => sum + sequence.attention, 0);
+  const faults = held === attention ? [] : [`${attention} attention states open, ${held} held`];
+  const idle = waiting.filter((sequence) => sequence.attention > 0);
+  return [...faults, ...idle.map((sequence) => `${name(sequence)} waits but holds attention states`)];
 }
 
 function* walkCache({ cache, pages }: EngineView): InvariantWalk {

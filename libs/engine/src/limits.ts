@@ -22,7 +22,10 @@ export interface EngineLimits {
   maxWaiting: number;
   /** Prompt tokens that may wait, over all waiting requests. */
   maxWaitingTokens: number;
-  /** Rows scored for prompt log-probabilities in one step; bounds the memory of their logits. */
+  /**
+   * Rows scored for prompt log-probabilities in one step; bounds the memory of their logits. Under policies that compute
+   * prompts 128 tokens at a time it must be as many.
+   */
   maxScoreRows: number;
   /** A consumer that leaves events unread for this long loses its request; null is never. */
   stallTimeoutMs: number | null;
@@ -47,7 +50,7 @@ export const defaultLimits: Omit<EngineLimits, 'pages'> = {
   maxVerifiedTokens: 32,
   maxWaiting: 256,
   maxWaitingTokens: 4_000_000,
-  maxScoreRows: 64,
+  maxScoreRows: 128,
   stallTimeoutMs: 120_000,
   ...{ idleCheckAfterMs: 1000, idleCheckSliceMs: 1 },
   prefixCaching: true,

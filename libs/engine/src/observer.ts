@@ -1,4 +1,6 @@
+import type { CompiledPolicy } from '@longhaul/attention';
 import type { AppError } from '@longhaul/kernel';
+import type { PhaseDensity } from './attention/attention-tally.js';
 import type { Violation } from './violation.js';
 import type { LoadOutcome } from './store/prefix-load.js';
 import type { DropReason } from './store/write-behind.js';
@@ -95,6 +97,8 @@ export interface FinishedRequest {
   requestId: string;
   reasons: readonly FinishReason[];
   usage: GenerationUsage;
+  /** Its policy, by a name that no caller chooses, and what that has read. */
+  policy: { label: CompiledPolicy['label']; density: PhaseDensity };
   /** Tokens of the choice that has most. */
   longestChoiceTokens: number;
   timings: GenerationTimings;

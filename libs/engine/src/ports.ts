@@ -1,3 +1,4 @@
+import type { CompiledPolicy } from '@longhaul/attention';
 import type { QualityName } from '@longhaul/inference';
 import type { Clock as Time } from '@longhaul/kernel';
 
@@ -93,8 +94,8 @@ export interface RunnerStep {
   /** [ropeClasses, B] */
   ropeScale: Float32Array;
   ropeClasses: number;
-  /** [B] how attention is computed for each sequence. */
-  policies: readonly 'dense'[];
+  /** Sequences, by index, whose attention follows a policy; ascending. The others are computed densely. */
+  attention: readonly StepAttention[];
   /** [R] rows of T whose logits are wanted, ascending. */
   logitRows: Int32Array;
   samples: readonly SampleSpec[];
@@ -104,12 +105,50 @@ export interface RunnerStep {
   wantLogits: boolean;
 }
 
+/**
+ * What the attention of one sequence under a policy keeps from step to step: lists that are used again, say. It belongs to the
+ * text that has been computed with it, and is of no use to another one.
+ */
+export interface SequenceAttention {
+  /** For a text that goes on otherwise from here. */
+  fork(): SequenceAttention;
+  /** Called once, last; perhaps while a step still uses it, which then keeps it until it has ended. */
+  close(): void;
+}
+
+/** How one sequence of a step is computed. */
+export interface StepAttention {
+  /** Index in the batch. */
+  sequence: number;
+  state: SequenceAttention;
+  /**
+   * Tokens of its prompt. Queries at positions below are in the prefill phase, the others in the decode phase, also when
+   * several are computed at once.
+   */
+  decodeFrom: number;
+}
+
+/**
+ * What one sequence's queries looked at, in pairs of a query and a page, over layers and KV heads: what dense attention would
+ * have looked at, and what was read.
+ */
+export interface SequenceAttentionStatistics {
+  prefillVisible: number;
+  prefillRead: number;
+  decodeVisible: number;
+  decodeRead: number;
+  /** As in AttentionStatistics. */
+  kvReadBytes: number;
+}
+
 /** What the attention of a step did. */
 export interface AttentionStatistics {
   /** Attention layers that were computed. */
   layers: number;
   /** Bytes of the KV that queries looked at: what one KV head keeps of a page of a layer once per sequence. */
   kvReadBytes: number;
+  /** One for each of the step's `attention`, in its order. */
+  sequences: readonly SequenceAttentionStatistics[];
 }
 
 export interface RunnerResult {
@@ -137,6 +176,11 @@ export interface ModelRunner {
    * Optional: without it a prefix is computed upon only when it has been loaded as a whole.
    */
   openGate?(options: { layers: number; patienceMs: number }): LoadGate;
+  /**
+   * What a sequence under a policy needs; closed by whoever opened it. Optional: without it every request is computed
+   * densely, and those under a policy are refused.
+   */
+  openAttention?(policy: CompiledPolicy): SequenceAttention;
   /** Fills freed pages with NaN. Optional; a debugging aid that proves freed pages are never read. */
   poison?(pages: Int32Array): void;
 }

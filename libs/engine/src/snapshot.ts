@@ -1,3 +1,4 @@
+import type { AttentionStates } from './attention/attention-states.js';
 import type { EngineLimits } from './limits.js';
 import type { BlockManager, Reservation } from './pages/block-manager.js';
 import type { Scheduler } from './scheduler/scheduler.js';
@@ -13,6 +14,8 @@ export interface SequenceSnapshot {
   pages: readonly number[];
   /** Pages set aside for the step in flight. */
   reserved: readonly number[];
+  /** Attention states that it holds. */
+  attention: number;
 }
 
 /** What the invariants look at: a snapshot, or the engine itself while it stands still. */
@@ -28,6 +31,8 @@ export interface EngineView {
   readonly loading: readonly SequenceSnapshot[];
   readonly waiting: readonly SequenceSnapshot[];
   readonly transfers: readonly (readonly number[])[];
+  /** Attention states that are open. */
+  readonly attention: number;
   /** Walked more than once. */
   readonly cache: Iterable<{ readonly page: number; readonly parentPage: number | null; readonly children: number }>;
 }
@@ -41,35 +46,39 @@ export interface EngineSnapshot {
   waiting: readonly SequenceSnapshot[];
   /** Pages that transfers hold, one entry per transfer. */
   transfers: readonly (readonly number[])[];
+  attention: number;
   cache: readonly { page: number; parentPage: number | null; children: number }[];
 }
 
-interface SnapshotParts {
+export interface SnapshotParts {
   limits: EngineLimits;
   blocks: BlockManager;
   scheduler: Scheduler;
   reservations: ReadonlyMap<Sequence, Reservation>;
+  states: AttentionStates;
 }
 
 export function takeSnapshot(parts: SnapshotParts): EngineSnapshot {
-  const { blocks } = parts;
+  const { blocks, states } = parts;
   return {
     limits: parts.limits,
     pages: { ...blocks.pool.snapshot(), idle: blocks.pool.counts().idle },
     ...describeSequences(parts),
     transfers: Array.from(blocks.holds(), ({ pages }) => [...pages]),
+    attention: states.open,
     cache: [...describeCache(blocks)],
   };
 }
 
 /** The same without copies of what grows with the pool; valid until the next change. */
 export function viewOf(parts: SnapshotParts): EngineView {
-  const { blocks } = parts;
+  const { blocks, states } = parts;
   return {
     limits: parts.limits,
     pages: { ...blocks.pool.view(), idle: blocks.pool.counts().idle },
     ...describeSequences(parts),
     transfers: Array.from(blocks.holds(), ({ pages }) => pages),
+    attention: states.open,
     cache: { [Symbol.iterator]: () => describeCache(blocks) },
   };
 }
@@ -96,6 +105,7 @@ function describeSequences({
       places: sequence.places,
       pages: [...sequence.pages.view()],
       reserved: [...replaced, ...(reservation?.appended ?? [])],
+      attention: sequence.attention.held,
     };
   };
   return {

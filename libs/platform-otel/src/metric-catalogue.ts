@@ -1,3 +1,4 @@
+import { ATTENTION_METRICS } from './attention-metrics.js';
 import { ENGINE_METRICS } from './engine-metrics.js';
 import { KV_METRICS } from './kv-metrics.js';
 import { PROCESS_METRICS } from './process-metrics.js';
@@ -371,6 +372,7 @@ export const METRICS = {
   ...SERVING_METRICS,
   ...ENGINE_METRICS,
   ...SPECULATION_METRICS,
+  ...ATTENTION_METRICS,
   ...KV_METRICS,
   ...PROCESS_METRICS,
 } as const;

@@ -25,6 +25,8 @@ export const TOKEN_GAP_SECONDS = [
 export const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576];
 /** Powers of two up to the tokens of a step; what vLLM's dashboards expect. */
 export const STEP_TOKENS = [1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
+/** Of a whole; close where little is left. */
+export const SHARES = [0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 export const CHOICES = [1, 2, 5, 10, 20];
 /** How long blocks stay: from a busy pool of milliseconds to hours. */
 export const RESIDENCE_SECONDS = [

@@ -31,6 +31,7 @@ export const METRIC_OWNERS = {
     ...(['kvLoadDecisions', 'kvLoadDuration', 'kvLoadOverlap', 'kvLoadWait'] as const),
     ...(['kvWriteBehindQueue', 'kvWriteBehindDropped'] as const),
     ...(['drafts', 'draftTokens', 'acceptedTokens', 'acceptedTokensByPosition'] as const),
+    ...(['attentionRequests', 'attentionDensity'] as const),
     ...(['drafterBytes', 'draftingFailures', 'invariantChecks', 'invariantViolations'] as const),
   ],
   router: [
@@ -76,7 +77,11 @@ export const KNOWN_LABELS: Partial<Record<MetricKey, readonly Attributes[]>> = {
   kvLoadDecisions: each('decision', 'load', 'recompute', 'failed'),
   kvWriteBehindDropped: each('reason', 'evicted', 'closed'),
   acceptedTokensByPosition: each('position', '0', '1', '2', '3'),
-  invariantViolations: each('kind', 'pages', 'sequences', 'transfers', 'places', 'cache', 'check'),
+  invariantViolations: each('kind', 'pages', 'sequences', 'transfers', 'places', 'cache', 'attention', 'check'),
+  attentionRequests: each('policy', 'dense', 'balanced', 'fast', 'custom'),
+  attentionDensity: ['balanced', 'fast', 'custom'].flatMap((policy) =>
+    ['prefill', 'decode'].map((phase) => ({ policy, phase })),
+  ),
   requestSuccess: each('finished_reason', 'stop', 'length'),
   apiRequests: ['POST /v1/chat/completions', 'POST /v1/completions'].map((method) => ({
     ...{ api: 'http', method, status: '200', reason: 'OK' },

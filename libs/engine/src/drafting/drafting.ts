@@ -106,8 +106,9 @@ function isDecode({ sequence, past, tokens }: PlannedItem): boolean {
 
 /** Not before the first token has been drawn: until then choices may have to be forked. */
 function drafts(item: PlannedItem): boolean {
-  const { owner, outputLength } = item.sequence;
-  return owner.request.speculation !== null && outputLength > 0 && item.gated === null && isDecode(item);
+  const { owner, outputLength, attention } = item.sequence;
+  const allowed = owner.request.speculation !== null && (attention.at(item.past)?.drafts ?? true);
+  return allowed && outputLength > 0 && item.gated === null && isDecode(item);
 }
 
 /** One draw comes behind every drafted token; the last token of an answer is never computed. And no text outgrows its tables. */

@@ -5,7 +5,7 @@ import { simulatedModel } from '../testing/fixtures.js';
 import { ChainRoots, type KvIdentity } from './chain-roots.js';
 
 const store = { modelFingerprint: modelFingerprint({ a: 1 }), tenantSecret: new Uint8Array(32).fill(7) };
-const identity: KvIdentity = { tenant: 'a', cacheSalt: 's' };
+const identity: KvIdentity = { tenant: 'a', cacheSalt: 's', policy: null };
 
 describe('roots of key chains', () => {
   it('are those of the KV block format, so that the cache and the store of an engine have one chain', () => {
@@ -48,9 +48,32 @@ describe('roots of key chains', () => {
     expect(Object.keys(QualityClass)).toEqual(qualityNames);
   });
 
-  it('say how exact the KV is: as exact as the KV type', () => {
+  it('say how exact the KV is: as exact as the worse of policy and KV type', () => {
     expect(new ChainRoots(simulatedModel, store).of(identity, 'r').quality).toBe(QualityClass.exact);
     const near = new ChainRoots({ ...simulatedModel, kvQuality: 'near' }, store);
-    expect([near.of(identity, 'r').quality, near.quality]).toEqual([QualityClass.near, 'near']);
+    expect(near.of(identity, 'r').quality).toBe(QualityClass.near);
+    expect([near.qualityOf('exact'), near.qualityOf('sparse')]).toEqual(['near', 'sparse']);
+  });
+
+  it('are the plain one under a policy, which forks the chain where its KV begins to differ', () => {
+    const roots = new ChainRoots(simulatedModel, store);
+    const policy = { exactBelow: 64, prefillNumerics: 'p', kvQuality: 'sparse' } as const;
+    const plain = roots.of(identity, 'r');
+    const forked = roots.of({ ...identity, policy }, 'r');
+    expect(forked).toMatchObject({ key: plain.key, quality: QualityClass.exact });
+    expect(forked.fork).toMatchObject({ page: 4, quality: QualityClass.derived });
+    const other = roots.of({ ...identity, policy: { ...policy, prefillNumerics: 'q' } }, 'r');
+    expect(other.fork?.extra).not.toEqual(forked.fork?.extra);
+    const decodeOnly = { exactBelow: 2 ** 30, prefillNumerics: '', kvQuality: 'exact' } as const;
+    expect(roots.of({ ...identity, policy: decodeOnly }, 'r')).toEqual(plain);
+  });
+
+  it('are of the policy where nothing of a prompt is dense', () => {
+    const roots = new ChainRoots(simulatedModel, store);
+    const policy = { exactBelow: 0, prefillNumerics: 'p', kvQuality: 'sparse' } as const;
+    const root = roots.of({ ...identity, policy }, 'r');
+    const variant = { ropeKey: 'r', policyNumerics: 'p', quality: QualityClass.derived };
+    expect(root).toEqual(roots.variant(identity, variant));
+    expect(root.key).not.toEqual(roots.of(identity, 'r').key);
   });
 });

@@ -1,17 +1,37 @@
-import type { GenerationRequest, QualityName } from '@longhaul/inference';
+import { worseQuality, type GenerationRequest, type QualityName } from '@longhaul/inference';
+import type { CompiledPolicy } from '@longhaul/attention';
 import { deriveNamespaceKey, modelFingerprint, QualityClass, rootKey, type KvVariant } from '@longhaul/kv-core';
+import { PAGE_TOKENS } from '../limits.js';
 import type { ModelFacts } from '../ports.js';
 import type { PrefixStoreOptions } from '../store/store-options.js';
 import { SpaceTable, type SpaceName } from './space-table.js';
+
+const utf8 = new TextEncoder();
 
 /** What a chain of keys starts from, and how exact the KV is that it names. */
 export interface ChainRoot {
   readonly key: Uint8Array;
   readonly quality: QualityClass;
+  /** Null: all of it is computed in one way. */
+  readonly fork: ChainFork | null;
 }
 
-/** What of a request decides the values of its KV, and who may share them. */
-export type KvIdentity = Pick<GenerationRequest, 'tenant' | 'cacheSalt'>;
+/** From one page on KV is computed in another way. */
+export interface ChainFork {
+  readonly page: number;
+  /** Goes into the link of that page, and so into every key behind it. */
+  readonly extra: Uint8Array;
+  readonly quality: QualityClass;
+}
+
+/** Whose KV it is, and what of its policy decides its values. */
+export interface KvIdentity extends Pick<GenerationRequest, 'tenant' | 'cacheSalt'> {
+  /** Null: dense. */
+  readonly policy: PrefillNumerics | null;
+}
+
+/** Of a compiled policy, what decides the KV of prompts. */
+export type PrefillNumerics = Pick<CompiledPolicy, 'exactBelow' | 'prefillNumerics' | 'kvQuality'>;
 
 /**
  * Roots of the key chains of one engine, for its own cache and its store alike. Only those who have the store's secret
@@ -30,9 +50,9 @@ export class ChainRoots {
     this.#namespaceKeys = new SpaceTable(({ tenant, cacheSalt }) => deriveNamespaceKey(secret, tenant, cacheSalt));
   }
 
-  /** Class of the KV that dense attention computes: that of the KV type. */
-  get quality(): QualityName {
-    return this.#kvQuality;
+  /** The worse of the class that a policy gives and of what the KV type keeps. */
+  qualityOf(given: QualityName): QualityName {
+    return worseQuality(given, this.#kvQuality);
   }
 
   /** The secret of a space. */
@@ -41,12 +61,34 @@ export class ChainRoots {
   }
 
   /** @param ropeKey names the tables that keys are rotated with: other rotations of the same tokens are other KV. */
-  of(identity: KvIdentity, ropeKey: string): ChainRoot {
-    return this.variant(identity, { ropeKey, quality: QualityClass[this.quality] });
+  of({ policy, ...space }: KvIdentity, ropeKey: string): ChainRoot {
+    const quality = QualityClass[this.#kvQuality];
+    const sparse = policy !== null && policy.prefillNumerics !== '' ? policy : null;
+    const approximate = sparse === null ? quality : QualityClass[this.qualityOf(blockQuality(sparse.kvQuality))];
+    // Nothing is shared with dense: the root itself says so.
+    if (sparse?.exactBelow === 0) {
+      return this.variant(space, { ropeKey, policyNumerics: sparse.prefillNumerics, quality: approximate });
+    }
+    const fork = sparse === null ? null : forkOf(sparse, approximate);
+    return { ...this.variant(space, { ropeKey, quality }), fork };
   }
 
   /** The root of a space for KV that is computed in a given way. */
   variant(space: SpaceName, variant: KvVariant & { readonly quality: QualityClass }): ChainRoot {
-    return { key: rootKey(this.#fingerprint, this.namespaceKey(space), variant), quality: variant.quality };
+    return {
+      key: rootKey(this.#fingerprint, this.namespaceKey(space), variant),
+      ...{ quality: variant.quality, fork: null },
+    };
   }
+}
+
+/** No token of a block is missing; what attention has left out makes its KV that of another context. */
+function blockQuality(quality: QualityName): QualityName {
+  return quality === 'sparse' ? 'derived' : quality;
+}
+
+/** What a root says of a policy, at the page where it begins to matter. */
+function forkOf({ exactBelow, prefillNumerics }: PrefillNumerics, quality: QualityClass): ChainFork {
+  const extra = utf8.encode(JSON.stringify({ policyNumerics: prefillNumerics, quality }));
+  return { page: exactBelow / PAGE_TOKENS, extra, quality };
 }

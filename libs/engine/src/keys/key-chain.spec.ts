@@ -4,7 +4,7 @@ import { PAGE_TOKENS } from '../limits.js';
 import { IntList } from '../sequence/int-list.js';
 import { KeyChain } from './key-chain.js';
 
-const root = { key: new Uint8Array(32).fill(1), quality: QualityClass.exact };
+const root = { key: new Uint8Array(32).fill(1), quality: QualityClass.exact, fork: null };
 const tokens = Int32Array.from({ length: 256 }, (_, i) => i * 7919);
 
 describe('the key chain of a sequence', () => {
@@ -36,6 +36,21 @@ describe('the key chain of a sequence', () => {
     const fork = chain.copyFor(new IntList(tokens.subarray(0, 200)));
     expect([fork.key(0), fork.key(7)].map((key, i) => key === keys[i])).toEqual([true, true]);
     expect(fork.root).toBe(chain.root);
+  });
+
+  it('forks at a page: what comes before is the plain chain, what follows is of another class and has other keys', () => {
+    const fork = { page: 5, extra: Uint8Array.of(1), quality: QualityClass.derived };
+    const plain = new KeyChain(root, new IntList(tokens));
+    const chain = new KeyChain({ ...root, fork }, new IntList(tokens));
+    const other = new KeyChain({ ...root, fork: { ...fork, extra: Uint8Array.of(2) } }, new IntList(tokens));
+    for (let page = 0; page < 5; page++) expect(chain.key(page)).toEqual(plain.key(page));
+    for (let page = 5; page < 16; page++) {
+      const keys = [plain, chain, other].map((each) => Buffer.from(each.key(page)).toString('hex'));
+      expect(new Set(keys).size).toBe(3);
+    }
+    expect(chain.before(5)).toEqual(plain.key(4));
+    const { exact, derived } = QualityClass;
+    expect([0, 4, 5, 15].map((page) => chain.quality(page))).toEqual([exact, exact, derived, derived]);
   });
 
   it('keeps what it has: a sequence that grows costs one hash for each new page', () => {

@@ -1,11 +1,12 @@
-import { linkKey } from '@longhaul/kv-core';
+import { linkKey, type QualityClass } from '@longhaul/kv-core';
 import { PAGE_TOKENS } from '../limits.js';
 import type { IntList } from '../sequence/int-list.js';
 import type { ChainRoot } from './chain-roots.js';
 
 /**
  * Keys of a sequence's full pages, each computed once: the one chain that the prefix cache looks pages up by, and of
- * which a store takes every so many keys as the names of its blocks.
+ * which a store takes every so many keys as the names of its blocks. Where an attention policy begins to give other KV than
+ * dense attention, the link of that page says so: what comes before is shared with everybody, what follows with equal policies.
  */
 export class KeyChain {
   readonly root: ChainRoot;
@@ -32,8 +33,17 @@ export class KeyChain {
 
   /** Key of a full page: names all tokens up to its end. About a microsecond for each page that is new. */
   key(page: number): Uint8Array {
-    for (let i = this.#keys.length; i <= page; i++) this.#keys.push(linkKey(this.before(i), this.tokens(i)));
+    const { fork } = this.root;
+    for (let i = this.#keys.length; i <= page; i++) {
+      this.#keys.push(linkKey(this.before(i), this.tokens(i), i === fork?.page ? fork.extra : undefined));
+    }
     return this.#keys[page] as Uint8Array;
+  }
+
+  /** How exact the KV of a page is. */
+  quality(page: number): QualityClass {
+    const { fork, quality } = this.root;
+    return fork !== null && page >= fork.page ? fork.quality : quality;
   }
 
   /** Key that the page's own is chained to. */

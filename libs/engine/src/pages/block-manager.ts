@@ -124,7 +124,7 @@ export class BlockManager {
 
   /**
    * Publishes the sequence's full blocks, which it has computed, in the prefix cache. Tokens whose KV is there but which
-   * are not part of its text yet are left out: an answer may end before them.
+   * are not part of its text yet are left out: an answer may end before them. So is what others must not use.
    */
   publish(sequence: Sequence): void {
     for (const node of this.#publish(sequence)) sequence.computedNodes.add(node);
@@ -134,7 +134,7 @@ export class BlockManager {
   #publish(sequence: Sequence): CacheNode[] {
     const fresh: CacheNode[] = [];
     if (!this.#caching) return fresh;
-    const fullBlocks = Math.floor(Math.min(sequence.computed, sequence.tokens.length) / PAGE_TOKENS);
+    const fullBlocks = Math.floor(Math.min(sequence.computed, sequence.sharedLength) / PAGE_TOKENS);
     for (let block = sequence.nodes.length; block < fullBlocks; block++) {
       const page = sequence.pages.at(block);
       const parent = sequence.nodes[block - 1] ?? null;
@@ -155,9 +155,10 @@ export class BlockManager {
   /** Gives a waiting sequence the cached blocks of its prefix; all but the last token at most. Returns the tokens. */
   adoptPrefix(sequence: Sequence): number {
     if (!this.#caching) return 0;
-    const blocks = Math.floor((sequence.tokens.length - 1) / PAGE_TOKENS);
+    const blocks = sequence.cutPages(sequence.tokens.length - 1);
     const keys = Array.from({ length: blocks }, (_, block) => sequence.key(block));
-    const nodes = this.cache.match(keys, (block) => sequence.blockTokens(block));
+    const wanted = (found: number): number => sequence.cutPages(found * PAGE_TOKENS);
+    const nodes = this.cache.match(keys, (block) => sequence.blockTokens(block), wanted);
     for (const node of nodes) sequence.pages.push(node.page);
     sequence.nodes = nodes;
     sequence.computed = nodes.length * PAGE_TOKENS;
@@ -217,6 +218,7 @@ export class BlockManager {
     fork.nodes = [...parent.nodes];
     fork.inheritKeys(parent);
     fork.computed = parent.computed;
+    fork.attention.share(parent.attention);
   }
 
   /** Takes everything from a sequence. The deepest blocks go first, so that eviction begins with them. */
@@ -226,6 +228,7 @@ export class BlockManager {
     sequence.pages.clear();
     sequence.nodes = [];
     sequence.computed = 0;
+    sequence.attention.close();
   }
 
   /** Withdraws the blocks that the sequence itself has computed: their content cannot be trusted. */

@@ -60,14 +60,20 @@ export class PrefixCache {
    *
    * @param keys keys of the prompt's leading full blocks; the caller leaves out the block with the last token.
    * @param tokensOf tokens of block i.
+   * @param wanted how many of so many matching blocks to take.
    */
-  match(keys: readonly Uint8Array[], tokensOf: (block: number) => Int32Array): CacheNode[] {
+  match(
+    keys: readonly Uint8Array[],
+    tokensOf: (block: number) => Int32Array,
+    wanted = (blocks: number): number => blocks,
+  ): CacheNode[] {
     const chain: CacheNode[] = [];
     for (const [i, key] of keys.entries()) {
       const node = this.#nodes.get(keyName(key));
       if (node === undefined || !equal(node.tokens, tokensOf(i))) break;
       chain.push(node);
     }
+    chain.length = wanted(chain.length);
     for (const node of chain) {
       this.#pool.retain(node.page);
       this.#tellReuse(node);

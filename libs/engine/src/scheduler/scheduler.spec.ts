@@ -1,23 +1,41 @@
 import { describe, expect, it } from '@jest/globals';
 import { collect, harness, prompt, request } from '../testing/fixtures.js';
 import { FairShare } from './fair-share.js';
-import { shareOut } from './prefill-shares.js';
+import { shareOut, type PrefillDemand } from './prefill-shares.js';
 import { RetryHint } from './retry-hint.js';
 
 describe('prefill shares', () => {
+  const anywhere = (remaining: number): PrefillDemand => ({ remaining, least: 1, fit: (tokens) => tokens });
+  /** Cut at multiples of 128, but for the end. */
+  const inBlocks = (remaining: number): PrefillDemand => ({
+    ...{ remaining, least: Math.min(128, remaining) },
+    fit: (tokens) => (tokens >= remaining ? remaining : tokens - (tokens % 128)),
+  });
+
   it('give a single prompt the whole budget', () => {
-    expect(shareOut([1000], 64)).toEqual([64]);
+    expect(shareOut([anywhere(1000)], 64)).toEqual([64]);
   });
 
   it('give the oldest half and the shortest of the others the rest', () => {
-    expect(shareOut([1000, 500, 10], 64)).toEqual([32, 22, 10]);
+    expect(shareOut([1000, 500, 10].map(anywhere), 64)).toEqual([32, 22, 10]);
   });
 
   it('leave nothing unused while somebody needs it', () => {
-    expect(shareOut([5, 500], 64)).toEqual([5, 59]);
-    expect(shareOut([1000, 5], 64)).toEqual([59, 5]);
-    expect(shareOut([1000, 1000], 1)).toEqual([1, 0]);
+    expect(shareOut([5, 500].map(anywhere), 64)).toEqual([5, 59]);
+    expect(shareOut([1000, 5].map(anywhere), 64)).toEqual([59, 5]);
+    expect(shareOut([1000, 1000].map(anywhere), 1)).toEqual([1, 0]);
     expect(shareOut([], 64)).toEqual([]);
+  });
+
+  it('give the oldest what is of use to it, however many short prompts there are', () => {
+    expect(shareOut([inBlocks(1000), anywhere(90), anywhere(100)], 200)).toEqual([128, 72, 0]);
+    expect(shareOut([inBlocks(1000), anywhere(90)], 128)).toEqual([128, 0]);
+  });
+
+  it('give what a prompt in blocks cannot use to others', () => {
+    expect(shareOut([inBlocks(1000), anywhere(1000)], 480)).toEqual([128, 352]);
+    expect(shareOut([anywhere(1000), inBlocks(1000)], 480)).toEqual([352, 128]);
+    expect(shareOut([inBlocks(1000), inBlocks(500), inBlocks(60)], 480)).toEqual([256, 128, 60]);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Sequence } from '../sequence/sequence.js';
 import { FairShare } from './fair-share.js';
 import { NO_DRAFTS, type PlannedItem } from './planned-item.js';
 import type { LoadHandle, PrefixLoader } from './prefix-loader.js';
-import { shareOut } from './prefill-shares.js';
+import { shareOut, type PrefillDemand } from './prefill-shares.js';
 import { clientOf, WaitingQueue } from './waiting-queue.js';
 
 export interface SchedulerEvents {
@@ -223,10 +223,7 @@ export class Scheduler {
     const planned = new Set(items.map(({ sequence }) => sequence));
     const prefilling = this.running.filter((sequence) => !planned.has(sequence));
     let left = this.#prefillBudget(items.length);
-    const shares = shareOut(
-      prefilling.map((sequence) => sequence.remaining),
-      left,
-    );
+    const shares = shareOut(prefilling.map(demandOf), left);
     let scoreRows = this.#limits.maxScoreRows;
     prefilling.forEach((sequence, i) => {
       const scored = sequence.owner.promptLogprobs !== null;
@@ -247,7 +244,7 @@ export class Scheduler {
       const pagesAhead = early.pages.length;
       const past = sequence.computed + pagesAhead * PAGE_TOKENS;
       const room = this.#blocks.pool.available * PAGE_TOKENS;
-      const tokens = alignedChunk({ past, remaining: sequence.tokens.length - past }, Math.min(left, room));
+      const tokens = sequence.chunk(past, Math.min(left, room));
       const reservation = tokens > 0 ? this.#blocks.reserve(sequence, tokens, pagesAhead) : null;
       if (reservation === null) continue;
       const { pages, claim } = early;
@@ -289,7 +286,7 @@ export class Scheduler {
     const copied = this.#blocks.pagesNeeded(sequence, 0);
     const room = (sequence.pages.length + this.#blocks.pool.available - copied) * PAGE_TOKENS - sequence.computed;
     const past = sequence.computed;
-    const tokens = alignedChunk({ past, remaining: sequence.remaining }, Math.min(most, room));
+    const tokens = sequence.chunk(past, Math.min(most, room));
     if (tokens <= 0) return 0;
     const reservation = this.#blocks.reserve(sequence, tokens);
     if (reservation === null) return 0;
@@ -308,9 +305,9 @@ export class Scheduler {
   }
 }
 
-/** Ends a chunk at a page boundary unless it finishes the prompt or is shorter than a page. */
-function alignedChunk({ past, remaining }: { past: number; remaining: number }, tokens: number): number {
-  if (tokens >= remaining) return remaining;
-  const end = Math.floor((past + tokens) / PAGE_TOKENS) * PAGE_TOKENS;
-  return end > past ? end - past : tokens;
+function demandOf(sequence: Sequence): PrefillDemand {
+  const { computed, remaining } = sequence;
+  const least = sequence.leastChunk(computed);
+  // Where any cut will do the chunk itself is cut to pages, and what that leaves is too little to share.
+  return { remaining, least, fit: (tokens) => (least > 1 ? sequence.chunk(computed, tokens) : tokens) };
 }

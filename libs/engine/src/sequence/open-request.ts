@@ -1,4 +1,7 @@
 import type { GenerationRequest } from '@longhaul/inference';
+import { AttentionTally } from '../attention/attention-tally.js';
+import { effective, positionFacts } from '../attention/compiled-policies.js';
+import { PositionRules } from '../attention/position-rules.js';
 import type { EngineContext } from '../context.js';
 import type { EventBuffer } from '../stream/event-buffer.js';
 import { ChoiceOutput } from './choice-output.js';
@@ -11,10 +14,15 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
   // The text decides, not what may be added to it: with any `maxTokens` a prompt gives the same answer and finds its prefix.
   const table = rope.forLength(request.promptTokenIds.length);
   const bias = [...request.sampling.logitBias];
+  const compiled = context.policies.of(request.attention);
+  const policy = effective(compiled);
   const state: RequestState = {
     request,
     rope: table,
-    root: context.roots.of(request, table.key),
+    root: context.roots.of({ ...request, policy }, table.key),
+    ...{ compiled, policy },
+    rules: new PositionRules(policy && positionFacts(policy), request.promptTokenIds.length),
+    attention: new AttentionTally(),
     events,
     biasTokens: Int32Array.from(bias, ([token]) => token),
     biasValues: Float32Array.from(bias, ([, value]) => value),
@@ -41,7 +49,8 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
 /** Gives a sequence of which nothing is computed the tables for its length. */
 export function retable(sequence: Sequence, context: EngineContext): void {
   const table = context.rope.forLength(sequence.tokens.length);
-  sequence.retable(table, context.roots.of(sequence.owner.request, table.key));
+  const { request, policy } = sequence.owner;
+  sequence.retable(table, context.roots.of({ ...request, policy }, table.key));
 }
 
 /** A choice of a request that has generated nothing yet. */

@@ -1,6 +1,11 @@
+import type { CompiledPolicy } from '@longhaul/attention';
 import type { GenerationRequest, TokenLogprob } from '@longhaul/inference';
+import type { AttentionTally } from '../attention/attention-tally.js';
+import type { PositionRules } from '../attention/position-rules.js';
+import { SequencePolicy } from '../attention/sequence-policy.js';
 import type { ChainRoot } from '../keys/chain-roots.js';
 import { KeyChain } from '../keys/key-chain.js';
+import { PAGE_TOKENS } from '../limits.js';
 import type { RopeTable } from '../ports.js';
 import type { CacheNode } from '../pages/prefix-cache.js';
 import type { EventBuffer } from '../stream/event-buffer.js';
@@ -14,6 +19,12 @@ export interface RequestState {
   /** Tables and chain root of the prompt; a sequence may outgrow them. */
   readonly rope: RopeTable;
   readonly root: ChainRoot;
+  /** How it is to be computed; `policy` is the same, or null where that is dense. */
+  readonly compiled: CompiledPolicy;
+  readonly policy: CompiledPolicy | null;
+  readonly rules: PositionRules;
+  /** What attention has read for it so far. */
+  readonly attention: AttentionTally;
   readonly events: EventBuffer;
   /** Constant parts of every sample of the request. */
   readonly biasTokens: Int32Array;
@@ -59,6 +70,8 @@ export class Sequence {
   readonly output: ChoiceOutput;
   /** Null when no penalty is on. */
   readonly statistics: TokenStatistics | null;
+  /** How it is computed, and what selections keep of it from step to step. */
+  readonly attention: SequencePolicy;
   state: SequenceState = 'waiting';
   /** Tokens with committed KV. */
   computed = 0;
@@ -89,6 +102,7 @@ export class Sequence {
     this.promptLength = owner.request.promptTokenIds.length;
     this.output = parts.output;
     this.statistics = parts.statistics;
+    this.attention = new SequencePolicy(owner.policy, this.promptLength);
   }
 
   get outputLength(): number {
@@ -98,6 +112,31 @@ export class Sequence {
   /** Tokens to compute before the next one can be drawn; 1 for a decoding sequence. */
   get remaining(): number {
     return this.tokens.length - this.computed;
+  }
+
+  /** Leading tokens whose full pages others may use. */
+  get sharedLength(): number {
+    return Math.min(this.tokens.length, this.owner.rules.shared);
+  }
+
+  /** Pages that it may be given when others have so many of its tokens. */
+  cutPages(tokens: number): number {
+    return this.owner.rules.cutPages(Math.min(tokens, this.owner.rules.shared)) / PAGE_TOKENS;
+  }
+
+  /** The most tokens from `past` on that one step may compute, of which it has room for `tokens`; 0 where too few. */
+  chunk(past: number, tokens: number): number {
+    if (tokens <= 0) return 0;
+    const { length } = this.tokens;
+    // What is computed again is not mixed with what is judged.
+    const again = past < this.furthest && this.owner.policy !== null ? this.furthest : Infinity;
+    const limit = Math.min(length, past + tokens, this.attention.spanEnd(past), again);
+    return this.owner.rules.chunkEnd(past, limit, length) - past;
+  }
+
+  /** The fewest that are of use. */
+  leastChunk(past: number): number {
+    return this.owner.rules.leastChunk(past);
   }
 
   /** Places in a step that the sequence occupies, its unborn siblings included. */
@@ -118,6 +157,14 @@ export class Sequence {
   retable(rope: RopeTable, root: ChainRoot): void {
     this.#rope = rope;
     this.#keys = new KeyChain(root, this.tokens);
+  }
+
+  /**
+   * For who finds that its policy leaves out too much: from the next generated token on it is computed under a denser one,
+   * null for densely. Not while a step computes it. What comes before stays as it is, also when it is computed again.
+   */
+  fallBack(policy: CompiledPolicy | null): void {
+    this.attention.fallBack(policy, this.tokens.length - 1);
   }
 
   /** Takes over the keys of a sequence that it has just been forked from. */

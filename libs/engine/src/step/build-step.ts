@@ -1,5 +1,6 @@
 import { pagesFor } from '../limits.js';
-import type { RopeTables, RunnerStep, SampleSpec, ScoreSpec } from '../ports.js';
+import type { AttentionStates } from '../attention/attention-states.js';
+import type { RopeTables, RunnerStep, SampleSpec, ScoreSpec, StepAttention } from '../ports.js';
 import type { PlannedItem } from '../scheduler/planned-item.js';
 import type { Sequence } from '../sequence/sequence.js';
 
@@ -14,7 +15,11 @@ export interface ItemResults {
   readonly samples: number;
   readonly firstScore: number;
   readonly scores: number;
+  /** Index in the statistics of sequences; null: dense. */
+  readonly attention: number | null;
 }
+
+type RowResults = Omit<ItemResults, 'attention'>;
 
 export interface BuiltStep {
   readonly request: RunnerStep;
@@ -24,9 +29,11 @@ export interface BuiltStep {
 const EMPTY = new Int32Array(0);
 
 /** Flattens the planned sequences into the runner's ragged batch. */
-export function buildStep(items: readonly PlannedItem[], rope: RopeTables): BuiltStep {
+export function buildStep(items: readonly PlannedItem[], rope: RopeTables, states: AttentionStates): BuiltStep {
   const rows = new RowCollector();
-  const results = items.map((item) => rows.add(item));
+  const attention = attentionOf(items, states);
+  const indices = new Map(attention.map(({ sequence }, index) => [sequence, index]));
+  const results = items.map((item, sequence) => ({ ...rows.add(item), attention: indices.get(sequence) ?? null }));
   const blockTableWidth = Math.max(...items.map(({ past, tokens }) => pagesFor(past + tokens)));
   const request: RunnerStep = {
     tokenIds: flattenTokens(items),
@@ -36,7 +43,7 @@ export function buildStep(items: readonly PlannedItem[], rope: RopeTables): Buil
     blockTableWidth,
     ...ropeOf(items, rope),
     ropeClasses: rope.classes,
-    policies: items.map(() => 'dense'),
+    attention,
     logitRows: Int32Array.from(rows.logitRows),
     samples: rows.samples,
     scores: rows.scores,
@@ -53,7 +60,7 @@ class RowCollector {
   readonly scores: ScoreSpec[] = [];
   readonly #ends: number[] = [0];
 
-  add(item: PlannedItem): ItemResults {
+  add(item: PlannedItem): RowResults {
     const firstRow = this.#ends.at(-1) ?? 0;
     this.#ends.push(firstRow + item.tokens);
     const firstScore = this.scores.length;
@@ -147,6 +154,14 @@ function flattenTables(items: readonly PlannedItem[], width: number): Int32Array
     table.set(reservation.appended, b * width + sequence.pages.length + (gated?.pages.length ?? 0));
   });
   return table;
+}
+
+/** Only sequences under a policy have any. */
+function attentionOf(items: readonly PlannedItem[], states: AttentionStates): StepAttention[] {
+  return items.flatMap((item, sequence) => {
+    const attention = item.sequence.attention.begin(item, states);
+    return attention === null ? [] : [{ sequence, ...attention }];
+  });
 }
 
 function ropeOf(

@@ -62,7 +62,7 @@ export class EngineTrial {
       ropeInvFreq: table.invFreq,
       ropeScale: table.scale,
       ropeClasses: rope.classes,
-      policies: ['dense'],
+      attention: [],
       logitRows: Int32Array.of(0),
       samples: [GREEDY],
       scores: [],

@@ -1,4 +1,6 @@
 import { AppError } from '@longhaul/kernel';
+import type { AttentionStates } from '../attention/attention-states.js';
+import { stepReads } from '../attention/step-reads.js';
 import type { EngineContext } from '../context.js';
 import { engineErrors } from '../errors.js';
 import type { StepStats } from '../observer.js';
@@ -9,7 +11,7 @@ import type { Sequence } from '../sequence/sequence.js';
 import { buildStep, type BuiltStep } from './build-step.js';
 import { standingDraws } from './standing-draws.js';
 import type { StepCommit } from './step-commit.js';
-import type { RopeTables, RunnerResult } from '../ports.js';
+import type { RopeTables, RunnerResult, SequenceAttentionStatistics } from '../ports.js';
 
 /** Draws of a step by whether the model's logits could be used. */
 export interface DrawCounts {
@@ -34,13 +36,18 @@ export class StepTransaction {
   readonly #blocks: BlockManager;
   readonly #scheduler: Scheduler;
   readonly #commit: StepCommit;
+  readonly #states: AttentionStates;
   readonly #reserved = new Map<Sequence, Reservation>();
 
-  constructor(context: EngineContext, parts: { blocks: BlockManager; scheduler: Scheduler; commit: StepCommit }) {
+  constructor(
+    context: EngineContext,
+    parts: { blocks: BlockManager; scheduler: Scheduler; commit: StepCommit; states: AttentionStates },
+  ) {
     this.#context = context;
     this.#blocks = parts.blocks;
     this.#scheduler = parts.scheduler;
     this.#commit = parts.commit;
+    this.#states = parts.states;
   }
 
   /** Runs one step; rejects only on a defect of the engine itself. */
@@ -66,11 +73,14 @@ export class StepTransaction {
   async #attempt(items: readonly PlannedItem[], rope: RopeTables, built: () => void): Promise<Attempt> {
     try {
       this.#blocks.copyShared(items);
-      const step = buildStep(items, rope);
+      const step = buildStep(items, rope, this.#states);
       built();
       const answer = await this.#compute(step);
       const { samples, scores } = step.request;
-      const complete = answer.samples.length === samples.length && answer.scores.length === scores.length;
+      const complete =
+        answer.samples.length === samples.length &&
+        answer.scores.length === scores.length &&
+        answer.attention.sequences.length === step.request.attention.length;
       return complete ? { kind: 'answered', step, answer } : { kind: 'failed', error: engineErrors.stepIncomplete() };
     } catch (error) {
       return { kind: 'failed', error: AppError.from(error) };
@@ -87,12 +97,13 @@ export class StepTransaction {
     }
   }
 
-  /** A sequence ends while its step is running: its reserved pages are free again. */
+  /** What a step has set aside for a sequence is free again: it has ended meanwhile, or its part does not count. */
   abandon(sequence: Sequence): void {
     const reservation = this.#reserved.get(sequence);
     if (reservation === undefined) return;
     this.#reserved.delete(sequence);
     this.#blocks.release(reservation);
+    sequence.attention.release();
   }
 
   /** Pages set aside for the step in flight. */
@@ -101,7 +112,8 @@ export class StepTransaction {
   }
 
   #applyAll(step: BuiltStep, answer: RunnerResult): void {
-    for (const results of step.results) {
+    const reads = stepReads(step.results, answer.attention);
+    for (const [index, results] of step.results.entries()) {
       const { sequence } = results.item;
       // Not reserved any more: cancelled, or failed together with a sibling.
       if (!this.#reserved.has(sequence)) continue;
@@ -111,8 +123,22 @@ export class StepTransaction {
       }
       this.#reserved.delete(sequence);
       this.#scheduler.suspects.delete(sequence);
+      sequence.attention.commit();
+      const read = reads[index] as SequenceAttentionStatistics;
+      sequence.owner.attention.add(read);
+      // What is computed again has been judged.
+      const fresh = results.item.past >= sequence.furthest;
       this.#commit.apply(results, answer);
+      if (fresh) this.#judge(results.item, read);
     }
+  }
+
+  #judge({ sequence, past }: PlannedItem, read: SequenceAttentionStatistics): void {
+    const policy = sequence.attention.at(past);
+    if (policy === null || sequence.state !== 'running') return;
+    const { requestId } = sequence.owner.request;
+    const verdict = this.#context.judgeAttention({ requestId, choice: sequence.choice, policy }, read);
+    if (verdict.kind === 'fall-back') sequence.fallBack(verdict.to);
   }
 
   /** After a failure every sequence of the step is tried alone; one that then fails again is given up. */

@@ -1,3 +1,4 @@
+import type { QualityClass } from '@longhaul/kv-core';
 import { PAGE_TOKENS } from '../limits.js';
 import type { KeyChain } from '../keys/key-chain.js';
 import type { StoreSpace } from './store-namespaces.js';
@@ -15,9 +16,9 @@ export class BlockChain {
     this.#pagesPerBlock = blockTokens / PAGE_TOKENS;
   }
 
-  /** How exact the KV of its blocks is. */
-  get quality() {
-    return this.pages.root.quality;
+  /** How exact the KV of a block is: as its last page, since nothing becomes more exact behind a fork of the chain. */
+  quality(block: number): QualityClass {
+    return this.pages.quality((block + 1) * this.#pagesPerBlock - 1);
   }
 
   /** Tokens of a full block; a view, valid until the sequence grows. */

@@ -72,7 +72,7 @@ export class IncomingBlock {
     if (!placed || header.tokenCount !== geometry.blockTokens) {
       throw kvErrors.unsupported('geometry', 'The block is not a full one of this position.');
     }
-    if (header.quality !== this.#chain.quality) {
+    if (header.quality !== this.#chain.quality(this.#block)) {
       throw kvErrors.unsupported('codec', 'The block is of another quality class than its key.');
     }
     this.#head = head;

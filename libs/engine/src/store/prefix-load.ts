@@ -141,8 +141,8 @@ export class PrefixLoad implements LoadHandle {
   finish(): number {
     this.#over = true;
     if (this.#hold === null) return 0;
-    const wanted = this.#loadedBlocks * this.#pagesPerBlock - (this.#firstPage % this.#pagesPerBlock);
-    const count = Math.min(this.#hold.pages.length, Math.max(0, wanted));
+    const loaded = (this.#firstBlock + this.#loadedBlocks) * this.#pagesPerBlock;
+    const count = Math.min(this.#hold.pages.length, this.#usable(loaded));
     this.#context.blocks.adoptLoaded(this.#sequence, this.#hold, count);
     return count * PAGE_TOKENS;
   }
@@ -195,10 +195,11 @@ export class PrefixLoad implements LoadHandle {
     try {
       const { space } = this.#chain;
       await unlessAborted(deadline.signal, namespaces.handshake(space, deadline.signal));
+      const keys = this.#keys();
       const lookup = {
-        namespace: space.namespace,
-        keys: this.#keys(),
-        minQuality: this.#chain.quality,
+        ...{ namespace: space.namespace, keys },
+        // Nothing becomes more exact behind the last one.
+        minQuality: this.#chain.quality(this.#firstBlock + keys.length - 1),
         leaseMs: loadTimeoutMs + lookupTimeoutMs,
       };
       const match = await unlessAborted(
@@ -219,7 +220,7 @@ export class PrefixLoad implements LoadHandle {
   /** Keys of the full blocks of the sequence that are not in the pool as a whole. */
   #keys(): Uint8Array[] {
     const { geometry, limits } = this.#context.options;
-    const full = Math.floor(this.#sequence.tokens.length / geometry.blockTokens);
+    const full = Math.floor(this.#sequence.sharedLength / geometry.blockTokens);
     const blocks = Math.min(limits.maxLookupBlocks, full - this.#firstBlock);
     return Array.from({ length: blocks }, (_, i) => this.#chain.key(this.#firstBlock + i));
   }
@@ -242,12 +243,17 @@ export class PrefixLoad implements LoadHandle {
   /** Takes pages for at most so many blocks; fewer when the pool is short. At least the last token is computed. */
   #reserve(blocks: number): number {
     const { pool } = this.#context.blocks;
-    const usable = Math.floor((this.#sequence.tokens.length - 1) / PAGE_TOKENS);
-    const wanted = Math.min(usable, (this.#firstBlock + blocks) * this.#pagesPerBlock) - this.#firstPage;
-    const count = Math.min(wanted, pool.available);
+    const wanted = this.#usable((this.#firstBlock + blocks) * this.#pagesPerBlock);
+    const count = wanted > pool.available ? this.#usable(this.#firstPage + pool.available) : wanted;
     if (blocks === 0 || count <= 0) return 0;
     this.#hold = this.#context.blocks.holdFresh(count);
     return Math.min(blocks, Math.ceil((this.#firstPage + count) / this.#pagesPerBlock) - this.#firstBlock);
+  }
+
+  /** Pages to be given to the sequence when those of its text below `end` are there. */
+  #usable(end: number): number {
+    const { tokens } = this.#sequence;
+    return Math.max(0, this.#sequence.cutPages(Math.min(tokens.length - 1, end * PAGE_TOKENS)) - this.#firstPage);
   }
 
   /** The last stream has what is expected to arrive while the next step computes. */

@@ -108,7 +108,7 @@ export class StoredPrefixes {
   load(sequence: Sequence, done: (loadedTokens: number) => void): PrefixLoad | null {
     const { geometry, limits } = this.#options;
     const { blockTokens } = geometry;
-    const missing = Math.floor(sequence.tokens.length / blockTokens) * blockTokens - sequence.computed;
+    const missing = Math.floor(sequence.sharedLength / blockTokens) * blockTokens - sequence.computed;
     if (limits.loadPolicy === 'never' || missing < limits.minLoadTokens) return null;
     const chain = this.#chainOf(sequence);
     if (this.#context.health.waitMs > 0 || chain.space.reads.waitMs > 0) return null;
@@ -192,7 +192,7 @@ export class StoredPrefixes {
     for (let block = Math.max(0, present - loadedBlocks); block < present; block++) {
       this.#writes.queue.markStored(chain.key(block));
     }
-    const full = Math.floor(sequence.tokens.length / blockTokens);
+    const full = Math.floor(sequence.sharedLength / blockTokens);
     for (let block = present; block < full; block++) this.#writes.queue.markGone(chain.key(block));
     return tokens;
   }

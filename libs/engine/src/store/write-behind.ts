@@ -197,7 +197,6 @@ export class WriteBehind {
     const { options, blocks, events } = this.#context;
     const { geometry, transfer, checksum, producerId } = options;
     if (!isLive(block)) return null;
-    const hold = blocks.hold(block.nodes.map(({ page }) => page));
     const writer = allocateBlock(
       {
         namespace: block.chain.space.namespace,
@@ -206,13 +205,14 @@ export class WriteBehind {
         parentKey: block.parentKey,
         firstPosition: block.block * geometry.blockTokens,
         tokens: block.tokens,
-        quality: block.chain.quality,
+        quality: block.chain.quality(block.block),
         createdUnixMs: this.#context.clock.wallMs(),
         producerId,
         recomputeMicros,
       },
       this.#buffers.pop(),
     );
+    const hold = blocks.hold(block.nodes.map(({ page }) => page));
     try {
       await transfer.exportBlock(Int32Array.from(hold.pages), 0, geometry.layerEnd, sectionsOf(writer, geometry));
     } finally {

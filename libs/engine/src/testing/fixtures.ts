@@ -1,4 +1,4 @@
-import { DENSE } from '@longhaul/attention';
+import { DENSE, type CompiledPolicy } from '@longhaul/attention';
 import type { GenerationEvent, GenerationRequest, SamplingParams, StopParams, TokenLogprob } from '@longhaul/inference';
 import type { EngineOptions } from '../context.js';
 import { createEngine } from '../create-engine.js';
@@ -8,6 +8,8 @@ import { defaultLimits, type EngineLimits } from '../limits.js';
 import type { Detokenize, ModelFacts, SampleSpec } from '../ports.js';
 import { sampleReference } from '../sampling/sampler.js';
 import { logitsOf, mix, SimulatedRunner, simulatedRope, storedValue, VOCAB } from './simulated-runner.js';
+import { compiled, simulatedShape } from './policies.js';
+import { blockBegin, blockEnd, SimulatedAttention } from './simulated-attention.js';
 import { plainStops } from './plain-stops.js';
 
 export const EOS = 0;
@@ -85,6 +87,7 @@ export function harness(limits: Partial<EngineLimits> = {}, options: Partial<Eng
     detokenize: simulatedDetokenize,
     openStopMatcher: plainStops,
     limits: all,
+    attention: { shape: simulatedShape },
     ...options,
   });
   return { engine, runner };
@@ -125,23 +128,42 @@ export async function collect(events: AsyncIterable<GenerationEvent>): Promise<C
   return result;
 }
 
-/** Tokens of a request computed without engine, pages or batches: the oracle. Knows no stop strings. */
-export function expectedTokens(asked: GenerationRequest, choice = 0): number[] {
+/**
+ * Tokens of a request computed without engine, pages or batches: the oracle. Knows no stop strings.
+ *
+ * @param policy what the request's attention is compiled to; null: dense.
+ */
+export function expectedTokens(
+  asked: GenerationRequest,
+  choice = 0,
+  policy: CompiledPolicy | null = compiled(asked.attention),
+): number[] {
+  const promptLength = asked.promptTokenIds.length;
+  const open = () => policy && new SimulatedAttention(policy, () => undefined);
   const tokens = [...asked.promptTokenIds];
   let table = simulatedRope.forLength(tokens.length);
   const output: number[] = [];
   let state = 0;
+  let context = 0;
   let computed = 0;
+  let attention = open();
   while (output.length < asked.maxTokens) {
     if (tokens.length > table.longestTokens) {
       table = simulatedRope.forLength(tokens.length);
       state = 0;
       computed = 0;
+      attention = open();
     }
     for (; computed < tokens.length; computed++) {
-      state = mix(state, storedValue(state, tokens[computed] as number, computed, table.invFreq[0] as number));
+      const begin = blockBegin(computed, promptLength);
+      const block = { begin, tokens: Int32Array.from(tokens.slice(begin, blockEnd(computed, promptLength))) };
+      const seen = attention?.see({ position: computed, state }, block, promptLength) ?? null;
+      const view = seen === null ? state : mix(state, seen);
+      const stored = storedValue(view, tokens[computed] as number, computed, table.invFreq[0] as number);
+      state = mix(state, stored);
+      context = mix(view, stored);
     }
-    const { token } = sampleReference(logitsOf(state), specOf(asked, { output, choice }));
+    const { token } = sampleReference(logitsOf(context), specOf(asked, { output, choice }));
     tokens.push(token);
     output.push(token);
     if ((!asked.stop.ignoreEos && token === EOS) || asked.stop.tokenIds.includes(token)) break;

@@ -1,25 +1,19 @@
 import { PAGE_TOKENS } from '../limits.js';
-import type { LoadGate, ModelRunner, RopeTables, RunnerResult, RunnerStep } from '../ports.js';
+import type { CompiledPolicy } from '@longhaul/attention';
+import type { LoadGate, ModelRunner, RopeTables, RunnerResult, RunnerStep, StepAttention } from '../ports.js';
 import type { PageTransfer } from '../store/page-transfer.js';
 import { sampleReference, scoreReference } from '../sampling/sampler.js';
+import { mix } from './mix.js';
+import { blockBegin, blockEnd, SimulatedAttention } from './simulated-attention.js';
 import { SimulatedGate } from './simulated-gate.js';
 
-const { imul } = Math;
-
+export { mix } from './mix.js';
 export const VOCAB = 48;
 /** Every layer stores the same; a step reads them one after the other. */
 export const LAYERS = 3;
 const PAGE_BYTES = Float64Array.BYTES_PER_ELEMENT * PAGE_TOKENS;
 const UNWRITTEN = -1;
 const POISON = -2;
-
-/** 32-bit mixing (murmur finaliser): every input bit changes about half of the output bits. */
-export function mix(a: number, b: number): number {
-  let h = (a ^ imul(b + 0x9e3779b9, 0x85ebca6b)) | 0;
-  h = imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
 
 /** What the simulated model stores for a token: depends on everything before it, its position and its rotation. */
 export function storedValue(state: number, token: number, position: number, rope: number): number {
@@ -43,6 +37,8 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   beforeStep: (request: RunnerStep, index: number) => Promise<void> | void = () => undefined;
   /** Called before a transfer moves anything; may wait or throw. */
   beforeTransfer: (direction: 'export' | 'import', layer?: number) => Promise<void> | void = () => undefined;
+  /** Attention states that are not closed. */
+  openStates = 0;
   /** Every gate opened. */
   readonly gates: SimulatedGate[] = [];
   /** Rows for which the model returns NaN logits, by last token. */
@@ -58,7 +54,6 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
 
   async step(request: RunnerStep): Promise<RunnerResult> {
     this.steps.push(request);
-    if (request.policies.length !== request.pastLens.length) throw new Error('a sequence has no policy');
     await this.beforeStep(request, this.steps.length - 1);
     const rows = this.#compute(request, await this.#passGates(request));
     return {
@@ -68,7 +63,10 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
       ),
       runMs: 0,
       sampleMs: 0,
-      attention: { layers: LAYERS, kvReadBytes: 0 },
+      attention: {
+        ...{ layers: LAYERS, kvReadBytes: 0 },
+        sequences: request.attention.map((of) => simulatedStatistics(request, of)),
+      },
     };
   }
 
@@ -86,6 +84,10 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
     const gate = new SimulatedGate(options);
     this.gates.push(gate);
     return gate;
+  }
+
+  openAttention(policy: CompiledPolicy): SimulatedAttention {
+    return new SimulatedAttention(policy, (change) => (this.openStates += change));
   }
 
   /** Stored values as K, their complement as V: one head, two 32-bit dimensions. */
@@ -160,15 +162,19 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
         });
         return;
       }
+      const attention = request.attention.find(({ sequence }) => sequence === b) ?? null;
       for (let position = 0; position < past; position++) state = mix(state, this.#read(request, b, position));
       for (let row = begin; row < end; row++) {
         const position = past + row - begin;
         const token = request.tokenIds[row] as number;
         const slot = slotOf(request, b, position);
-        for (const layer of this.#layers) layer[slot] = storedValue(state, token, position, rope);
-        state = mix(state, this.#read(request, b, position));
+        const seen = attention === null ? null : seenBy(attention, { request, begin, end, past, position, state });
+        const context = seen === null ? state : mix(state, seen);
+        for (const layer of this.#layers) layer[slot] = storedValue(context, token, position, rope);
+        const stored = this.#read(request, b, position);
+        state = mix(state, stored);
         const index = request.logitRows.indexOf(row);
-        if (index >= 0) logits[index] = this.#logits(state, token);
+        if (index >= 0) logits[index] = this.#logits(mix(context, stored), token);
       }
     });
     return logits;
@@ -188,6 +194,32 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
     if (this.#layers.some((layer) => layer[slot] !== value)) throw new Error(`layers differ at position ${position}`);
     return value;
   }
+}
+
+/** What a row sees under its policy, whose block of queries is what the step has of it. */
+function seenBy(
+  { state: attention, decodeFrom }: StepAttention,
+  at: { request: RunnerStep; begin: number; end: number; past: number; position: number; state: number },
+): number | null {
+  const { request, past, position, state } = at;
+  const begin = Math.max(past, blockBegin(position, decodeFrom));
+  const end = Math.min(past + at.end - at.begin, blockEnd(position, decodeFrom));
+  const tokens = request.tokenIds.subarray(at.begin + begin - past, at.begin + end - past);
+  return (attention as SimulatedAttention).see({ position, state }, { begin, tokens }, decodeFrom);
+}
+
+/** Every second page is read where attention is not dense. */
+function simulatedStatistics(request: RunnerStep, { sequence, decodeFrom }: StepAttention) {
+  const past = request.pastLens[sequence] as number;
+  const rows = (request.cuSeqlens[sequence + 1] as number) - (request.cuSeqlens[sequence] as number);
+  const visible = { prefill: 0, decode: 0 };
+  for (let position = past; position < past + rows; position++) {
+    visible[position < decodeFrom ? 'prefill' : 'decode'] += LAYERS * Math.ceil((position + 1) / PAGE_TOKENS);
+  }
+  return {
+    ...{ prefillVisible: visible.prefill, prefillRead: visible.prefill / 2 },
+    ...{ decodeVisible: visible.decode, decodeRead: visible.decode / 4, kvReadBytes: 100 * rows },
+  };
 }
 
 function slotOf(request: RunnerStep, b: number, position: number): number {

@@ -6,6 +6,7 @@ import { createEngine } from '../create-engine.js';
 import { defaultLimits } from '../limits.js';
 import { simulatedDetokenize, simulatedModel, type Harness } from './fixtures.js';
 import type { MemoryStore } from './memory-store.js';
+import { simulatedShape } from './policies.js';
 import { plainStops } from './plain-stops.js';
 import { LAYERS, SimulatedRunner, simulatedRope } from './simulated-runner.js';
 
@@ -51,6 +52,7 @@ export function storeHarness(store: MemoryStore, parts: StoreHarnessOptions = {}
     detokenize: simulatedDetokenize,
     openStopMatcher: plainStops,
     limits,
+    attention: { shape: simulatedShape },
     store: storeOptions(store, runner, parts.store),
     ...parts.options,
   });

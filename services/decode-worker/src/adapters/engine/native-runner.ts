@@ -1,26 +1,17 @@
 import type { ModelRunner, RunnerStep } from '@longhaul/engine';
-import { ATTENTION_POLICY, type Engine, type NativeKvPool, type NativeModel } from '@longhaul/engine-native';
-import { invalidArgument } from '@longhaul/kernel';
+import type { Engine, NativeKvPool, NativeModel } from '@longhaul/engine-native';
 
-/** The policies of requests as the operators know them. */
-const NUMBERS: Readonly<Record<'dense', number>> = ATTENTION_POLICY;
-
-function numberOf(name: 'dense'): number {
-  const number: number | undefined = NUMBERS[name];
-  // In an Int32Array nothing would become a number, and that is a policy.
-  if (number === undefined) throw invalidArgument('policy', `policy: the native engine has no ${name}.`);
-  return number;
-}
-
-/** The engine's port over the addon: a model and the pool it reads and writes. */
+/** The engine's port over the addon: a model and the pool it reads and writes. It opens no attention: all is dense. */
 export function createNativeRunner(
   native: Pick<Engine, 'createLoadGate'>,
   model: NativeModel,
   pool: NativeKvPool,
 ): ModelRunner {
   return {
-    step: async (request: RunnerStep) =>
-      model.step(pool, { ...request, policies: Int32Array.from(request.policies, numberOf) }),
+    async step({ attention: _none, ...request }: RunnerStep) {
+      const answer = await model.step(pool, request);
+      return { ...answer, attention: { ...answer.attention, sequences: [] } };
+    },
     layersDone: () => model.layersDone,
     copyPage: (from, to) => pool.copyPage(from, to),
     openGate: (options) => native.createLoadGate(options),

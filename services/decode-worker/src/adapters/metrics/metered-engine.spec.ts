@@ -41,13 +41,10 @@ function tellAll(observer: EngineObserver, requestId: string): void {
   observer.finished?.({
     ...{ requestId, reasons: ['stop', 'length'], longestChoiceTokens: 8, totalMs: 9 },
     usage: {
-      promptTokens: 100,
-      cachedTokens: 80,
-      completionTokens: 10,
-      draftedTokens: 4,
-      acceptedTokens: 2,
+      ...{ promptTokens: 100, cachedTokens: 80, completionTokens: 10, draftedTokens: 4, acceptedTokens: 2 },
       attention: null,
     },
+    policy: { label: 'balanced', density: { prefill: 0.25, decode: null } },
     timings: { queueMs: 1, prefillMs: 2, decodeMs: 6 },
   });
 }

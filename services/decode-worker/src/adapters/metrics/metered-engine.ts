@@ -118,7 +118,16 @@ function countTokens(tally: TokenTally, labels: { model_name: string }): void {
   if (source !== 'local_compute') count('promptTokensCached', tokens, labels);
 }
 
+function recordPolicy({ policy }: FinishedRequest, labels: { model_name: string }): void {
+  const of = { ...labels, policy: policy.label };
+  count('attentionRequests', 1, of);
+  for (const [phase, density] of Object.entries(policy.density)) {
+    if (density !== null) record('attentionDensity', density, { ...of, phase });
+  }
+}
+
 function recordFinished(request: FinishedRequest, labels: { model_name: string }): void {
+  recordPolicy(request, labels);
   const { timings, usage, reasons, longestChoiceTokens } = request;
   record('requestLongestChoice', longestChoiceTokens, labels);
   const { queueMs, prefillMs, decodeMs } = timings;

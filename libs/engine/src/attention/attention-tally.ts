@@ -1,0 +1,42 @@
+import type { AttentionUsage, QualityName } from '@longhaul/inference';
+import type { SequenceAttentionStatistics } from '../ports.js';
+
+/** Shares of the visible pages that were read, by phase; null where the runner told of no query of that phase. */
+export interface PhaseDensity {
+  prefill: number | null;
+  decode: number | null;
+}
+
+/** What attention has read for one request, over all of its choices and steps; what is computed again counts again. */
+export class AttentionTally {
+  #prefillVisible = 0;
+  #prefillRead = 0;
+  #decodeVisible = 0;
+  #decodeRead = 0;
+  #kvReadBytes = 0;
+
+  add(step: SequenceAttentionStatistics): void {
+    this.#prefillVisible += step.prefillVisible;
+    this.#prefillRead += step.prefillRead;
+    this.#decodeVisible += step.decodeVisible;
+    this.#decodeRead += step.decodeRead;
+    this.#kvReadBytes += step.kvReadBytes;
+  }
+
+  get density(): PhaseDensity {
+    return {
+      prefill: share(this.#prefillRead, this.#prefillVisible),
+      decode: share(this.#decodeRead, this.#decodeVisible),
+    };
+  }
+
+  usage(of: { policy: string; quality: QualityName; fallbacks: number }): AttentionUsage {
+    const { prefill, decode } = this.density;
+    const density = { prefill: prefill ?? 1, decode: decode ?? 1 };
+    return { ...of, density, kvReadBytes: this.#kvReadBytes, audit: null };
+  }
+}
+
+function share(read: number, visible: number): number | null {
+  return visible > 0 ? read / visible : null;
+}
