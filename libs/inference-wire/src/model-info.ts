@@ -1,3 +1,4 @@
+import type { ModelShape } from '@longhaul/attention';
 import type { inferenceV1, workerV1 } from '@longhaul/contracts';
 import type { KernelReport, ModelInfo } from '@longhaul/inference';
 
@@ -13,6 +14,7 @@ export function toGetModelResponse(info: ModelInfo): workerV1.GetModelResponse {
     defaultMinP: defaults.minP,
     defaultRepetitionPenalty: defaults.repetitionPenalty,
     createdUnixS: BigInt(info.createdUnixS),
+    attentionJson: info.attention === undefined ? '' : JSON.stringify(info.attention),
   };
 }
 
@@ -40,6 +42,7 @@ export function fromGetModelResponse(message: workerV1.GetModelResponse): ModelI
     defaults: set,
     createdUnixS,
     ...(message.kernels === undefined ? {} : { kernels: fromKernels(message.kernels) }),
+    ...(message.attentionJson === '' ? {} : { attention: JSON.parse(message.attentionJson) as ModelShape }),
   };
 }
 
@@ -51,8 +54,10 @@ function fromKernels({ profileId, source, levels }: inferenceV1.Kernels): Kernel
   return { profileId: profileId === '' ? null : profileId, source, levels };
 }
 
-/** The public part of it. */
-export function toModelInfoResponse(info: ModelInfo): inferenceV1.ModelInfoResponse {
+/** The public part of it, but for what depends on who asks. */
+export function toModelInfoResponse(
+  info: ModelInfo,
+): Omit<inferenceV1.ModelInfoResponse, 'attentionDefault' | 'attentionAllowed'> {
   const { id, family, fingerprint, contextLength, vocabSize, weightScheme, kvDtype } = info;
   return {
     id,

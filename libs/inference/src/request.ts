@@ -1,4 +1,4 @@
-import type { PolicySpec } from '@longhaul/attention';
+import type { ModelShape, PolicySpec } from '@longhaul/attention';
 import type { AttentionUsage } from './attention-usage.js';
 import type { QualityName } from './kv-identity.js';
 import type { Speculation } from './speculation.js';
@@ -142,6 +142,8 @@ export interface ModelInfo {
   createdUnixS: number;
   /** Absent where the worker does not tell. */
   kernels?: KernelReport;
+  /** What policies are checked against and made for; absent where the worker does not tell, which has dense attention only. */
+  attention?: ModelShape;
 }
 
 /** Which kernels compute a model. Workers of one profile compute the same bits. */

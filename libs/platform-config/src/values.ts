@@ -36,6 +36,16 @@ export function oneOf<const T extends readonly [string, ...string[]]>(...words: 
   return z.enum(words, { error: `must be one of ${words.join(', ')}` });
 }
 
+/** Some words of a fixed set, separated by commas, each at most once; at least one. */
+export function someOf<const T extends readonly [string, ...string[]]>(...words: T) {
+  const message = `must be some of ${words.join(', ')}, separated by commas, each at most once`;
+  return z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .pipe(z.array(z.enum(words, { error: message })))
+    .refine((list) => new Set(list).size === list.length, message);
+}
+
 /** On or off: `true`, `false`, `1`, `0`. */
 export function flag() {
   return z

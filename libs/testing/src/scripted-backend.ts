@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
+  AttentionUsage,
   BackendLoad,
   GenerationEvent,
   GenerationRequest,
@@ -36,6 +37,8 @@ export interface Script {
   refuse: AppError | null;
   /** Thrown after this many tokens. */
   failAfter: number | null;
+  /** What it says of attention. */
+  attention: AttentionUsage | null;
   ready: boolean;
 }
 
@@ -48,13 +51,20 @@ const DRAFTED = { draftedTokens: 5, acceptedTokens: 3 };
  */
 export class ScriptedBackend implements InferenceBackend {
   readonly requests: GenerationRequest[] = [];
-  readonly script: Script = { prefillMs: 0, tokenMs: 0, textRepeat: 1, refuse: null, failAfter: null, ready: true };
+  readonly script: Script = {
+    ...{ prefillMs: 0, tokenMs: 0, textRepeat: 1, refuse: null, failAfter: null, attention: null, ready: true },
+  };
+  readonly #model: ModelInfo;
   running = 0;
   cancelled = 0;
   tokensSent = 0;
 
+  constructor(model: ModelInfo = SCRIPTED_MODEL) {
+    this.#model = model;
+  }
+
   model(): Promise<ModelInfo> {
-    return Promise.resolve(SCRIPTED_MODEL);
+    return Promise.resolve(this.#model);
   }
 
   tokenizerFiles(): Promise<TokenizerFiles> {
@@ -86,7 +96,7 @@ export class ScriptedBackend implements InferenceBackend {
         promptTokens: request.promptTokenIds.length,
         cachedTokens: 3,
         completionTokens: request.maxTokens * request.n,
-        attention: null,
+        attention: this.script.attention,
         ...(request.speculation === null ? { draftedTokens: 0, acceptedTokens: 0 } : DRAFTED),
       };
       yield { kind: 'done', usage, timings: { queueMs: 1, prefillMs: 2, decodeMs: 3 } };

@@ -48,18 +48,22 @@ export async function createEmbeddedServer(config: EmbeddedConfig): Promise<Embe
     await store?.close();
     throw error;
   });
-  await router.whenReady();
+  const close = async () => {
+    await router.close();
+    await local.close();
+    await store?.close();
+  };
+  await router.whenReady().catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   return {
     url: router.url,
     httpPort: router.httpPort,
     grpcPort: router.grpcPort,
     local,
     router,
-    async close() {
-      await router.close();
-      await local.close();
-      await store?.close();
-    },
+    close,
   };
 }
 

@@ -50,7 +50,7 @@ describe('KV of a tenant', () => {
       expect(await cachedTokens(first, 'old')).toBe(0);
       expect(await cachedTokens(first, 'new')).toBeGreaterThan(400);
       expect(await cachedTokens(first, 'other')).toBe(0);
-      expect(await cachedTokens(first, 'new', { policy: 'dense', quality: 'exact' })).toBeGreaterThan(400);
+      expect(await cachedTokens(first, 'new', { attention: 'dense', quality: 'exact' })).toBeGreaterThan(400);
     } finally {
       await first.close();
     }

@@ -1,6 +1,9 @@
+import { presetNames, type PresetName } from '@longhaul/attention';
 import { AppError } from '@longhaul/kernel';
-import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
+import { configInvalid, values, type ConfigOf, type Settings } from '@longhaul/platform-config';
 import { NEVER } from 'zod';
+import { attentionChoices, type AttentionChoice } from './core/attention/attention-choice.js';
+import { faultsOfRules, type AttentionRules } from './core/attention/attention-rules.js';
 import { parseSamplingDefaults } from './core/sampling-defaults.js';
 
 const samplingDefaults = values.text().transform((text, context) => {
@@ -115,6 +118,17 @@ export const edgeSettings = {
       'or a JSON object of temperature, top_p, top_k, min_p and repetition_penalty.',
     defaultText: 'model',
   },
+  attentionDefault: {
+    schema: values.oneOf(...presetNames).default('dense'),
+    description:
+      'How attention is computed for requests that do not say: a preset (docs/api.md), which has to be allowed and possible on the model.',
+  },
+  attentionAllowed: {
+    schema: values.someOf(...attentionChoices).default([...attentionChoices]),
+    allowed: `some of ${attentionChoices.join(', ')}, separated by commas`,
+    description: 'What requests may ask for of attention: presets, and whole policies (`custom`).',
+    defaultText: attentionChoices.join(','),
+  },
   logLevel: {
     schema: values.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
     description: 'Least severe log line that is written.',
@@ -139,6 +153,24 @@ export const routerSettings = {
 } satisfies Settings;
 
 export type RouterProcessConfig = ConfigOf<typeof routerSettings>;
+
+/** What is configured about attention. */
+export interface AttentionConfig {
+  readonly attentionDefault: PresetName;
+  readonly attentionAllowed: readonly AttentionChoice[];
+}
+
+/**
+ * What the configuration says of attention, as one.
+ *
+ * @throws AppError `CONFIG_INVALID` where the default is not allowed.
+ */
+export function attentionRules({ attentionDefault, attentionAllowed }: AttentionConfig): AttentionRules {
+  const rules = { default: attentionDefault, allowed: new Set(attentionAllowed) };
+  const faults = faultsOfRules(rules);
+  if (faults.length > 0) throw configInvalid(faults);
+  return rules;
+}
 
 /** What the router needs wherever it runs. Without a gRPC port it serves HTTP only. */
 export type RouterConfig = ConfigOf<typeof edgeSettings> & { readonly grpcPort?: number | undefined };

@@ -11,7 +11,7 @@ import { VersionController } from './adapters/http/version.controller.js';
 import { RequestLedger } from './adapters/http/request-ledger.js';
 import { meteredObserver } from './adapters/metrics/metered-observer.js';
 import type { OpenTenants } from './adapters/tenants/open-tenants.js';
-import type { RouterConfig } from './config.js';
+import { attentionRules, type RouterConfig } from './config.js';
 import { Admission } from './core/admission.js';
 import { Arrivals } from './core/arrivals.js';
 import { GenerationService } from './core/generation.js';
@@ -52,7 +52,11 @@ const SEED_BYTES = 8;
 /** Binds the core's ports to adapters. */
 export function composeRouter(config: RouterConfig, dependencies: RouterDependencies): RouterParts {
   const observer = meteredObserver();
-  const models = new ModelDirectory(dependencies.backend, dependencies.createCodec, config.samplingDefaults);
+  const models = new ModelDirectory(dependencies.backend, dependencies.createCodec, {
+    samplingDefaults: config.samplingDefaults,
+    attention: attentionRules(config),
+    tenants: dependencies.tenants.tenants,
+  });
   const admission = new Admission({
     maxRequests: config.maxConcurrentRequests,
     maxPromptBytes: config.maxQueuedPromptBytes,

@@ -152,7 +152,7 @@ describe('the gRPC API', () => {
 
   it('carries whose KV it is and how it may be computed, as HTTP does', async () => {
     const input = { $case: 'prompt' as const, value: 'x' };
-    const asked = { cacheSalt: 's', policy: 'dense', quality: inferenceV1.Quality.QUALITY_NEAR };
+    const asked = { cacheSalt: 's', attention: 'dense', quality: inferenceV1.Quality.QUALITY_NEAR };
     await textOf(generate({ input, maxTokens: 1, ...asked }));
     const identity = { tenant: 'public', cacheSalt: 's', attention: { preset: 'dense' }, quality: 'near' };
     expect(running.backend.requests.at(-1)).toMatchObject(identity);
@@ -196,7 +196,8 @@ describe('the gRPC API', () => {
       [{ stop: { tokenIds: [most] } }, 'stop.token_ids'],
       [{ stop: { strings: [''] } }, 'stop.strings'],
       [{ priority: -(2 ** 31) }, 'priority'],
-      [{ policy: 'quest' }, 'policy'],
+      [{ attention: 'quest' }, 'attention'],
+      [{ attention: '{}' }, 'attention.plans'],
       [{ quality: 99 as inferenceV1.Quality }, 'quality'],
       [{ cacheSalt: 'x'.repeat(257) }, 'cache_salt'],
       [{ input: { $case: 'tokens' as const, value: { tokenIds: [most] } } }, 'prompt'],

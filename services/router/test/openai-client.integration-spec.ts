@@ -42,6 +42,7 @@ describe('chat completions', () => {
       completion_tokens: 10,
       total_tokens: prompt.length + 10,
       prompt_tokens_details: { cached_tokens: 3 },
+      longhaul: null,
     });
   });
 

@@ -158,7 +158,9 @@ describe('the configuration of tenants', () => {
   writeFileSync(large, ' '.repeat(4 * 2 ** 20 + 1));
   writeFileSync(latin, Uint8Array.of(0x22, 0xe9, 0x22));
 
-  it.each<[string, Parameters<typeof openTenants>[0], string]>([
+  const attention = { attentionDefault: 'dense', attentionAllowed: ['dense'] } as const;
+
+  it.each<[string, Partial<Parameters<typeof openTenants>[0]>, string]>([
     ['a key beside a file', { apiKey: 'k', tenants: path }, '--api-key and --tenants: give one of them'],
     ['a file that is not there', { tenants: join(folder, 'none') }, 'is not there'],
     ['a folder', { tenants: folder }, 'is a directory'],
@@ -169,7 +171,7 @@ describe('the configuration of tenants', () => {
     ['a file with a fault', { tenants: join(folder, 'bad.json') }, '--tenants: tenants[0].keys[0]: must be sha256:'],
   ])('is refused with %s', (_, config, message) => {
     writeFileSync(join(folder, 'bad.json'), JSON.stringify({ tenants: [{ id: 'a', keys: ['k'] }] }));
-    expect(() => openTenants(config)).toThrow(
+    expect(() => openTenants({ ...attention, ...config })).toThrow(
       expect.objectContaining({ reason: 'CONFIG_INVALID', message: expect.stringContaining(message) }),
     );
   });
@@ -177,6 +179,6 @@ describe('the configuration of tenants', () => {
   it('tells the first 20 faults of many, and how many more there are', () => {
     const many = join(folder, 'many.json');
     writeFileSync(many, JSON.stringify({ tenants: Array.from({ length: 25 }, () => ({})) }));
-    expect(() => openTenants({ tenants: many })).toThrow(/and 30 more/);
+    expect(() => openTenants({ ...attention, tenants: many })).toThrow(/and 30 more/);
   });
 });

@@ -1,4 +1,3 @@
-import { DENSE } from '@longhaul/attention';
 import {
   contextLengthExceeded,
   type GenerationRequest,
@@ -27,11 +26,13 @@ export interface RequestIdentity {
  */
 export async function buildRequest(
   command: GenerateCommand,
-  { info, codec }: ServedModel,
+  served: ServedModel,
   identity: RequestIdentity,
 ): Promise<GenerationRequest> {
-  checkCommand(command, info.vocabSize);
-  const promptTokenIds = await encodePrompt(command.input, { info, codec }, identity.signal);
+  const { info } = served;
+  const attention = served.attention.choose(command.attention, command.tenant);
+  checkCommand(command, { vocabSize: info.vocabSize, attention });
+  const promptTokenIds = await encodePrompt(command.input, served, identity.signal);
   const maxTokens = fitContext(promptTokenIds.length, command, info.contextLength);
   const stop = completeStop(command.stop);
   if (stop.minTokens > maxTokens) {
@@ -42,7 +43,7 @@ export async function buildRequest(
     promptTokenIds,
     tenant: command.tenant.id,
     cacheSalt: command.cacheSalt,
-    attention: DENSE,
+    attention: attention.spec,
     quality: command.quality,
     n: command.n,
     maxTokens,

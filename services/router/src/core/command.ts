@@ -1,5 +1,5 @@
+import type { PolicySpec } from '@longhaul/attention';
 import type { QualityName, SamplingParams, Speculation, StopParams } from '@longhaul/inference';
-import type { PolicyName } from './policy-name.js';
 import type { Tenant } from './tenants/tenant.js';
 import type { ChatMessage, ChatOptions, TextOptions } from './ports.js';
 
@@ -32,7 +32,8 @@ export interface GenerateCommand {
   /** Who asks, as the edge knows it. */
   tenant: Tenant;
   cacheSalt: string;
-  policy: PolicyName;
+  /** Null takes the default of the tenant or the server. */
+  attention: PolicySpec | null;
   /** Null takes what policy and KV type give. */
   quality: QualityName | null;
   /** A point of the monotonic clock, or null. */

@@ -1,20 +1,36 @@
+import type { CompiledPolicy } from '@longhaul/attention';
 import {
   checkSpeculation,
   isSeed,
   requestBounds,
   samplingFieldNames,
   samplingRanges,
+  worseQuality,
   type NumberRange,
+  type QualityName,
   type SamplingParams,
   type StopParams,
 } from '@longhaul/inference';
-import { invalidArgument } from '@longhaul/kernel';
+import { AppError, invalidArgument } from '@longhaul/kernel';
+import type { ChosenAttention } from './attention/served-attention.js';
 import type { GenerateCommand } from './command.js';
 
 export const MAX_LOGPROBS = requestBounds.logprobs;
 
-/** Checks all that does not depend on the prompt. Throws `INVALID_ARGUMENT` naming field and limit. */
-export function checkCommand(command: GenerateCommand, vocabSize: number): void {
+/** What a request is checked against. */
+export interface CommandLimits {
+  vocabSize: number;
+  /** How its attention is computed. */
+  attention: ChosenAttention;
+}
+
+/**
+ * Checks all that does not depend on the prompt.
+ *
+ * @throws AppError `INVALID_ARGUMENT` naming field and limit, `QUALITY_NOT_AVAILABLE`.
+ */
+export function checkCommand(command: GenerateCommand, { vocabSize, attention }: CommandLimits): void {
+  const { spec, compiled } = attention;
   const { tokens, priority, cacheSaltCharacters } = requestBounds;
   checkInteger('n', command.n, [1, requestBounds.choices]);
   if (command.maxTokens !== undefined) checkInteger('max_tokens', command.maxTokens, [1, tokens]);
@@ -24,9 +40,22 @@ export function checkCommand(command: GenerateCommand, vocabSize: number): void 
   if (command.cacheSalt.length > cacheSaltCharacters) {
     throw invalidArgument('cache_salt', `cache_salt has more than ${cacheSaltCharacters} characters.`);
   }
-  if (command.speculation !== null) checkSpeculation(command.speculation, { preset: command.policy });
+  if (command.quality !== null) requireQuality(command.quality, compiled);
+  if (command.speculation !== null) checkSpeculation(command.speculation, spec);
   checkSampling(command.sampling, vocabSize);
   checkStop(command.stop, vocabSize);
+}
+
+/** What the KV type takes away beside the policy is the engine's to know. */
+function requireQuality(asked: QualityName, { name, quality: given }: CompiledPolicy): void {
+  if (worseQuality(asked, given) === asked) return;
+  throw new AppError({
+    code: 'INVALID_ARGUMENT',
+    reason: 'QUALITY_NOT_AVAILABLE',
+    message: `quality is ${asked}; answers of the policy ${name} are ${given}. Ask for ${given}, or for another policy.`,
+    field: 'quality',
+    details: { asked, given },
+  });
 }
 
 /** Checks that every id is a token of the model. */

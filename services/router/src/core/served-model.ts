@@ -1,5 +1,7 @@
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
 import { AppError } from '@longhaul/kernel';
+import type { AttentionRules } from './attention/attention-rules.js';
+import { ServedAttention } from './attention/served-attention.js';
 import type { CodecFactory, TextCodec } from './ports.js';
 import type { Tenant } from './tenants/tenant.js';
 import { resolveSamplingDefaults, type SamplingDefaultsChoice } from './sampling-defaults.js';
@@ -9,6 +11,15 @@ export interface ServedModel {
   /** With the sampling defaults that this server gives, none of them open. */
   info: ModelInfo;
   codec: TextCodec;
+  attention: ServedAttention;
+}
+
+/** What a server says about the model that it serves. */
+export interface ServingRules {
+  samplingDefaults: SamplingDefaultsChoice;
+  attention: AttentionRules;
+  /** Whose defaults have to be possible on the model, in the order of their file. */
+  tenants: readonly Tenant[];
 }
 
 /**
@@ -18,26 +29,22 @@ export interface ServedModel {
 export class ModelDirectory {
   readonly #backend: InferenceBackend;
   readonly #createCodec: CodecFactory;
-  readonly #samplingDefaults: SamplingDefaultsChoice;
+  readonly #rules: ServingRules;
   #served: ServedModel | null = null;
   #confirmed = false;
   #draining = false;
 
-  constructor(
-    backend: InferenceBackend,
-    createCodec: CodecFactory,
-    samplingDefaults: SamplingDefaultsChoice = { kind: 'model' },
-  ) {
+  constructor(backend: InferenceBackend, createCodec: CodecFactory, rules: ServingRules) {
     this.#backend = backend;
     this.#createCodec = createCodec;
-    this.#samplingDefaults = samplingDefaults;
+    this.#rules = rules;
   }
 
   /**
    * Looks at the backend once; call it again and again. Asks for the model only when the backend has become ready.
    *
    * @returns whether requests are welcome now.
-   * @throws AppError of the backend or the tokenizer.
+   * @throws AppError of the backend or the tokenizer; `ATTENTION_DEFAULT_IMPOSSIBLE` where the model forbids a default.
    */
   async refresh(signal: AbortSignal): Promise<boolean> {
     if (!this.#backend.load().ready) {
@@ -46,15 +53,28 @@ export class ModelDirectory {
     }
     if (!this.#confirmed) {
       const loaded = await this.#backend.model(signal);
-      const info = { ...loaded, defaults: resolveSamplingDefaults(this.#samplingDefaults, loaded.defaults) };
+      const info = { ...loaded, defaults: resolveSamplingDefaults(this.#rules.samplingDefaults, loaded.defaults) };
+      const attention = this.#attentionOf(info);
       const same = this.#served?.info.fingerprint === info.fingerprint;
       const codec =
         same && this.#served ? this.#served.codec : this.#createCodec(await this.#backend.tokenizerFiles(signal));
       if (!same) this.#served?.codec.close();
-      this.#served = { info, codec };
+      this.#served = { info, codec, attention };
       this.#confirmed = true;
     }
     return this.ready();
+  }
+
+  #attentionOf({ id, attention: shape }: ModelInfo): ServedAttention {
+    const { attention: rules, tenants } = this.#rules;
+    const attention = new ServedAttention(rules, shape);
+    const faults = attention.faultsOfDefaults(tenants);
+    if (faults.length === 0) return attention;
+    throw new AppError({
+      code: 'FAILED_PRECONDITION',
+      reason: 'ATTENTION_DEFAULT_IMPOSSIBLE',
+      message: `What requests get that say nothing is not possible on ${id}:\n${faults.join('\n')}`,
+    });
   }
 
   /** Whether requests are welcome. */

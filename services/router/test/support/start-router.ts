@@ -18,9 +18,16 @@ export interface RunningRouter {
   metrics(): Promise<string>;
 }
 
-/** A router on free ports over a scripted backend, ready for requests. */
-export async function startRouter(overrides: Partial<RouterConfig> = {}, log?: EventLog): Promise<RunningRouter> {
-  const backend = new ScriptedBackend();
+/**
+ * A router on free ports over a scripted backend, ready for requests.
+ *
+ * @throws AppError where the configuration, or what the backend serves, does not let it start; nothing is left open then.
+ */
+export async function startRouter(
+  overrides: Partial<RouterConfig> = {},
+  log?: EventLog,
+  backend = new ScriptedBackend(),
+): Promise<RunningRouter> {
   const codec = createByteCodec();
   const defaults = loadConfig<typeof edgeSettings & Settings>(edgeSettings, {
     argv: ['--port', '0', '--log-level', 'silent'],
@@ -36,6 +43,9 @@ export async function startRouter(overrides: Partial<RouterConfig> = {}, log?: E
     version: '0.0.0',
     tenants: openTenants(config),
   });
-  await server.whenReady();
+  await server.whenReady().catch(async (error: unknown) => {
+    await server.close();
+    throw error;
+  });
   return { server, backend, codec, metrics: () => telemetry.metricsText() };
 }

@@ -130,12 +130,20 @@ const SHAPE: readonly FieldRule[] = [
   { ...anyString('cache_salt'), illegal: (random) => random.pick([longText, 1, []]) },
   field('longhaul', {
     legal: [
-      ...[null, {}, { policy: 'dense' }, { policy: null, quality: 'exact' }, { quality: 'sparse' }],
+      ...[null, {}, { attention: 'dense' }, { attention: null, quality: 'exact' }, { quality: 'sparse' }],
       ...[{ speculation: null }, { speculation: { kind: 'lookup' } }],
       { speculation: { kind: 'lookup', max_draft_tokens: 32 } },
     ],
     illegal: [
-      ...[{ policy: 'quest' }, { policy: '' }, { policy: 1 }, { quality: 'best' }, { quality: 1 }, { tenant: 'a' }],
+      ...[
+        { attention: 'quest' },
+        { attention: '' },
+        { attention: 1 },
+        { policy: 'dense' },
+        { quality: 'best' },
+        { quality: 1 },
+        { tenant: 'a' },
+      ],
       ...[{ speculation: {} }, { speculation: 'lookup' }, { speculation: { kind: 'tree' } }],
       ...[
         { kind: 'lookup', max_draft_tokens: 33 },

@@ -13,14 +13,13 @@ import { serverStream, unary, type CallContext, type GrpcHost } from '@longhaul/
 import type { Admission } from '../../core/admission.js';
 import type { GenerateCommand } from '../../core/command.js';
 import type { GenerationService } from '../../core/generation.js';
-import { checkPolicy, defaultPolicy } from '../../core/policy-name.js';
 import type { RequestObserver } from '../../core/ports.js';
 import type { ModelDirectory } from '../../core/served-model.js';
 import { spellField } from '../../core/spell-field.js';
 import type { Tenant, TenantDirectory } from '../../core/tenants/tenant.js';
 import { chooseRequestId } from '../http/request-id.js';
 import { authenticate } from '../tenants/authenticate.js';
-import { inputBytes, toInput } from './wire-input.js';
+import { inputBytes, toAttention, toInput } from './wire-input.js';
 
 export interface InferenceServiceParts {
   generation: GenerationService;
@@ -52,9 +51,7 @@ export function addInferenceService(host: GrpcHost, parts: InferenceServiceParts
       stallTimeoutMs: parts.stallTimeoutMs,
     }),
     tokenize: unary((request: inferenceV1.TokenizeRequest, call) => tokenize(parts, request, call)),
-    modelInfo: unary((_request: inferenceV1.ModelInfoRequest, call) =>
-      Promise.resolve(toModelInfoResponse(parts.models.forTenant(tenantOf(parts, call)).info)),
-    ),
+    modelInfo: unary((_request: inferenceV1.ModelInfoRequest, call) => Promise.resolve(modelInfo(parts, call))),
   };
   host.addService(NAME, inferenceV1.InferenceServiceService, service);
 }
@@ -89,6 +86,13 @@ async function* generate(
     if (outcome === 'CLIENT_STALLED') parts.observer.clientLost('STALLED');
     span.end(outcome === 'OK' ? undefined : outcome);
   }
+}
+
+function modelInfo(parts: InferenceServiceParts, call: CallContext): inferenceV1.ModelInfoResponse {
+  const tenant = tenantOf(parts, call);
+  const { info, attention } = parts.models.forTenant(tenant);
+  const { default: attentionDefault, allowed } = attention.offerTo(tenant);
+  return { ...toModelInfoResponse(info), attentionDefault, attentionAllowed: [...allowed] };
 }
 
 /** The gate has let the call in already; here it is who came. */
@@ -147,7 +151,7 @@ function toCommand(
     speculation: fromSpeculation(request.speculation),
     priority: request.priority,
     cacheSalt: request.cacheSalt,
-    policy: request.policy === '' ? defaultPolicy : checkPolicy('policy', request.policy),
+    attention: toAttention(request.attention),
     quality: fromQuality('quality', request.quality),
   };
 }

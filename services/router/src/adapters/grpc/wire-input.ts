@@ -1,3 +1,4 @@
+import { checkPreset, parsePolicyText, type PolicySpec } from '@longhaul/attention';
 import type { inferenceV1 } from '@longhaul/contracts';
 import { invalidArgument } from '@longhaul/kernel';
 import { completeChatOptions } from '../../core/chat-options.js';
@@ -37,6 +38,17 @@ export function toInput(input: WireInput, text: WireTextOptions): PromptInput {
     case undefined:
       throw invalidArgument('input', 'One of the inputs must be set.');
   }
+}
+
+/**
+ * How attention is computed: nothing said, the name of a preset, or the text of a JSON object.
+ *
+ * @throws AppError `INVALID_ARGUMENT` naming the field from `attention` on.
+ */
+export function toAttention(text: string): PolicySpec | null {
+  if (text === '') return null;
+  const isName = /^[\w-]*$/u.test(text);
+  return isName ? { preset: checkPreset('attention', text) } : parsePolicyText('attention', text);
 }
 
 /** Bytes that a prompt takes while its request waits, more or less. */

@@ -17,6 +17,7 @@ const words = new Set(page.match(/`[^`\n]+`/gu)?.map((word) => word.slice(1, -1)
 /** Where errors are made that a caller of this API can get. */
 const SOURCES = [
   'services/router/src',
+  'libs/attention/src',
   'libs/inference/src',
   'libs/engine/src/errors.ts',
   'libs/tokenizer/src/chat-template.ts',
@@ -25,7 +26,7 @@ const SOURCES = [
 /** Made while a server starts or talks with its worker; a caller sees `internal` or `not_ready` instead. */
 const NOT_FOR_CALLERS = new Set([
   ...['CHAT_TEMPLATE_UNREADABLE', 'TOKENIZER_TOO_LARGE', 'CONSUMER_STALLED', 'REQUEST_ID_IN_USE', 'CANCELLED'],
-  ...['UNAVAILABLE', 'DISCONNECTED'],
+  ...['UNAVAILABLE', 'DISCONNECTED', 'ATTENTION_DEFAULT_IMPOSSIBLE', 'ATTENTION_ARTEFACT'],
 ]);
 
 function reasonsIn(source: string): string[] {

@@ -1,4 +1,5 @@
-import type { FinishReason, GenerationEvent, GenerationUsage, TokenLogprob } from '@longhaul/inference';
+import type { AttentionUsage, FinishReason, GenerationEvent, GenerationUsage, TokenLogprob } from '@longhaul/inference';
+import { addAttentionUsage } from '../../core/attention/add-attention-usage.js';
 
 export interface CollectedChoice {
   text: string;
@@ -15,8 +16,7 @@ export interface Collected {
 }
 
 const NO_USAGE: GenerationUsage = {
-  ...{ promptTokens: 0, cachedTokens: 0, completionTokens: 0, draftedTokens: 0, acceptedTokens: 0 },
-  attention: null,
+  ...{ promptTokens: 0, cachedTokens: 0, completionTokens: 0, draftedTokens: 0, acceptedTokens: 0, attention: null },
 };
 
 export function emptyCollected(choices: number): Collected {
@@ -47,22 +47,20 @@ export function collect(into: Collected, event: GenerationEvent): void {
 
 /** The sum over the prompts of a request. */
 export function addUsage(parts: readonly GenerationUsage[]): GenerationUsage {
-  return parts.reduce(
-    (sum, part) => ({
-      promptTokens: sum.promptTokens + part.promptTokens,
-      cachedTokens: sum.cachedTokens + part.cachedTokens,
-      completionTokens: sum.completionTokens + part.completionTokens,
-      draftedTokens: sum.draftedTokens + part.draftedTokens,
-      acceptedTokens: sum.acceptedTokens + part.acceptedTokens,
-      attention: null,
-    }),
-    NO_USAGE,
-  );
+  const sum = (count: (part: GenerationUsage) => number) => parts.reduce((total, part) => total + count(part), 0);
+  return {
+    promptTokens: sum((part) => part.promptTokens),
+    cachedTokens: sum((part) => part.cachedTokens),
+    completionTokens: sum((part) => part.completionTokens),
+    draftedTokens: sum((part) => part.draftedTokens),
+    acceptedTokens: sum((part) => part.acceptedTokens),
+    attention: addAttentionUsage(parts),
+  };
 }
 
 /**
  * `usage` as OpenAI spells it. Drafted tokens are its predicted ones; they are reported where there were any, and those that
- * were refused are no completion tokens.
+ * were refused are no completion tokens. `longhaul` says how attention was computed; what the engine does not tell is null.
  */
 export function usageBody(usage: GenerationUsage) {
   const { draftedTokens, acceptedTokens } = usage;
@@ -76,5 +74,10 @@ export function usageBody(usage: GenerationUsage) {
     total_tokens: usage.promptTokens + usage.completionTokens,
     prompt_tokens_details: { cached_tokens: usage.cachedTokens },
     ...(draftedTokens > 0 ? { completion_tokens_details: details } : {}),
+    longhaul: usage.attention === null ? null : attentionBody(usage.attention),
   };
+}
+
+function attentionBody({ policy, quality, density, kvReadBytes, audit, fallbacks }: AttentionUsage) {
+  return { policy, density, kv_bytes_read: kvReadBytes, quality, audit, fallbacks };
 }

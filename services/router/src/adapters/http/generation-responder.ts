@@ -148,7 +148,7 @@ export class GenerationResponder {
 const FIRST_EVENT_MS = 1000;
 /** Where the core's fields stand in the body. */
 const BODY_FIELDS: ReadonlyMap<string, string> = new Map(
-  ['policy', 'quality', 'speculation', 'speculation.max_draft_tokens'].map((field) => [field, `longhaul.${field}`]),
+  ['attention', 'quality', 'speculation'].map((field) => [field, `longhaul.${field}`]),
 );
 
 /** Why the request failed: what it was ended for, where it was ended from outside. */

@@ -1,3 +1,4 @@
+import { parsePolicy } from '@longhaul/attention';
 import {
   checkQuality,
   checkSpeculationKind,
@@ -9,7 +10,6 @@ import {
 import { invalidArgument } from '@longhaul/kernel';
 import type { GenerateCommand, PromptInput } from '../../core/command.js';
 import { checkInteger, MAX_LOGPROBS } from '../../core/limits.js';
-import { checkPolicy, defaultPolicy } from '../../core/policy-name.js';
 import { completeChatOptions } from '../../core/chat-options.js';
 import type { TextOptions } from '../../core/ports.js';
 import type { Tenant } from '../../core/tenants/tenant.js';
@@ -128,18 +128,18 @@ function commonCommand(body: CommonRequest, origin: RequestOrigin): Omit<Generat
     includeSpecialTokens: body.skip_special_tokens === false,
     priority: body.priority ?? 0,
     cacheSalt: body.cache_salt ?? '',
-    ...kvIdentity(body.longhaul ?? {}),
+    ...exactness(body.longhaul ?? {}),
     speculation: speculation(body.longhaul ?? {}),
   };
 }
 
-/** How the KV of the answer may be computed. */
-function kvIdentity({
-  policy,
+/** How attention is computed, and how exact the KV has to be. */
+function exactness({
+  attention,
   quality,
-}: NonNullable<CommonRequest['longhaul']>): Pick<GenerateCommand, 'policy' | 'quality'> {
+}: NonNullable<CommonRequest['longhaul']>): Pick<GenerateCommand, 'attention' | 'quality'> {
   return {
-    policy: isGiven(policy) ? checkPolicy('longhaul.policy', policy) : defaultPolicy,
+    attention: isGiven(attention) ? parsePolicy('longhaul.attention', attention) : null,
     quality: isGiven(quality) ? checkQuality('longhaul.quality', quality) : null,
   };
 }

@@ -67,7 +67,8 @@ const textOptions = { parse_special_tokens: optionalBoolean };
 const longhaul = z
   .strictObject({
     ...textOptions,
-    policy: z.string().nullish(),
+    // A preset or a whole policy; what is wrong with it is said by its own rules.
+    attention: z.unknown().optional(),
     quality: z.string().nullish(),
     speculation: z.strictObject({ kind: z.string(), max_draft_tokens: optionalInteger }).nullish(),
   })

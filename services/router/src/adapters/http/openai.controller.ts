@@ -1,8 +1,9 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import type { KernelReport, ModelInfo } from '@longhaul/inference';
+import type { KernelReport } from '@longhaul/inference';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { samplingDefaultsBody } from '../../core/sampling-defaults.js';
-import { mayAsk, ModelDirectory } from '../../core/served-model.js';
+import { mayAsk, ModelDirectory, type ServedModel } from '../../core/served-model.js';
+import type { Tenant } from '../../core/tenants/tenant.js';
 import { chatFormat } from './chat-format.js';
 import { completionFormat } from './completion-format.js';
 import type { Exchange } from './exchange.js';
@@ -59,7 +60,8 @@ export class OpenAiController {
   @HttpCode(200)
   listModels(@Req() request: FastifyRequest) {
     const served = this.models.require();
-    const data = mayAsk(contextOf(request).tenant, served) ? [modelBody(served.info)] : [];
+    const { tenant } = contextOf(request);
+    const data = mayAsk(tenant, served) ? [modelBody(served, tenant)] : [];
     return { object: 'list', data };
   }
 
@@ -67,7 +69,7 @@ export class OpenAiController {
   @Get('models/*')
   getModel(@Req() request: FastifyRequest<{ Params: { '*': string } }>) {
     const { tenant } = contextOf(request);
-    return modelBody(this.models.forTenant(tenant, request.params['*']).info);
+    return modelBody(this.models.forTenant(tenant, request.params['*']), tenant);
   }
 }
 
@@ -84,7 +86,7 @@ function kernelsBody({ profileId, source, levels }: KernelReport) {
   return { profile_id: profileId, source, levels };
 }
 
-function modelBody(info: ModelInfo) {
+function modelBody({ info, attention }: ServedModel, tenant: Tenant) {
   return {
     id: info.id,
     object: 'model',
@@ -94,6 +96,7 @@ function modelBody(info: ModelInfo) {
     family: info.family,
     fingerprint: info.fingerprint,
     sampling_defaults: samplingDefaultsBody(info.defaults),
+    attention: attention.offerTo(tenant),
     ...(info.kernels === undefined ? {} : { kernels: kernelsBody(info.kernels) }),
   };
 }

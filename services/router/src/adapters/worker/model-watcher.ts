@@ -12,26 +12,32 @@ export class ModelWatcher {
   readonly #onChange: (ready: boolean) => void;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
-  #waiters: ((ready: boolean) => void)[] = [];
+  readonly #first: Promise<boolean>;
+  #settle: { ready: (ready: boolean) => void; fail: (error: unknown) => void } | null = null;
 
   constructor(models: ModelDirectory, log: EventLog, onChange: (ready: boolean) => void) {
     this.#models = models;
     this.#log = log;
     this.#onChange = onChange;
+    this.#first = new Promise((ready, fail) => (this.#settle = { ready, fail }));
+    // Who never asks is not told.
+    this.#first.catch(() => undefined);
     this.#running = this.#run();
   }
 
-  /** Resolves to true when a model is ready, to false when the watcher is closed before. */
+  /**
+   * Resolves to true when a model is ready for the first time, to false when the watcher is closed before.
+   *
+   * @throws AppError `ATTENTION_DEFAULT_IMPOSSIBLE` where the model and the configuration do not fit: no waiting mends that.
+   */
   whenReady(): Promise<boolean> {
-    if (this.#models.ready()) return Promise.resolve(true);
-    if (this.#closing.signal.aborted) return Promise.resolve(false);
-    return new Promise((resolve) => this.#waiters.push(resolve));
+    return this.#first;
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#running;
-    this.#settle(false);
+    this.#settle?.ready(false);
   }
 
   async #run(): Promise<void> {
@@ -49,7 +55,9 @@ export class ModelWatcher {
     try {
       return await this.#models.refresh(signal);
     } catch (error) {
-      if (!signal.aborted) this.#log.failure('model-refresh-failed', error, { reason: AppError.from(error).reason });
+      const { reason } = AppError.from(error);
+      if (!signal.aborted) this.#log.failure('model-refresh-failed', error, { reason });
+      if (reason === 'ATTENTION_DEFAULT_IMPOSSIBLE') this.#settle?.fail(error);
       await pause(FAILURE_BACKOFF_MS, signal);
       return false;
     }
@@ -58,12 +66,6 @@ export class ModelWatcher {
   #announce(ready: boolean): void {
     this.#log.info(ready ? 'model-served' : 'model-lost');
     this.#onChange(ready);
-    if (ready) this.#settle(true);
-  }
-
-  #settle(ready: boolean): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) waiter(ready);
+    if (ready) this.#settle?.ready(true);
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { keyDigest, keyDirectory, openDirectory } from './key-directory.js';
-import { requirePolicy, unlimited } from './tenant.js';
+import { unlimited } from './tenant.js';
 
 const [a, b] = [unlimited('a'), unlimited('b')];
 const owners = [
@@ -26,15 +26,5 @@ describe('a directory of keys', () => {
   it('of a server that asks for no key is everybody’s', () => {
     expect(openDirectory.of('')).toBe(openDirectory.of('anything'));
     expect(openDirectory.of('')?.id).toBe('public');
-  });
-});
-
-describe('a policy', () => {
-  it('that a tenant may not use is refused with those that it may', () => {
-    const bound = { ...a, policies: new Set(['other' as 'dense']) };
-    const expected = { code: 'PERMISSION_DENIED', reason: 'POLICY_NOT_ALLOWED', field: 'policy' };
-    expect(() => requirePolicy(bound, 'dense')).toThrow(expect.objectContaining(expected));
-    expect(() => requirePolicy({ ...a, policies: new Set(['dense']) }, 'dense')).not.toThrow();
-    expect(() => requirePolicy(a, 'dense')).not.toThrow();
   });
 });

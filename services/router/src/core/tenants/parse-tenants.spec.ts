@@ -16,20 +16,28 @@ describe('a tenants file', () => {
   it('may say everything that there is to say', () => {
     const limits = { requests_per_minute: 60, tokens_per_minute: 1e6, concurrent_requests: 4, kv_bytes: 2 ** 40 };
     const keys = [digest('old'), digest('new')];
-    const whole = entry({ keys, limits, models: ['acme/one'], policies: ['dense'], weight: 2.5 });
+    const whole = entry({
+      keys,
+      limits,
+      models: ['acme/one'],
+      policies: ['dense', 'custom'],
+      default_policy: 'dense',
+      weight: 2.5,
+    });
     const parsed = parseTenants(fileOf(whole, entry({ id: 'b' })));
     if (!('tenants' in parsed)) throw new Error(parsed.join());
     expect(parsed.tenants).toEqual([
       {
-        ...{ id: 'team-a', models: new Set(['acme/one']), policies: new Set(['dense']), weight: 2.5 },
+        ...{ id: 'team-a', models: new Set(['acme/one']), policies: new Set(['dense', 'custom']), weight: 2.5 },
+        defaultPolicy: 'dense',
         limits: { requestsPerMinute: 60, tokensPerMinute: 1e6, concurrentRequests: 4, kvBytes: 2 ** 40 },
       },
-      { id: 'b', models: null, policies: null, limits: {}, weight: 1 },
+      { id: 'b', models: null, policies: null, defaultPolicy: null, limits: {}, weight: 1 },
     ]);
     expect(parsed.owners.map(({ tenant }) => tenant.id)).toEqual(['team-a', 'team-a', 'b']);
   });
 
-  const shown = 'id, keys, limits, models, policies, weight';
+  const shown = 'id, keys, limits, models, policies, default_policy, weight';
   it.each<[string, string, string]>([
     ['no JSON', '{', 'the file is not JSON'],
     ['a list', '[]', 'the file: must be an object with the key tenants'],
@@ -101,7 +109,12 @@ describe('a tenants file', () => {
     [
       'a policy that there is not',
       fileOf(entry({ policies: ['quest'] })),
-      'tenants[0].policies[0]: must be one of dense',
+      'tenants[0].policies[0]: must be one of dense, balanced, fast, custom',
+    ],
+    [
+      'a default that is no preset',
+      fileOf(entry({ default_policy: 'custom' })),
+      'tenants[0].default_policy: must be one of dense, balanced, fast',
     ],
     [
       'a key that is given twice',

@@ -1,6 +1,7 @@
+import { presetNames } from '@longhaul/attention';
 import { requestBounds } from '@longhaul/inference';
 import { z } from 'zod';
-import { policyNames } from '../policy-name.js';
+import { attentionChoices } from '../attention/attention-choice.js';
 import { keyDigest, type KeyOwner } from './key-directory.js';
 import type { Tenant } from './tenant.js';
 
@@ -50,10 +51,11 @@ const tenant = z.strictObject({
     'served model names',
   ).optional(),
   policies: names(
-    z.enum(policyNames, { error: `must be one of ${policyNames.join(', ')}` }),
+    z.enum(attentionChoices, { error: `must be one of ${attentionChoices.join(', ')}` }),
     tenantsBounds.names,
     'policies',
   ).optional(),
+  default_policy: z.enum(presetNames, { error: `must be one of ${presetNames.join(', ')}` }).optional(),
   weight: z
     .number({ error: 'must be a number' })
     .positive('must be more than 0')
@@ -102,11 +104,12 @@ function assemble(entries: readonly TenantEntry[]): ParsedTenants {
   return { tenants, owners };
 }
 
-function toTenant({ id, models, policies, limits = {}, weight = 1 }: TenantEntry): Tenant {
+function toTenant({ id, models, policies, default_policy, limits = {}, weight = 1 }: TenantEntry): Tenant {
   return {
     id,
     models: models === undefined ? null : new Set(models),
     policies: policies === undefined ? null : new Set(policies),
+    defaultPolicy: default_policy ?? null,
     limits: {
       requestsPerMinute: limits.requests_per_minute,
       tokensPerMinute: limits.tokens_per_minute,

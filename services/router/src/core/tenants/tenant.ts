@@ -1,5 +1,5 @@
-import { AppError } from '@longhaul/kernel';
-import type { PolicyName } from '../policy-name.js';
+import type { PresetName } from '@longhaul/attention';
+import type { AttentionChoice } from '../attention/attention-choice.js';
 
 /** Bounds of a tenant. Read and checked; nothing enforces them yet. Absent: none. */
 export interface TenantLimits {
@@ -15,8 +15,10 @@ export interface Tenant {
   readonly id: string;
   /** Served names that it may ask for; null: all. */
   readonly models: ReadonlySet<string> | null;
-  /** Null: all. */
-  readonly policies: ReadonlySet<PolicyName> | null;
+  /** What it may ask for of attention; null: all that the server allows. */
+  readonly policies: ReadonlySet<AttentionChoice> | null;
+  /** What its requests get that say nothing about attention; null: the server's default. */
+  readonly defaultPolicy: PresetName | null;
   readonly limits: TenantLimits;
   /** Its share among tenants; read and checked, without effect yet. 1 is normal. */
   readonly weight: number;
@@ -36,16 +38,5 @@ export const PUBLIC: Tenant = unlimited('public');
 
 /** A tenant that may do everything. */
 export function unlimited(id: string): Tenant {
-  return { id, models: null, policies: null, limits: {}, weight: 1 };
-}
-
-/** @throws AppError `POLICY_NOT_ALLOWED` naming the policies that the tenant may use. */
-export function requirePolicy({ policies }: Tenant, policy: PolicyName): void {
-  if (policies === null || policies.has(policy)) return;
-  throw new AppError({
-    code: 'PERMISSION_DENIED',
-    reason: 'POLICY_NOT_ALLOWED',
-    message: `This API key may not use the policy ${policy}; it may use ${[...policies].join(', ')}.`,
-    field: 'policy',
-  });
+  return { id, models: null, policies: null, defaultPolicy: null, limits: {}, weight: 1 };
 }

@@ -134,8 +134,11 @@ export interface GenerateRequest {
     | undefined;
   /** Requests with other salts share no KV; at most 256 characters. */
   cacheSalt: string;
-  /** How attention is computed; empty is `dense`, which is all there is. */
-  policy: string;
+  /**
+   * How attention is computed: the name of a preset (dense, balanced, fast), or a whole policy as the text of a JSON object
+   * of at most 16384 characters. Empty is the default of the tenant or the server.
+   */
+  attention: string;
   /** The least exact KV that the answer may come from; unset takes what policy and KV type give. */
   quality: Quality;
   /** Let the engine draft tokens and verify several in one step; unset: no. The answer is the same either way. */
@@ -262,7 +265,13 @@ export interface ModelInfoResponse {
   eosTokenIds: number[];
   /** What a request gets that sets nothing. */
   samplingDefaults: Sampling | undefined;
-  kernels: Kernels | undefined;
+  kernels:
+    | Kernels
+    | undefined;
+  /** What a request of this caller gets that does not say how attention is computed. */
+  attentionDefault: string;
+  /** What it may ask for that is possible on this model: presets, and custom, which stands for whole policies. */
+  attentionAllowed: string[];
 }
 
 /** Which kernels compute the model. */
@@ -906,7 +915,7 @@ function createBaseGenerateRequest(): GenerateRequest {
     parseSpecialTokens: undefined,
     addSpecialTokens: undefined,
     cacheSalt: "",
-    policy: "",
+    attention: "",
     quality: 0,
     speculation: undefined,
   };
@@ -964,8 +973,8 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     if (message.cacheSalt !== "") {
       writer.uint32(130).string(message.cacheSalt);
     }
-    if (message.policy !== "") {
-      writer.uint32(138).string(message.policy);
+    if (message.attention !== "") {
+      writer.uint32(138).string(message.attention);
     }
     if (message.quality !== 0) {
       writer.uint32(144).int32(message.quality);
@@ -1122,7 +1131,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
               break;
             }
 
-            message.policy = reader.string();
+            message.attention = reader.string();
             continue;
           }
           case 18: {
@@ -1193,7 +1202,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.parseSpecialTokens = object.parseSpecialTokens ?? undefined;
     message.addSpecialTokens = object.addSpecialTokens ?? undefined;
     message.cacheSalt = object.cacheSalt ?? "";
-    message.policy = object.policy ?? "";
+    message.attention = object.attention ?? "";
     message.quality = object.quality ?? 0;
     message.speculation = (object.speculation !== undefined && object.speculation !== null)
       ? Speculation.fromPartial(object.speculation)
@@ -2406,6 +2415,8 @@ function createBaseModelInfoResponse(): ModelInfoResponse {
     eosTokenIds: [],
     samplingDefaults: undefined,
     kernels: undefined,
+    attentionDefault: "",
+    attentionAllowed: [],
   };
 }
 
@@ -2444,6 +2455,12 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
     }
     if (message.kernels !== undefined) {
       Kernels.encode(message.kernels, writer.uint32(82).fork()).join();
+    }
+    if (message.attentionDefault !== "") {
+      writer.uint32(90).string(message.attentionDefault);
+    }
+    for (const v of message.attentionAllowed) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -2551,6 +2568,22 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
             message.kernels = Kernels.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.attentionDefault = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.attentionAllowed.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2582,6 +2615,8 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
     message.kernels = (object.kernels !== undefined && object.kernels !== null)
       ? Kernels.fromPartial(object.kernels)
       : undefined;
+    message.attentionDefault = object.attentionDefault ?? "";
+    message.attentionAllowed = object.attentionAllowed?.map((e) => e) || [];
     return message;
   },
 };

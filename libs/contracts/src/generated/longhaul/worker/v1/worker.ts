@@ -67,7 +67,11 @@ export interface GetModelResponse {
   defaultMinP?: number | undefined;
   defaultRepetitionPenalty?: number | undefined;
   createdUnixS: bigint;
-  kernels: Kernels | undefined;
+  kernels:
+    | Kernels
+    | undefined;
+  /** JSON of what attention policies are checked against: shape, KV type, metadata of the pool, artefacts. Empty: dense only. */
+  attentionJson: string;
 }
 
 export interface GetTokenizerRequest {
@@ -412,6 +416,7 @@ function createBaseGetModelResponse(): GetModelResponse {
     defaultRepetitionPenalty: undefined,
     createdUnixS: 0n,
     kernels: undefined,
+    attentionJson: "",
   };
 }
 
@@ -468,6 +473,9 @@ export const GetModelResponse: MessageFns<GetModelResponse> = {
     }
     if (message.kernels !== undefined) {
       Kernels.encode(message.kernels, writer.uint32(122).fork()).join();
+    }
+    if (message.attentionJson !== "") {
+      writer.uint32(130).string(message.attentionJson);
     }
     return writer;
   },
@@ -615,6 +623,14 @@ export const GetModelResponse: MessageFns<GetModelResponse> = {
             message.kernels = Kernels.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.attentionJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -651,6 +667,7 @@ export const GetModelResponse: MessageFns<GetModelResponse> = {
     message.kernels = (object.kernels !== undefined && object.kernels !== null)
       ? Kernels.fromPartial(object.kernels)
       : undefined;
+    message.attentionJson = object.attentionJson ?? "";
     return message;
   },
 };

@@ -1,0 +1,103 @@
+import {
+  compilePolicy,
+  isPreset,
+  type CompiledPolicy,
+  type ModelShape,
+  type PolicySpec,
+  type PresetName,
+} from '@longhaul/attention';
+import { AppError } from '@longhaul/kernel';
+import type { Tenant } from '../tenants/tenant.js';
+import { choiceOf, CUSTOM, type AttentionChoice } from './attention-choice.js';
+import { allowedFor, defaultFor, requireAllowed, type AttentionRules } from './attention-rules.js';
+
+/** How the attention of one request is computed. */
+export interface ChosenAttention {
+  readonly spec: PolicySpec;
+  readonly compiled: CompiledPolicy;
+}
+
+/** Policies that are kept compiled: the same one often comes again and again. */
+const KEPT_POLICIES = 64;
+
+/** Dense attention is the same for every model. */
+const UNKNOWN_SHAPE: ModelShape = {
+  ...{ layers: 0, kvHeads: 0, heads: 0, headDim: 0, windows: [], kvDtype: '', artefacts: {}, channels: [] },
+};
+
+/** What requests may ask of the attention of one served model, and what they get. */
+export class ServedAttention {
+  readonly #rules: AttentionRules;
+  readonly #shape: ModelShape | undefined;
+  /** By their JSON text, the one that was asked for last at the end. */
+  readonly #kept = new Map<string, ChosenAttention>();
+
+  /** @param shape what policies are made for; undefined where the worker does not tell: nothing but dense is possible then. */
+  constructor(rules: AttentionRules, shape: ModelShape | undefined) {
+    this.#rules = rules;
+    this.#shape = shape;
+  }
+
+  /**
+   * What a request gets.
+   *
+   * @param asked null: nothing was said.
+   * @throws AppError `INVALID_ARGUMENT` naming the field at fault, from `attention` on, where the model forbids the policy;
+   * `NOT_SUPPORTED` and `POLICY_NOT_ALLOWED` where it is not allowed.
+   */
+  choose(asked: PolicySpec | null, tenant: Tenant): ChosenAttention {
+    const spec = asked ?? { preset: defaultFor(tenant, this.#rules) };
+    requireAllowed(choiceOf(spec), tenant, this.#rules);
+    return this.#compiled(spec);
+  }
+
+  /** Which defaults the model forbids, and why: one sentence each, by the flag or the place in the tenants file. */
+  faultsOfDefaults(tenants: readonly Tenant[]): readonly string[] {
+    const defaults: readonly (readonly [place: string, preset: PresetName])[] = [
+      ['--attention-default', this.#rules.default],
+      ...tenants.flatMap(({ defaultPolicy }, at) =>
+        defaultPolicy === null ? [] : [[`--tenants: tenants[${at}].default_policy`, defaultPolicy] as const],
+      ),
+    ];
+    return defaults.flatMap(([place, preset]) => {
+      const problem = this.#problemOf(preset);
+      return problem === null ? [] : [`${place}: ${preset}: ${problem}`];
+    });
+  }
+
+  /** What a tenant gets without asking, and what it may ask for that the model does not forbid. */
+  offerTo(tenant: Tenant): { default: PresetName; allowed: readonly AttentionChoice[] } {
+    const allowed = allowedFor(tenant, this.#rules);
+    return {
+      default: defaultFor(tenant, this.#rules),
+      allowed: allowed.filter((choice) => choice === CUSTOM || this.#problemOf(choice) === null),
+    };
+  }
+
+  /** Why the model forbids a preset, or null. */
+  #problemOf(preset: PresetName): string | null {
+    try {
+      this.#compiled({ preset });
+      return null;
+    } catch (error) {
+      return AppError.from(error).message;
+    }
+  }
+
+  #shapeFor(spec: PolicySpec): ModelShape {
+    if (this.#shape !== undefined) return this.#shape;
+    if (isPreset(spec) && spec.preset === 'dense') return UNKNOWN_SHAPE;
+    const message = "attention: the model's worker does not tell what it can do beside dense attention.";
+    throw new AppError({ code: 'INVALID_ARGUMENT', reason: 'NOT_SUPPORTED', message, field: 'attention' });
+  }
+
+  #compiled(spec: PolicySpec): ChosenAttention {
+    const key = JSON.stringify(spec);
+    const chosen = this.#kept.get(key) ?? { spec, compiled: compilePolicy(spec, this.#shapeFor(spec)) };
+    this.#kept.delete(key);
+    this.#kept.set(key, chosen);
+    const [oldest = key] = this.#kept.keys();
+    if (this.#kept.size > KEPT_POLICIES) this.#kept.delete(oldest);
+    return chosen;
+  }
+}
