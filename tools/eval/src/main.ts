@@ -1,19 +1,24 @@
 import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { AppError, invalidArgument } from '@longhaul/kernel';
 import type { ModelPackage } from '@longhaul/model';
+import { agree } from './agreement/agree.js';
+import { agreementRowsOf, agreementTable } from './agreement/agreement-rows.js';
 import { HELP, parseOptions, type EvalOptions } from './options.js';
-import { policyChoices } from './policies/policy-choice.js';
+import { policyChoices, type PolicyChoice } from './policies/policy-choice.js';
 import { PromptCodec } from './prompt/prompt-codec.js';
 import { plotOf } from './report/plot.js';
 import { rowsOf } from './report/rows.js';
 import { summariesOf } from './report/summary.js';
 import { rowTable, summaryTable } from './report/tables.js';
-import { evaluate, type Plan } from './run/evaluate.js';
+import { evaluate } from './run/evaluate.js';
 import { Journal } from './run/journal.js';
 import { openModel, tokenizerFilesOf } from './run/model.js';
+import type { Plan } from './run/plan.js';
 import { startEvalServer } from './run/server.js';
 import { settingsOf } from './run/settings.js';
 import { chooseTasks } from './tasks/all-tasks.js';
+import { readJson } from './tasks/json-file.js';
 
 /** `npm run eval`: tables on stdout, progress on stderr. */
 try {
@@ -26,18 +31,25 @@ try {
 }
 
 async function run(options: EvalOptions): Promise<void> {
-  const policies = policyChoices(options.policies);
   const { tasks, skipped } = chooseTasks(options.tasks, options);
   for (const line of skipped) process.stderr.write(`${line}\n`);
   const model = await openModel(options.model, options.weights);
   refuseLongerThanModel(options.lengths, model);
+  const policies = policiesOf(options, model);
   const codec = new PromptCodec(await tokenizerFilesOf(model), options.form);
   const settings = settingsOf(options, model, codec.form);
   const journal = new Journal(options.resume, settings);
   const { kvTypes, lengths, samples, seed } = options;
   const plan: Plan = { policies, kvTypes, tasks, lengths, samples, seed };
   await evaluate({ plan, codec, journal, start: (kv) => startServer(kv, options, model) });
+  const threads = options.threads ?? availableParallelism();
+  if (options.positions > 0) await agree({ plan, codec, journal, model, threads, positions: options.positions });
   await report(options, journal, settings);
+}
+
+function policiesOf({ policies, policyFiles }: EvalOptions, { manifest }: ModelPackage): PolicyChoice[] {
+  const files = policyFiles.map((path) => ({ path, json: readJson(path, '--policy-file') }));
+  return policyChoices({ names: policies, files, layers: manifest.shape.layers });
 }
 
 function startServer(kv: string, { lengths, threads }: EvalOptions, { dir }: ModelPackage) {
@@ -49,8 +61,14 @@ function startServer(kv: string, { lengths, threads }: EvalOptions, { dir }: Mod
 async function report(options: EvalOptions, journal: Journal, settings: object): Promise<void> {
   const rows = rowsOf(journal.outcomes);
   const summaries = summariesOf(rows);
-  console.log(`${rowTable(rows)}\n\n${summaryTable(summaries)}`);
-  const text = JSON.stringify({ settings, rows, summaries }, null, 2);
+  const agreement = agreementRowsOf(journal.comparisons.filter(({ asked }) => asked === options.positions));
+  const tables = [
+    rowTable(rows),
+    summaryTable(summaries),
+    ...(agreement.length > 0 ? [agreementTable(agreement)] : []),
+  ];
+  console.log(tables.join('\n\n'));
+  const text = JSON.stringify({ settings, rows, summaries, agreement }, null, 2);
   if (options.json !== null) await writeFile(options.json, `${text}\n`);
   if (options.plot !== null) await writeFile(options.plot, `${plotOf(summaries)}\n`);
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { presetNames } from '@longhaul/attention';
 import { KV_DTYPES, type KvDtype } from '@longhaul/engine-native';
 import { invalidArgument } from '@longhaul/kernel';
 import type { WeightScheme } from '@longhaul/model';
@@ -9,11 +10,15 @@ export interface EvalOptions {
   readonly model: string;
   readonly weights: WeightScheme;
   readonly policies: readonly string[];
+  /** Files of policies that are written out. */
+  readonly policyFiles: readonly string[];
   readonly lengths: readonly number[];
   /** Names of tasks and of groups of them. */
   readonly tasks: readonly string[];
   readonly samples: number;
   readonly kvTypes: readonly KvDtype[];
+  /** At which logits are compared with dense; 0 leaves that out. */
+  readonly positions: number;
   readonly seed: number;
   /** Undefined takes the model's template where it has one. */
   readonly form: PromptForm | undefined;
@@ -32,11 +37,13 @@ export interface EvalOptions {
 export const HELP = `npm run eval -- [options]
   --model NAME         needle-3m, a known model, a checkpoint or a package source   (smollm2-135m-instruct)
   --weights SCHEME     f32, int8 or int4   (int8)
-  --policies A,B       attention policies beside dense, which is always there
+  --policies A,B       presets beside dense, which is always there: ${presetNames.join(', ')}
+  --policy-file A,B    JSON files, each a policy or a list of policies
   --lengths A,B        tokens of prompt and answer together   (4096)
   --tasks A,B          tasks, or groups of them: ruler, threading, longbench   (ruler)
   --samples N          of each task and length   (10)
   --kv A,B             KV types: ${KV_DTYPES.join(', ')}   (bf16)
+  --positions N        at the end of every prompt and in its answer, where logits are compared with dense   (0)
   --seed N             of all samples   (1)
   --form chat|plain    by the model's template or as they are   (chat where the model has a template)
   --threads N          of the server   (its own default)
@@ -62,10 +69,12 @@ export function parseOptions(args: readonly string[]): EvalOptions | null {
     model: values.model,
     weights: oneOf('--weights', values.weights, SCHEMES),
     policies: listOf('--policies', values.policies ?? 'dense'),
+    policyFiles: values['policy-file'] === undefined ? [] : listOf('--policy-file', values['policy-file']).map(full),
     lengths: listOf('--lengths', values.lengths).map((text) => integer('--lengths', text, LENGTH_RANGE)),
     tasks: listOf('--tasks', values.tasks),
     samples: integer('--samples', values.samples, [1, 10_000]),
     kvTypes: listOf('--kv', values.kv).map((text) => oneOf('--kv', text, KV_DTYPES)),
+    positions: integer('--positions', values.positions, [0, 512]),
     seed: integer('--seed', values.seed, [0, 2 ** 31]),
     form: form === undefined ? undefined : oneOf('--form', form, FORMS),
     threads: values.threads === undefined ? null : integer('--threads', values.threads, [1, 256]),
@@ -91,9 +100,10 @@ function parsedFlags(args: readonly string[]) {
         tasks: { ...text, default: 'ruler' },
         samples: { ...text, default: '10' },
         kv: { ...text, default: 'bf16' },
+        positions: { ...text, default: '0' },
         seed: { ...text, default: '1' },
         help: { type: 'boolean', default: false },
-        ...{ policies: text, form: text, threads: text, 'qa-1': text, 'qa-2': text },
+        ...{ policies: text, 'policy-file': text, form: text, threads: text, 'qa-1': text, 'qa-2': text },
         ...{ longbench: text, 'longbench-prompts': text },
         ...{ json: text, plot: text, resume: text },
       },
@@ -123,6 +133,8 @@ function integer(flag: string, text: string, [least, most]: readonly [number, nu
   throw invalidArgument(flag, `${flag}: ${text} is no whole number from ${least} to ${most}.`);
 }
 
+const full = (text: string): string => resolve(text);
+
 function path(text: string | undefined): string | null {
-  return text === undefined ? null : resolve(text);
+  return text === undefined ? null : full(text);
 }

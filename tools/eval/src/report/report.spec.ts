@@ -51,8 +51,8 @@ describe('rowsOf', () => {
     expect(rows.map(({ same_as_dense }) => same_as_dense)).toEqual([1, 1, 0.5, 0]);
   });
 
-  it('has no rate where answers are one token long', () => {
-    expect(rowsOf([outcome({ answer_tokens: 1 })])[0]?.tokens_per_s).toBeNull();
+  it('has no rate where answers are too short to be timed', () => {
+    expect(rowsOf([outcome({ answer_tokens: 7 })])[0]?.tokens_per_s).toBeNull();
   });
 });
 

@@ -17,7 +17,7 @@ export interface Row {
   readonly prefill_s: number;
   /** Seconds to the last token, mean. */
   readonly total_s: number;
-  /** Tokens a second behind the first; null where answers are one token long. */
+  /** Tokens a second behind the first, of answers of eight or more; null without such. */
   readonly tokens_per_s: number | null;
   /** Attention mass of the keys that were read, by the audit; null without one. */
   readonly recall: number | null;
@@ -69,11 +69,15 @@ function rowOf(group: readonly Outcome[], dense: ReadonlyMap<string, Outcome>): 
   };
 }
 
+/** Shorter answers come in one piece with their first token: their time says nothing. */
+const LEAST_TIMED_TOKENS = 8;
+
 /** All tokens over all time, so that short answers do not weigh more than they took. */
 function decodeRate(group: readonly Outcome[]): number | null {
-  const tokens = group.reduce((sum, { answer_tokens }) => sum + Math.max(0, answer_tokens - 1), 0);
-  const seconds = group.reduce((sum, { answer_tokens, decode_s }) => sum + (answer_tokens > 1 ? decode_s : 0), 0);
-  return tokens > 0 && seconds > 0 ? tokens / seconds : null;
+  const timed = group.filter(({ answer_tokens }) => answer_tokens >= LEAST_TIMED_TOKENS);
+  const tokens = timed.reduce((sum, { answer_tokens }) => sum + answer_tokens - 1, 0);
+  const seconds = timed.reduce((sum, { decode_s }) => sum + decode_s, 0);
+  return seconds > 0 ? tokens / seconds : null;
 }
 
 export function mean(values: readonly number[]): number {

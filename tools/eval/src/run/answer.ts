@@ -43,7 +43,8 @@ interface Usage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly prompt_tokens_details?: { readonly cached_tokens?: number };
-  readonly longhaul?: LonghaulUsage;
+  /** Absent or null where the engine tells nothing. */
+  readonly longhaul?: LonghaulUsage | null;
 }
 
 interface LonghaulUsage {
@@ -110,7 +111,7 @@ async function read(stream: AsyncIterable<OpenAI.Completion>) {
 }
 
 /** @throws AppError `POLICY_NOT_USED`: nothing is silently dense, and nothing silently sparse. */
-export function attentionOf(used: LonghaulUsage | undefined, policy: PolicyChoice): AttentionReport {
+export function attentionOf(used: LonghaulUsage | null | undefined, policy: PolicyChoice): AttentionReport {
   const name = used?.policy ?? 'dense';
   if (name !== policy.name)
     throw failed('POLICY_NOT_USED', `${policyTitle(policy)} was asked for, and the server answered with ${name}.`);

@@ -1,3 +1,4 @@
+import { AppError } from '@longhaul/kernel';
 import { policyTitle, type PolicyChoice } from '../policies/policy-choice.js';
 import type { PromptCodec } from '../prompt/prompt-codec.js';
 import { Progress } from '../report/progress.js';
@@ -5,16 +6,7 @@ import type { Sample, Task } from '../tasks/task.js';
 import { ask, type Answer, type Asked } from './answer.js';
 import type { Journal } from './journal.js';
 import type { Outcome, OutcomePlace } from './outcome.js';
-
-/** Everything that is to be asked. */
-export interface Plan {
-  readonly policies: readonly PolicyChoice[];
-  readonly kvTypes: readonly string[];
-  readonly tasks: readonly Task[];
-  readonly lengths: readonly number[];
-  readonly samples: number;
-  readonly seed: number;
-}
+import { casesOf, placeOf, type Case, type Plan } from './plan.js';
 
 export interface EvaluateOptions {
   readonly plan: Plan;
@@ -24,15 +16,9 @@ export interface EvaluateOptions {
   start(kv: string): Promise<Asked & { stop(): Promise<void> }>;
 }
 
-interface Case {
-  readonly kv: string;
-  readonly length: number;
-  readonly task: Task;
-  readonly index: number;
-}
-
 /** Asks what the journal does not have yet. All policies of a sample follow each other, so that times are of the same minute. */
 export async function evaluate({ plan, codec, journal, start }: EvaluateOptions): Promise<void> {
+  for (const policy of plan.policies) journal.declare(policyTitle(policy), policy.digest);
   const missing = (each: Case): PolicyChoice[] =>
     plan.policies.filter((policy) => journal.find(placeOf(each, policy)) === null);
   const open = casesOf(plan).filter((each) => missing(each).length > 0);
@@ -59,25 +45,23 @@ export async function evaluate({ plan, codec, journal, start }: EvaluateOptions)
   }
 }
 
-function casesOf({ kvTypes, lengths, tasks, samples }: Plan): Case[] {
-  return kvTypes.flatMap((kv) =>
-    lengths.flatMap((length) =>
-      tasks.flatMap((task) =>
-        Array.from({ length: Math.min(samples, task.available) }, (_, index) => ({ kv, length, task, index })),
-      ),
-    ),
-  );
-}
-
-function placeOf({ kv, length, task, index }: Case, { name, denseBelow }: PolicyChoice): OutcomePlace {
-  return { policy: name, dense_below: denseBelow, kv, task: task.name, length, sample: index };
-}
-
 /** A policy that the server does not take, or does not use, is found out before hours are spent. */
 async function preflight(server: Asked, policies: readonly PolicyChoice[], codec: PromptCodec): Promise<void> {
   const tokenIds = codec.encode({ text: 'The sky is blue.', answerPrefix: '' });
-  for (const policy of policies)
-    await ask(server, { policy, sample: { tokenIds, answerTokens: 1 }, salt: `preflight ${policyTitle(policy)}` });
+  for (const policy of policies) {
+    const salt = `preflight ${policyTitle(policy)}`;
+    await ask(server, { policy, sample: { tokenIds, answerTokens: 1 }, salt }).catch((cause: unknown) => {
+      throw refused(policy, cause);
+    });
+  }
+}
+
+function refused(policy: PolicyChoice, cause: unknown): AppError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new AppError({
+    ...{ code: 'FAILED_PRECONDITION', reason: 'POLICY_REFUSED', field: '--policies', cause },
+    message: `--policies: the server does not answer under ${policyTitle(policy)}: ${said}`,
+  });
 }
 
 interface Asking {

@@ -53,6 +53,20 @@ describe('Journal', () => {
     );
   });
 
+  it('refuses another policy of the same title, and takes new ones', () => {
+    new Journal(path, SETTINGS).declare('balanced (dense below 0)', 'abc');
+    const again = new Journal(path, SETTINGS);
+    again.declare('balanced (dense below 0)', 'abc');
+    again.declare('fast (dense below 0)', 'xyz');
+    expect(() => new Journal(path, SETTINGS).declare('fast (dense below 0)', 'uvw')).toThrow(
+      expect.objectContaining({
+        reason: 'OTHER_SETTINGS',
+        message: expect.stringContaining('policy fast (dense below 0) (there xyz, here uvw)'),
+      }),
+    );
+    expect(again.outcomes).toEqual([]);
+  });
+
   it.each([
     ['', 'line 1 is no JSON object'],
     ['[]x\n', 'line 1 is no JSON object'],

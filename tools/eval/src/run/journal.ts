@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, truncateSync, writeFileSync } from 'node:fs';
 import { mustReadText } from '@longhaul/files';
 import { AppError } from '@longhaul/kernel';
+import { comparisonKey, type Comparison, type ComparisonPlace } from '../agreement/comparison.js';
 import { placeKey, type Outcome, type OutcomePlace } from './outcome.js';
 
 /** What a finished sample depends on. Lists (tasks, lengths, policies, samples) may grow from run to run. */
@@ -19,6 +20,9 @@ interface Head {
 export class Journal {
   readonly #path: string | null;
   readonly #outcomes = new Map<string, Outcome>();
+  readonly #comparisons = new Map<string, Comparison>();
+  /** Of policies by their titles. */
+  readonly #policies = new Map<string, string>();
 
   /** @param path a file; made where it is missing, read again where it is there. @throws AppError `BAD_JOURNAL`, `OTHER_SETTINGS` */
   constructor(path: string | null, settings: JournalSettings) {
@@ -36,10 +40,37 @@ export class Journal {
     return this.#outcomes.get(placeKey(place)) ?? null;
   }
 
+  get comparisons(): readonly Comparison[] {
+    return [...this.#comparisons.values()];
+  }
+
+  comparison(place: ComparisonPlace): Comparison | null {
+    return this.#comparisons.get(comparisonKey(place)) ?? null;
+  }
+
+  /** Says what a policy is before its samples come. @throws AppError `OTHER_SETTINGS` where another one had its title. */
+  declare(policy: string, digest: string): void {
+    const known = this.#policies.get(policy);
+    if (known === digest) return;
+    if (known !== undefined)
+      throw otherSettings(this.#path ?? '', [`policy ${policy} (there ${known}, here ${digest})`]);
+    this.#keep({ policy, digest } satisfies Declaration);
+    this.#policies.set(policy, digest);
+  }
+
   /** Kept before it returns: what is finished survives whatever ends the run. */
   add(outcome: Outcome): void {
     this.#outcomes.set(placeKey(outcome), outcome);
-    if (this.#path !== null) appendFileSync(this.#path, line(outcome));
+    this.#keep(outcome);
+  }
+
+  addComparison(comparison: Comparison): void {
+    this.#comparisons.set(comparisonKey(comparison), comparison);
+    this.#keep(comparison);
+  }
+
+  #keep(entry: object): void {
+    if (this.#path !== null) appendFileSync(this.#path, line(entry));
   }
 
   #read(path: string, settings: JournalSettings): void {
@@ -48,12 +79,20 @@ export class Journal {
     const [first = '', ...rest] = whole.split('\n').slice(0, -1);
     refuseOther(headOf(first, path), settings, path);
     rest.forEach((each, i) => {
-      const outcome = parsed<Outcome>(each, path, i + 2);
-      this.#outcomes.set(placeKey(outcome), outcome);
+      const entry = parsed<Outcome | Comparison | Declaration>(each, path, i + 2);
+      if ('digest' in entry) this.#policies.set(entry.policy, entry.digest);
+      else if ('prompt' in entry) this.#comparisons.set(comparisonKey(entry), entry);
+      else this.#outcomes.set(placeKey(entry), entry);
     });
     // A run that was ended while it wrote leaves a part of a line: that sample is done again.
     if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
   }
+}
+
+/** What a policy is, in front of its first sample. */
+interface Declaration {
+  readonly policy: string;
+  readonly digest: string;
 }
 
 function line(value: object): string {
@@ -81,7 +120,11 @@ function refuseOther({ settings: kept }: Head, settings: JournalSettings, path: 
   const differing = names.filter((name) => kept[name] !== settings[name]);
   if (differing.length === 0) return;
   const told = differing.map((name) => `${name} (there ${kept[name] ?? 'none'}, here ${settings[name] ?? 'none'})`);
-  throw new AppError({
+  throw otherSettings(path, told);
+}
+
+function otherSettings(path: string, told: readonly string[]): AppError {
+  return new AppError({
     code: 'FAILED_PRECONDITION',
     reason: 'OTHER_SETTINGS',
     field: OPTION,
