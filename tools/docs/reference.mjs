@@ -1,4 +1,4 @@
-// Writes docs/configuration.md and docs/metrics.md from the schemas in code. Run after a build; `--check` only compares.
+// Writes docs/configuration.md, docs/metrics.md and docs/policies.md from the schemas in code. Run after a build; `--check` only compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pages } from './pages.mjs';

@@ -1,0 +1,136 @@
+// docs/policies.md: which policy to choose, how to write one, a card for each method, and what goes with what.
+import { policyBounds, writtenPreset } from '@longhaul/attention';
+import { cardSections } from './cards.mjs';
+import { matrixSection } from './matrix.mjs';
+import { models } from './models.mjs';
+import { grouped } from './policies.mjs';
+
+/** @param {string} note that says how the page is made. */
+export function policiesPage(note) {
+  return [
+    '# Attention policies',
+    note,
+    '',
+    ...guide(),
+    ...presetSection(),
+    ...writing(),
+    ...rules(),
+    '## Methods',
+    '',
+    'Each is a configuration of the same parts. The JSON is the method with its own parameters; `skip_softmax` and `dense_below` go with all of them.',
+    '',
+    ...cardSections(),
+    ...matrixIntroduction(),
+    ...matrixSection(),
+  ].join('\n');
+}
+
+function guide() {
+  return [
+    'A policy says which keys a query looks at. It belongs to a request: one server, and one batch, may have requests of different policies. What is',
+    'left out saves time and may cost answers, so a policy is a choice between the two.',
+    '',
+    '## Which one',
+    '',
+    '| you want | take | because |',
+    '|---|---|---|',
+    '| the answers of the model, nothing less | `dense` | nothing is left out. It is the default |',
+    '| long prompts read faster, with answers close to those of dense | `balanced` | dense below 8,192 tokens; beyond, the blocks that hold 90 % of the mass, and a budget per token for the answer |',
+    '| the most speed, and you check answers by other means | `fast` | less mass, half of the budget, lists kept for four tokens; no drafted tokens |',
+    '| exact KV of the prompt, and faster answers | a policy of decode plans alone, such as `quest` | the prompt is shared with dense requests |',
+    '| a fixed cost per token however long the text, of which only the end matters | `streaming` | what left the window is not found again |',
+    '| a model that was calibrated, and nothing chosen at run time | `duo-attention` | a share of the heads is saved in both phases |',
+    '',
+    'Texts below `dense_below` cost and answer as dense ones do. Measure before you choose: `npm run eval` asks a model long questions under several policies and',
+    'tells accuracy beside the time saved, per task ([how](../tools/eval/README.md)). No policy is good at everything: look at its worst task, at the length that you use.',
+    '',
+  ];
+}
+
+function presetSection() {
+  const rows = models.flatMap((model) => ['balanced', 'fast'].map((preset) => presetRow(model, preset)));
+  return [
+    '## Presets',
+    '',
+    'Presets are made for a model: their budget is such that all layers together look at 12.5 % (`balanced`) or 6.25 % (`fast`) of a text of 32K tokens in decode, layers',
+    'that stay dense included. How much a prompt of 32K reads depends on its text: mass decides, not a number of blocks.',
+    '',
+    '| model | preset | dense layers | budget of the others, tokens | dense below |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+    '`{"preset": "balanced", "dense_below": 0}` is a preset with another dense part.',
+    '',
+  ];
+}
+
+function presetRow(model, preset) {
+  const { dense_below: denseBelow, plans } = writtenPreset({ preset }, model);
+  const decode = plans.find(({ phase }) => phase === 'decode');
+  const budget = decode.branches.find(({ selector }) => selector !== undefined).selector.tokens;
+  const dense = decode.layers?.[0]?.from ?? 0;
+  return `| ${model.name} | \`${preset}\` | ${dense} | ${grouped(budget)} | ${grouped(denseBelow)} |`;
+}
+
+function writing() {
+  const { bytes, plans } = policyBounds;
+  return [
+    '## Writing one',
+    '',
+    `A policy is JSON of at most ${grouped(bytes)} characters with at most ${plans} plans. Unknown fields, and values outside their range, are errors that name the place, such as`,
+    '`attention.plans[0].branches[1].selector.tokens`.',
+    '',
+    '| field | |',
+    '|---|---|',
+    '| `name` | shown in usage; `custom` when left out. Decides nothing |',
+    '| `dense_below` | of plans that say nothing else: queries at positions below look at everything. 0 when left out |',
+    '| `skip_softmax` | 0 (off) to 100: keys of a block are skipped for a query where their logits stay below its maximum so far by more than this |',
+    '| `on_missing_artefact` | `refuse` (default), or `dense`: heads whose artefact the package lacks look at everything |',
+    '| `plans[]` | how some heads attend in one phase. Heads that no plan names are dense |',
+    '| `plans[].phase` | `prefill` (rows of prompt tokens) or `decode` (all later rows), by position, however they are computed |',
+    '| `plans[].layers[]` | `{"from", "to"}`, `to` not included; all when left out |',
+    '| `plans[].kv_heads[]`, `.gates` | KV heads by number; or `{"heads": "retrieval" or "streaming", "sparsity"}`, by the artefact `gates` |',
+    '| `plans[].branches[]` | `sink` (keys below `tokens`), `window` (the last `tokens`, the query included) and `middle` (the rest); or `all` alone |',
+    '| `.selector` | what of `middle` or `all` is looked at: `all`, `none`, `top-k` (`tokens` of the whole list), `top-cdf` (`mass`, `min_units`, `max_units`), `top-lines` (`verticals`, `slashes`) |',
+    '| `.scorer` | what ranks: `relu-split` of `key-bounds`; `antidiagonal-strip` of `keys` (`stride`); `last-queries` of `keys`; `identity` of `keys`; `channel-subset` of `labels` (`dims`) |',
+    '| `.scorer.head_reduce` | `max`, `sum` or `vote`: how the query heads of a KV head agree on one list |',
+    '| `.unit` | `{"kind": "page", "tokens"}` (a multiple of 16) or `{"kind": "token"}`; the scorer\'s own when left out |',
+    '| `.reuse` | decode: `always` (default) chooses at every step, `every` at every `steps`, `cosine` when the query has turned away (`at_least`) |',
+    '| `.exec` | `summary`: what `none` drops in decode counts as one row, the mean of its keys and values |',
+    '',
+    'Sink, window and the page of the query are always looked at and count in the budget. A prompt is chosen for in blocks of 128 queries, cut at positions, so a',
+    'result does not depend on chunks, on the batch, or on where KV lies.',
+    '',
+  ];
+}
+
+function rules() {
+  return [
+    '## What does not go together',
+    '',
+    '| refused | why |',
+    '|---|---|',
+    '| two branches for one range, two plans for one head | each would choose, and one would win by its place |',
+    '| branches that leave the middle out | what is dropped is said: `none` |',
+    '| `top-cdf` of `key-bounds`; of `keys` or `labels` without `vote` | bounds and logits are no shares of a mass |',
+    "| a budget below sink, window and the query's own unit | they are always looked at |",
+    '| `reuse` in prefill; `summary` of what is not dropped, or in prefill | there is nothing to keep, or to sum up |',
+    '| drafted tokens with `reuse` | several tokens at once would share a list that each alone would choose |',
+    '| layers that all have a sliding window | they stay as the model has them; where only some have one, the plan is for the others |',
+    '| a channel that the KV pool does not keep, an artefact that the package lacks | nothing is guessed. The error names `longhaul model calibrate` |',
+    '| thresholds that were calibrated for another stride | they say nothing about this one |',
+    '',
+    'KV that was computed under a policy is found by equal policies only: the key of a block names all that decides its values. Written otherwise but meaning the',
+    'same, policies share.',
+    '',
+  ];
+}
+
+function matrixIntroduction() {
+  return [
+    '## What goes with what',
+    '',
+    '`no`: the code refuses it. `yes`: a test shows it, whose number stands beside it. `not tested`: nothing forbids it, and no test shows it yet.',
+    '',
+  ];
+}
