@@ -40,7 +40,7 @@ export const HELP = `npm run eval -- [options]
   --policies A,B       presets beside dense, which is always there: ${presetNames.join(', ')}
   --policy-file A,B    JSON files, each a policy or a list of policies
   --lengths A,B        tokens of prompt and answer together   (4096)
-  --tasks A,B          tasks, or groups of them: ruler, threading, longbench   (ruler)
+  --tasks A,B          tasks, or groups of them: ruler, threading, pass-keys, longbench   (ruler)
   --samples N          of each task and length   (10)
   --kv A,B             KV types: ${KV_DTYPES.join(', ')}   (bf16)
   --positions N        at the end of every prompt and in its answer, where logits are compared with dense   (0)

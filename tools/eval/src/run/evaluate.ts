@@ -1,7 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 import { policyTitle, type PolicyChoice } from '../policies/policy-choice.js';
 import type { PromptCodec } from '../prompt/prompt-codec.js';
-import { Progress } from '../report/progress.js';
+import { Progress, type ProgressOutput } from '../report/progress.js';
 import type { Sample, Task } from '../tasks/task.js';
 import { ask, type Answer, type Asked } from './answer.js';
 import type { Journal } from './journal.js';
@@ -14,15 +14,20 @@ export interface EvaluateOptions {
   readonly journal: Journal;
   /** Starts a server of a KV type; its user stops it. */
   start(kv: string): Promise<Asked & { stop(): Promise<void> }>;
+  /** Of progress; stderr by default. */
+  readonly output?: ProgressOutput;
 }
 
 /** Asks what the journal does not have yet. All policies of a sample follow each other, so that times are of the same minute. */
-export async function evaluate({ plan, codec, journal, start }: EvaluateOptions): Promise<void> {
+export async function evaluate({ plan, codec, journal, start, output }: EvaluateOptions): Promise<void> {
   for (const policy of plan.policies) journal.declare(policyTitle(policy), policy.digest);
   const missing = (each: Case): PolicyChoice[] =>
     plan.policies.filter((policy) => journal.find(placeOf(each, policy)) === null);
   const open = casesOf(plan).filter((each) => missing(each).length > 0);
-  const progress = new Progress(open.reduce((sum, each) => sum + missing(each).length, 0));
+  const progress = new Progress(
+    open.reduce((sum, each) => sum + missing(each).length, 0),
+    output,
+  );
   for (const kv of plan.kvTypes) {
     const cases = open.filter((each) => each.kv === kv);
     if (cases.length === 0) continue;

@@ -1,6 +1,7 @@
 import { invalidArgument } from '@longhaul/kernel';
 import { readJson } from './json-file.js';
 import { longbenchEntries, type LongbenchFiles } from './longbench/longbench-entries.js';
+import { passKeyTasks } from './pass-keys/pass-key-tasks.js';
 import { questionAnswering } from './ruler/question-answering.js';
 import { readHotpot, readSquad } from './ruler/question-records.js';
 import { generatedRulerTasks } from './ruler/ruler-tasks.js';
@@ -48,6 +49,7 @@ function groupsOf(files: TaskFiles): Record<string, readonly TaskEntry[]> {
   return {
     ruler: [...generatedRulerTasks.map(ready), ...questionEntries(files)],
     threading: threadingTasks.map(ready),
+    'pass-keys': passKeyTasks.map(ready),
     longbench: longbenchEntries(files),
   };
 }
