@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { presetNames } from '@longhaul/attention';
 import { KV_DTYPES, type KvDtype } from '@longhaul/engine-native';
 import { invalidArgument } from '@longhaul/kernel';
 import type { WeightScheme } from '@longhaul/model';
+import { policyNames } from './policies/policy-choice.js';
 import type { PromptForm } from './prompt/prompt-codec.js';
 
 export interface EvalOptions {
@@ -29,6 +29,7 @@ export interface EvalOptions {
   /** Directory with LongBench's files, one data set each, and its file of prompts. */
   readonly longbench: string | null;
   readonly longbenchPrompts: string | null;
+  readonly dump: string | null;
   readonly json: string | null;
   readonly plot: string | null;
   readonly resume: string | null;
@@ -37,7 +38,7 @@ export interface EvalOptions {
 export const HELP = `npm run eval -- [options]
   --model NAME         needle-3m, a known model, a checkpoint or a package source   (smollm2-135m-instruct)
   --weights SCHEME     f32, int8 or int4   (int8)
-  --policies A,B       presets beside dense, which is always there: ${presetNames.join(', ')}
+  --policies A,B       beside dense, which is always there: ${policyNames().slice(1).join(', ')}
   --policy-file A,B    JSON files, each a policy or a list of policies
   --lengths A,B        tokens of prompt and answer together   (4096)
   --tasks A,B          tasks, or groups of them: ruler, threading, pass-keys, longbench   (ruler)
@@ -51,6 +52,7 @@ export const HELP = `npm run eval -- [options]
   --qa-2 FILE          HotpotQA JSON for qa_2
   --longbench DIR      LongBench's files, DIR/hotpotqa.jsonl and so on, for lb_hotpotqa ...
   --longbench-prompts FILE   its dataset2prompt.json, in place of our own words
+  --dump FILE          writes the samples as JSON lines and asks nothing
   --json FILE          rows and summaries
   --plot FILE.svg      accuracy over time saved
   --resume FILE        journal of finished samples; made, or read and gone on with
@@ -82,6 +84,7 @@ export function parseOptions(args: readonly string[]): EvalOptions | null {
     qa2: path(values['qa-2']),
     longbench: path(values.longbench),
     longbenchPrompts: path(values['longbench-prompts']),
+    dump: path(values.dump),
     json: path(values.json),
     plot: path(values.plot),
     resume: path(values.resume),
@@ -105,7 +108,7 @@ function parsedFlags(args: readonly string[]) {
         help: { type: 'boolean', default: false },
         ...{ policies: text, 'policy-file': text, form: text, threads: text, 'qa-1': text, 'qa-2': text },
         ...{ longbench: text, 'longbench-prompts': text },
-        ...{ json: text, plot: text, resume: text },
+        ...{ dump: text, json: text, plot: text, resume: text },
       },
     }).values;
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { policyChoices, policyTitle } from './policy-choice.js';
+import { policyChoices, policyNames, policyTitle } from './policy-choice.js';
 
 const LAYERS = 4;
 const choices = (names: string[], ...policies: unknown[]) =>
@@ -55,9 +55,16 @@ describe('policyChoices', () => {
     expect(of(4)).not.toBe(of(30));
   });
 
+  it('knows the methods by their names', () => {
+    const [, quest] = choices(['quest']);
+    expect(quest).toMatchObject({ name: 'quest', denseBelow: 0, attention: { plans: [{ phase: 'decode' }] } });
+    expect(policyNames()).toEqual(expect.arrayContaining(['balanced', 'xattention', 'quest']));
+    for (const name of policyNames().slice(1)) expect(choices([name])[1]).toMatchObject({ name, denseBelow: 0 });
+  });
+
   it('names flag and field of what is no policy', () => {
     expect(() => choices(['quick'])).toThrow(
-      '--policies: quick is not one of dense, balanced, fast. Give one of your own with --policy-file.',
+      /^--policies: quick is not one of dense, balanced, fast, .*quest.*\. Give one of your own with --policy-file\.$/,
     );
     expect(() => choices([], { name: 'x', plans: [{ phase: 'night', branches: [] }] })).toThrow(
       '--policy-file own.json: policy.plans[0].phase must be one of prefill, decode.',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   isDensePreset,
   isPreset,
+  methodCards,
   parsePolicy,
   policyName,
   presetNames,
@@ -29,7 +30,7 @@ export interface PolicyFile {
 }
 
 export interface Wanted {
-  /** Presets. */
+  /** Of presets and methods. */
   readonly names: readonly string[];
   readonly files: readonly PolicyFile[];
   /** Of the model: budgets of presets follow from its layers. */
@@ -48,7 +49,7 @@ const FILE_OPTION = '--policy-file';
  * @throws AppError `INVALID_ARGUMENT` naming flag and field of what is no policy, and for two policies of one name.
  */
 export function policyChoices({ names, files, layers }: Wanted): PolicyChoice[] {
-  const specs = [...names.map(presetOf), ...files.flatMap(specsOf)].filter((spec) => !isDensePreset(spec));
+  const specs = [...names.map(namedSpec), ...files.flatMap(specsOf)].filter((spec) => !isDensePreset(spec));
   const all = specs.map(policyName);
   const twice = all.find((name, i) => all.indexOf(name) !== i || name === DENSE.name);
   if (twice !== undefined)
@@ -61,14 +62,21 @@ export function policyTitle({ name, denseBelow }: Pick<PolicyChoice, 'name' | 'd
   return denseBelow === null ? name : `${name} (dense below ${denseBelow})`;
 }
 
-function presetOf(name: string): PolicySpec {
+/** A preset, or a method of a paper as it is configured here. */
+function namedSpec(name: string): PolicySpec {
   const preset = presetNames.find((known) => known === name);
   if (preset !== undefined) return { preset };
-  const known = presetNames.join(', ');
+  const card = methodCards.find(({ id }) => id === name);
+  if (card !== undefined) return { ...card.policy, name };
   throw invalidArgument(
     NAMES_OPTION,
-    `${NAMES_OPTION}: ${name} is not one of ${known}. Give one of your own with ${FILE_OPTION}.`,
+    `${NAMES_OPTION}: ${name} is not one of ${policyNames().join(', ')}. Give one of your own with ${FILE_OPTION}.`,
   );
+}
+
+/** Presets, then methods. */
+export function policyNames(): string[] {
+  return [...new Set<string>([...presetNames, ...methodCards.map(({ id }) => id)])];
 }
 
 /** One policy, or a list of them. */
@@ -95,5 +103,6 @@ function choiceOf(spec: PolicySpec, layers: number): PolicyChoice {
 }
 
 function leastDenseBelow({ dense_below = 0, plans }: WrittenPolicy): number {
-  return Math.min(...plans.map((plan) => plan.dense_below ?? dense_below));
+  // A policy without plans skips what counts nothing, at every position.
+  return plans.length === 0 ? dense_below : Math.min(...plans.map((plan) => plan.dense_below ?? dense_below));
 }
