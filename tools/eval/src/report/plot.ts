@@ -8,7 +8,9 @@ const LEFT = 70;
 const TOP = 30;
 const PLOT_WIDTH = 500;
 const PLOT_HEIGHT = 420;
-const TICKS = 5;
+/** Distances of lines, and the most steps that a picture has. */
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5];
+const MOST_STEPS = 8;
 /** Told apart by most people with any colour vision (Okabe and Ito). */
 const COLOURS = ['#000000', '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 const RADIUS = 5;
@@ -16,12 +18,13 @@ const RADIUS = 5;
 interface Scale {
   readonly from: number;
   readonly to: number;
+  readonly step: number;
 }
 
 /** A picture of what policies cost and save: accuracy over the share of dense's time that was saved. One mark a policy, KV type and length. */
 export function plotOf(summaries: readonly Summary[]): string {
   const x = scaleOf(summaries.map(({ time_saved }) => time_saved));
-  const y: Scale = { from: 0, to: 1 };
+  const y: Scale = { from: 0, to: 1, step: 0.2 };
   const policies = [...new Set(summaries.map(titleOf))];
   const kvTypes = [...new Set(summaries.map(({ kv }) => kv))];
   const marks = summaries.map((each) => {
@@ -50,35 +53,41 @@ const colourOf = (index: number): string => COLOURS[index % COLOURS.length] ?? '
 const share = (value: number, { from, to }: Scale): number => (value - from) / (to - from);
 const lengthName = (length: number): string => (length % 1024 === 0 ? `${length / 1024}K` : String(length));
 
-/** Whole tenths around all values; dense's 0 is always there. */
+/** Whole steps around all values; dense's 0 is always there. */
 function scaleOf(values: readonly number[]): Scale {
-  const from = Math.floor(Math.min(0, ...values) * 10) / 10;
-  return { from, to: Math.max(from + 0.1, Math.ceil(Math.max(0, ...values) * 10) / 10) };
+  const [least, most] = [Math.min(0, ...values), Math.max(0.1, ...values)];
+  const step = STEPS.find((each) => Math.ceil(most / each) - Math.floor(least / each) <= MOST_STEPS) ?? most - least;
+  return { from: Math.floor(least / step) * step, to: Math.ceil(most / step) * step, step };
+}
+
+function ticksOf({ from, to, step }: Scale): number[] {
+  return Array.from({ length: Math.round((to - from) / step) + 1 }, (_, i) => from + i * step);
 }
 
 function axes(x: Scale, y: Scale): string {
-  const lines = Array.from({ length: TICKS + 1 }, (_, i) => {
-    const at = i / TICKS;
-    const [px, py] = [LEFT + at * PLOT_WIDTH, TOP + (1 - at) * PLOT_HEIGHT];
-    const grid = { stroke: '#dddddd' };
-    return [
-      element('line', { x1: px, y1: TOP, x2: px, y2: TOP + PLOT_HEIGHT, ...grid }),
-      element('line', { x1: LEFT, y1: py, x2: LEFT + PLOT_WIDTH, y2: py, ...grid }),
-      text(px, TOP + PLOT_HEIGHT + 18, tick(x, at), { 'text-anchor': 'middle' }),
-      text(LEFT - 8, py + 4, tick(y, at), { 'text-anchor': 'end' }),
-    ].join('');
+  const grid = { stroke: '#dddddd' };
+  const columns = ticksOf(x).map((value) => {
+    const at = LEFT + share(value, x) * PLOT_WIDTH;
+    const line = element('line', { x1: at, y1: TOP, x2: at, y2: TOP + PLOT_HEIGHT, ...grid });
+    return line + text(at, TOP + PLOT_HEIGHT + 18, tick(value), { 'text-anchor': 'middle' });
+  });
+  const rows = ticksOf(y).map((value) => {
+    const at = TOP + (1 - share(value, y)) * PLOT_HEIGHT;
+    const line = element('line', { x1: LEFT, y1: at, x2: LEFT + PLOT_WIDTH, y2: at, ...grid });
+    return line + text(LEFT - 8, at + 4, tick(value), { 'text-anchor': 'end' });
   });
   const middle = { 'text-anchor': 'middle' };
   return element(
     'g',
     {},
-    ...lines,
+    ...columns,
+    ...rows,
     text(LEFT + PLOT_WIDTH / 2, HEIGHT - 20, "Share of dense's time saved, %", middle),
     text(0, 0, 'Accuracy, %', { ...middle, transform: `translate(20 ${TOP + PLOT_HEIGHT / 2}) rotate(-90)` }),
   );
 }
 
-const tick = ({ from, to }: Scale, at: number): string => String(Math.round((from + at * (to - from)) * 1000) / 10);
+const tick = (value: number): string => String(Math.round(value * 100));
 
 function mark(cx: number, cy: number, { colour, shape }: { colour: string; shape: number }): string {
   if (shape === 0) return element('circle', { cx, cy, r: RADIUS, fill: colour });
