@@ -69,7 +69,7 @@ export interface CompiledPolicy {
   readonly plans: readonly NativeHeadPlan[];
   /** [2, layers, kvHeads] index into `plans`: prefill, then decode. */
   readonly table: Uint8Array;
-  /** Dimensions that the scorer `labels` looks at: [layers, kvHeads, r]. */
+  /** Dimensions that the scorer `labels` looks at, ascending: [layers, kvHeads, r]. */
   readonly labels: { readonly channels: Int32Array; readonly r: number } | null;
   /** Artefacts that are missing, where the policy says that this makes heads dense. */
   readonly missing: readonly ArtefactKind[];

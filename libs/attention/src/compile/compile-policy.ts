@@ -58,7 +58,7 @@ function compileWritten(policy: WrittenPolicy, shape: ModelShape): CompiledPolic
     skipSoftmax,
     plans: table.plans,
     table: table.bytes(),
-    labels: decode.labels,
+    labels: labelsOf(plans, shape),
     missing,
   };
 }

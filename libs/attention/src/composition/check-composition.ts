@@ -1,5 +1,6 @@
 import { invalidArgument, type AppError } from '@longhaul/kernel';
 import { HeadAssignment, headPlaces } from '../compile/head-assignment.js';
+import { labelDims } from '../compile/labels.js';
 import type { ArtefactKind } from '../compiled-policy.js';
 import type { ModelShape } from '../model-shape.js';
 import type { WrittenPolicy } from '../policy.js';
@@ -25,6 +26,7 @@ export function checkComposition(field: string, policy: WrittenPolicy, shape: Mo
 export function* compositionFaults(field: string, policy: WrittenPolicy, shape: ModelShape): Generator<Fault> {
   for (const [i, plan] of policy.plans.entries())
     yield* planFaults({ plan, field: `${field}.plans[${i}]`, shape }, policy);
+  yield* labelFaults(field, policy);
   yield* overlapFaults(field, policy, shape);
 }
 
@@ -39,6 +41,15 @@ function* planFaults(place: PlanInPlace, { on_missing_artefact: missing = 'refus
   for (const kind of neededArtefacts(place.plan)) {
     if (place.shape.artefacts[kind] === undefined) yield missingArtefact(kind, place);
   }
+}
+
+/** Labels are chosen once for a model. */
+function* labelFaults(field: string, { plans }: WrittenPolicy): Generator<Fault> {
+  const [first = 0, ...others] = plans.map(labelDims).filter((dims) => dims > 0);
+  const other = others.find((dims) => dims !== first);
+  if (other === undefined) return;
+  const place = `${field}.plans`;
+  yield { field: place, message: `${place} have labels of ${first} and of ${other} dims; all plans have the same.` };
 }
 
 function* overlapFaults(field: string, { plans }: WrittenPolicy, shape: ModelShape): Generator<Fault> {

@@ -213,6 +213,32 @@ describe('a model', () => {
   });
 });
 
+describe('labels', () => {
+  const labelled = (phase: 'prefill' | 'decode', dims: number): HeadPlan => ({
+    phase,
+    branches: [
+      {
+        range: 'all',
+        scorer: { phi: 'channel-subset', channel: { kind: 'labels', dims } },
+        selector: { rule: 'top-k', tokens: 64 },
+      },
+    ],
+  });
+
+  it('are chosen once for a model: plans that have some have the same', () => {
+    const model = calibrated(shape);
+    expect(faultsOf({ plans: [labelled('prefill', 8), labelled('decode', 8)] }, model)).toEqual([]);
+    const [fault] = faultsOf({ plans: [labelled('prefill', 8), labelled('decode', 16)] }, model);
+    expect(fault).toMatchObject({ field: 'attention.plans', message: expect.stringMatching(/8 and of 16 dims/) });
+  });
+
+  it('are the heaviest dimensions of each head, in ascending order', () => {
+    const { labels } = compilePolicy({ plans: [labelled('decode', 4)] }, calibrated(shape));
+    expect([...(labels?.channels.subarray(4 * 62, 4 * 63) ?? [])]).toEqual([0, 1, 62, 63]);
+    expect(labels).toMatchObject({ r: 4 });
+  });
+});
+
 describe('policies go together', () => {
   it.each<[string, WrittenPolicy]>([
     ['one for the prompt and one for the answer', { plans: [...xattention(), ...quest()] }],
