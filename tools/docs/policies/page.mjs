@@ -4,6 +4,7 @@ import { cardSections } from './cards.mjs';
 import { matrixSection } from './matrix.mjs';
 import { models } from './models.mjs';
 import { grouped } from './policies.mjs';
+import { readsSection } from './reads.mjs';
 
 /** @param {string} note that says how the page is made. */
 export function policiesPage(note) {
@@ -13,6 +14,7 @@ export function policiesPage(note) {
     '',
     ...guide(),
     ...presetSection(),
+    ...readsSection(),
     ...writing(),
     ...rules(),
     '## Methods',

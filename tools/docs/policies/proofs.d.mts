@@ -4,6 +4,7 @@ export interface Proof {
   readonly file: string;
   readonly title: string;
   readonly policies: readonly string[] | 'every';
+  readonly listedIn?: string;
 }
 export interface NumberedProof extends Proof {
   readonly number: number;

@@ -42,6 +42,9 @@ describe('the matrix of policies', () => {
     expect(holds(proof, () => "it('is the same', ...)")).toBe(false);
     expect(holds({ ...proof, policies: 'every' }, () => 'is the same')).toBe(false);
     expect(holds({ ...proof, policies: 'every' }, () => 'is the same methodCards')).toBe(true);
+    const elsewhere = { ...proof, listedIn: 'list.ts' };
+    expect(holds(elsewhere, (file) => (file === 'list.ts' ? 'quest' : 'is the same'))).toBe(true);
+    expect(holds(elsewhere, () => 'is the same')).toBe(false);
     expect(standingProofs(() => null)).toEqual([]);
   });
 });

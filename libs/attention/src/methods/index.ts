@@ -22,6 +22,7 @@ export type { MethodCard } from './method-card.js';
 export { minference, type MInferenceOptions } from './minference.js';
 export { quest, type QuestOptions } from './quest.js';
 export { razorAttention, type RazorAttentionOptions } from './razor-attention.js';
+export { skipSoftmax } from './skip-softmax.js';
 export { streaming, type StreamingOptions } from './streaming.js';
 export { tokenSelect, type TokenSelectOptions } from './tokenselect.js';
 export { xattention, type XAttentionOptions } from './xattention.js';

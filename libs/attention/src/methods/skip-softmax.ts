@@ -1,9 +1,19 @@
+import type { WrittenPolicy } from '../policy.js';
 import type { MethodCard } from './method-card.js';
 
 /** Logits this far below a row's maximum have probabilities below 2^-20. */
 const THRESHOLD = 14;
 
-/** Tiles whose greatest logit is far below the maximum so far are skipped before their exponentials. An option of any policy. */
+/**
+ * A policy whose blocks of keys are skipped for a query where their greatest logit is below its maximum so far by more than
+ * `threshold`, in natural logarithms (BLASST, arXiv:2512.12087, section 3). An option of any policy.
+ *
+ * @remarks No metadata, no selection: what is skipped is the exponentials of the block and its values.
+ */
+export function skipSoftmax({ threshold = THRESHOLD } = {}): WrittenPolicy {
+  return { name: 'skip-softmax', skip_softmax: threshold, plans: [] };
+}
+
 export const skipSoftmaxCard: MethodCard = {
   id: 'skip-softmax',
   title: 'Skip-softmax: tiles that cannot matter',
@@ -12,5 +22,5 @@ export const skipSoftmaxCard: MethodCard = {
   fails:
     'Keys are still read and scored, so at best the second half of the work is saved; with attention that is flat, nothing.',
   differs: 'Decided for each query alone, not for a tile of queries, and the threshold is the same at every length.',
-  policy: { name: 'skip-softmax', skip_softmax: THRESHOLD, plans: [] },
+  policy: skipSoftmax(),
 };
