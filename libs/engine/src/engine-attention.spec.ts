@@ -85,8 +85,10 @@ describe.each(policyKinds)('a greedy answer under %s', (kind) => {
     expect(preempted.length).toBeGreaterThan(0);
   });
 
-  it('is the same in each of several choices', async () => {
-    await ask(harness(), long(policy, { n: 3 }));
+  it('is the same in each of several choices, which begin with what the first one keeps', async () => {
+    const { engine, runner } = harness();
+    await ask({ engine, runner }, long(policy, { n: 3 }));
+    expect(runner.forkedStates).toBe(2);
   });
 
   it('is the same when a step fails', async () => {
@@ -99,6 +101,30 @@ describe.each(policyKinds)('a greedy answer under %s', (kind) => {
     answers.forEach(({ choices }, i) => expect(choices[0]?.tokens).toEqual(expectedTokens(asked[i]!)));
     expect(failing.runner.openStates).toBe(0);
   });
+});
+
+describe('a step that fails', () => {
+  it.each<PolicyKind>(['pages kept for 4 tokens', 'pages kept while alike'])(
+    'when it had computed several generated tokens again under %s leaves no selection behind',
+    async (kind) => {
+      const { engine, runner } = harness({ pages: 66 });
+      let failures = 0;
+      runner.afterStep = ({ attention, pastLens, cuSeqlens }) => {
+        const again = attention.some(({ sequence: b, decodeFrom }) => {
+          const past = pastLens[b] as number;
+          const end = past + (cuSeqlens[b + 1] as number) - (cuSeqlens[b] as number);
+          return end - Math.max(past, decodeFrom) > 1;
+        });
+        if (again && failures++ === 0) throw new Error('injected');
+      };
+      const asked = [1, 2].map((seed) => long(policies[kind], { promptTokenIds: prompt(480, seed), maxTokens: 70 }));
+      const answers = await Promise.all(asked.map((one) => collect(engine.submit(one))));
+      answers.forEach(({ choices }, i) => expect(choices[0]?.tokens).toEqual(expectedTokens(asked[i]!)));
+      expect(failures).toBeGreaterThan(1);
+      expect(runner.openStates).toBe(0);
+      expect(leaks(engine)).toEqual([]);
+    },
+  );
 });
 
 describe('a prompt whose selections look at whole blocks of queries', () => {
@@ -156,6 +182,7 @@ describe('KV in the pool', () => {
     ['dense', 'blocks beyond 256', 256],
     ['blocks beyond 256', 'dense', 256],
     ['blocks', 'blocks beyond 256', 0],
+    ['blocks beyond 256', 'few blocks beyond 256', 256],
     ['dense', 'mask beyond 40', 32],
     ['mask beyond 40', 'dense', 32],
     ['dense', 'pages', 416],
@@ -182,6 +209,21 @@ describe('KV in the pool', () => {
     expect(await conversation(harness(), policies['pages beyond 120'], 100)).toBe(112);
     expect(await conversation(harness(), policies['blocks beyond 256'], 220)).toBe(256);
     expect(await conversation(harness(), policies.mask, 100)).toBe(96);
+  });
+
+  it('of a prompt serves no preempted sequence that has generated the same tokens', async () => {
+    const preempted: string[] = [];
+    const observer = { preempted: ({ requestId }: { requestId: string }) => void preempted.push(requestId) };
+    const { engine } = harness({ pages: 43 }, { observer });
+    const answers = request({ attention: policies.mask, promptTokenIds: prompt(100, 1), maxTokens: 150 });
+    const told = [...answers.promptTokenIds, ...expectedTokens(answers).slice(0, 60)];
+    const asks = request({ attention: policies.mask, promptTokenIds: Int32Array.from(told), maxTokens: 200 });
+    const other = request({ promptTokenIds: prompt(300, 2), maxTokens: 120 });
+    const all = [asks, other, answers];
+    const got = await Promise.all(all.map((one) => collect(engine.submit(one))));
+    got.forEach(({ choices }, i) => expect(choices[0]?.tokens).toEqual(expectedTokens(all[i]!)));
+    expect(preempted).toContain(answers.requestId);
+    expect(leaks(engine)).toEqual([]);
   });
 
   it('has no last block of queries of a prompt, whose selection a longer prompt would not share', async () => {
@@ -288,16 +330,17 @@ describe('a choice that falls back to a denser policy', () => {
     };
   }
 
-  it.each<[string, CompiledPolicy | null]>([
-    ['dense attention', null],
-    ['another policy', compiled(policies.pages)],
-  ])('says the same after a preemption, also with %s', async (_, to) => {
+  it.each<[string, CompiledPolicy | null, number]>([
+    ['dense attention', null, 9],
+    ['another policy', compiled(policies.pages), 9],
+    ['dense attention after it', null, 52],
+  ])('says the same after a preemption, also with %s', async (_, to, after) => {
     const asked = [1, 2].map((seed) =>
       long(policies['pages kept for 4 tokens'], { promptTokenIds: prompt(480, seed), maxTokens: 60 }),
     );
     const answers: number[][][] = [];
     for (const pages of [512, 66]) {
-      const { engine, runner } = harness({ pages, maxPrefillTokens: 480 }, { judgeAttention: judged(9, to) });
+      const { engine, runner } = harness({ pages, maxPrefillTokens: 480 }, { judgeAttention: judged(after, to) });
       const got = await Promise.all(asked.map((one) => collect(engine.submit(one))));
       answers.push(got.map(({ choices }) => choices[0]?.tokens ?? []));
       expect(got.map(({ done }) => done?.usage.attention?.fallbacks)).toEqual([1, 1]);
@@ -307,8 +350,8 @@ describe('a choice that falls back to a denser policy', () => {
     expect(answers[1]).toEqual(answers[0]);
     asked.forEach((one, i) => {
       const [mine, without] = [answers[0]?.[i] ?? [], expectedTokens(one)];
-      expect(mine.slice(0, 10)).toEqual(without.slice(0, 10));
-      expect(mine[10]).not.toBe(without[10]);
+      expect(mine.slice(0, after + 1)).toEqual(without.slice(0, after + 1));
+      expect(mine).not.toEqual(without);
     });
   });
 });

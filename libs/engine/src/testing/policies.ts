@@ -15,7 +15,7 @@ export const simulatedShape: ModelShape = {
 };
 
 /** Chooses blocks for a whole block of queries: prompts are cut at multiples of 128. */
-const blocks: HeadPlan = {
+const blocksOf = (mass: number): HeadPlan => ({
   phase: 'prefill',
   branches: [
     { range: 'sink', tokens: 1 },
@@ -23,10 +23,11 @@ const blocks: HeadPlan = {
       range: 'middle',
       unit: { kind: 'page', tokens: 128 },
       scorer: { phi: 'antidiagonal-strip', channel: { kind: 'keys' }, stride: 16 },
-      selector: { rule: 'top-cdf', mass: 0.9 },
+      selector: { rule: 'top-cdf', mass },
     },
   ],
-};
+});
+const [blocks, fewBlocks] = [blocksOf(0.9), blocksOf(0.5)];
 
 /** A mask: what a query sees depends on its position alone. */
 const mask: HeadPlan = {
@@ -58,6 +59,7 @@ const always: Reuse = { kind: 'always' };
 export const policies = {
   blocks: { name: 'blocks', plans: [blocks] },
   'blocks beyond 256': { name: 'blocks-256', dense_below: 256, plans: [blocks] },
+  'few blocks beyond 256': { name: 'few-256', dense_below: 256, plans: [fewBlocks] },
   mask: { name: 'mask', plans: [mask] },
   'mask beyond 40': { name: 'mask-40', dense_below: 40, plans: [mask] },
   pages: { name: 'pages', plans: [pages(always)] },

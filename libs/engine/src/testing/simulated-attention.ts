@@ -3,6 +3,8 @@ import { QUERY_BLOCK } from '../attention/position-rules.js';
 import type { SequenceAttention } from '../ports.js';
 import { mix } from './mix.js';
 
+type Told = (change: 'opened' | 'forked' | 'closed') => void;
+
 /**
  * Attention under a policy as the simulated model has it: what a row sees depends on the policy's arithmetic, on its phase, on
  * the whole of its block of queries where the policy says so, and in decode on the last selection. So another chunk cut, another
@@ -12,24 +14,25 @@ export class SimulatedAttention implements SequenceAttention {
   readonly policy: CompiledPolicy;
   closed = false;
   #selection: number | null;
-  readonly #told: (change: 1 | -1) => void;
+  readonly #told: Told;
 
-  constructor(policy: CompiledPolicy, told: (change: 1 | -1) => void, selection: number | null = null) {
+  /** @param forked what it takes over, if it is a fork. */
+  constructor(policy: CompiledPolicy, told: Told, forked: { selection: number | null } | null = null) {
     this.policy = policy;
     this.#told = told;
-    this.#selection = selection;
-    told(1);
+    this.#selection = forked?.selection ?? null;
+    told(forked === null ? 'opened' : 'forked');
   }
 
   fork(): SimulatedAttention {
     this.#assertOpen();
-    return new SimulatedAttention(this.policy, this.#told, this.#selection);
+    return new SimulatedAttention(this.policy, this.#told, { selection: this.#selection });
   }
 
   close(): void {
     this.#assertOpen();
     this.closed = true;
-    this.#told(-1);
+    this.#told('closed');
   }
 
   /**

@@ -35,10 +35,13 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   readonly steps: RunnerStep[] = [];
   /** Called before a step is computed; may wait or throw. */
   beforeStep: (request: RunnerStep, index: number) => Promise<void> | void = () => undefined;
+  /** Called when a step has been computed, before it is answered; may throw. */
+  afterStep: (request: RunnerStep) => void = () => undefined;
   /** Called before a transfer moves anything; may wait or throw. */
   beforeTransfer: (direction: 'export' | 'import', layer?: number) => Promise<void> | void = () => undefined;
-  /** Attention states that are not closed. */
+  /** Attention states that are not closed, and those that were ever opened by forking another one. */
   openStates = 0;
+  forkedStates = 0;
   /** Every gate opened. */
   readonly gates: SimulatedGate[] = [];
   /** Rows for which the model returns NaN logits, by last token. */
@@ -56,6 +59,7 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
     this.steps.push(request);
     await this.beforeStep(request, this.steps.length - 1);
     const rows = this.#compute(request, await this.#passGates(request));
+    this.afterStep(request);
     return {
       samples: request.samples.map((spec) => sampleReference(rows[spec.row] as Float32Array, spec)),
       scores: request.scores.map(({ row, token, logprobs }) =>
@@ -87,7 +91,10 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   }
 
   openAttention(policy: CompiledPolicy): SimulatedAttention {
-    return new SimulatedAttention(policy, (change) => (this.openStates += change));
+    return new SimulatedAttention(policy, (change) => {
+      this.openStates += change === 'closed' ? -1 : 1;
+      this.forkedStates += change === 'forked' ? 1 : 0;
+    });
   }
 
   /** Stored values as K, their complement as V: one head, two 32-bit dimensions. */
