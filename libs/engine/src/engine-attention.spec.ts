@@ -312,6 +312,17 @@ describe('a request', () => {
     await expect(refused).rejects.toMatchObject({ field: expect.stringMatching(/^attention\./) });
   });
 
+  it('under a policy that the runner refuses is refused before anything is computed', async () => {
+    const { engine, runner } = harness();
+    runner.openAttention = () => {
+      throw new Error('plans[0].summary: is not built');
+    };
+    const refused = collect(engine.submit(long(policies.pages)));
+    await expect(refused).rejects.toMatchObject({ field: 'attention', code: 'INVALID_ARGUMENT' });
+    expect(runner.steps).toEqual([]);
+    await ask({ engine, runner }, long(DENSE));
+  });
+
   it('whose tokens may not be drafted is refused when it asks for it', async () => {
     const speculation = { kind: 'lookup', maxDraftTokens: 4 } as const;
     const refused = collect(harness().engine.submit(long(policies['pages kept for 4 tokens'], { speculation })));

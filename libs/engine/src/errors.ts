@@ -42,6 +42,14 @@ export const engineErrors = {
       field: 'attention',
       message: 'attention: this engine computes dense attention only.',
     }),
+  policyRefused: (policy: string, cause: AppError): AppError =>
+    new AppError({
+      code: 'INVALID_ARGUMENT',
+      reason: 'INVALID_ARGUMENT',
+      field: 'attention',
+      message: `attention: this engine cannot compute ${policy}: ${cause.message}`,
+      cause,
+    }),
   stepTooSmall: (details: { policy: string; alignment: number; promptTokens: number }): AppError =>
     new AppError({
       code: 'INVALID_ARGUMENT',

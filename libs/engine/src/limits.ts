@@ -94,6 +94,13 @@ export function checkLimits(limits: EngineLimits): void {
   }
 }
 
+/** Prompt tokens that one sequence can have in a step while all others decode. */
+export function stepPromptTokens(
+  limits: Pick<EngineLimits, 'maxPrefillTokens' | 'maxBatchedTokens' | 'maxSequences'>,
+): number {
+  return Math.min(limits.maxPrefillTokens, limits.maxBatchedTokens - limits.maxSequences + 1);
+}
+
 /** Pages that hold this many tokens. */
 export function pagesFor(tokens: number): number {
   return Math.ceil(tokens / PAGE_TOKENS);

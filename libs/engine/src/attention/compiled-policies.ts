@@ -6,8 +6,9 @@ import {
   type ModelShape,
   type PolicySpec,
 } from '@longhaul/attention';
+import { AppError } from '@longhaul/kernel';
 import { engineErrors } from '../errors.js';
-import type { EngineLimits } from '../limits.js';
+import { stepPromptTokens, type EngineLimits } from '../limits.js';
 import type { ModelRunner } from '../ports.js';
 import type { PositionFacts } from './position-rules.js';
 
@@ -61,12 +62,22 @@ export class CompiledPolicies {
     const { shape, runner, limits } = this.#parts;
     if (shape === null || runner.openAttention === undefined) throw engineErrors.noPolicies();
     const policy = compilePolicy(spec, shape);
-    // What is left of a step when everybody else decodes.
-    const promptTokens = Math.min(limits.maxPrefillTokens, limits.maxBatchedTokens - limits.maxSequences + 1);
+    const promptTokens = stepPromptTokens(limits);
     if (policy.alignment > promptTokens) {
       throw engineErrors.stepTooSmall({ policy: policy.name, alignment: policy.alignment, promptTokens });
     }
+    tryOut(policy, runner);
     return policy;
+  }
+}
+
+/** What a runner cannot compute is refused here, and not found out in the middle of an answer. */
+function tryOut(policy: CompiledPolicy, runner: ModelRunner): void {
+  if (effective(policy) === null) return;
+  try {
+    runner.openAttention?.(policy).close();
+  } catch (error) {
+    throw engineErrors.policyRefused(policy.name, AppError.from(error));
   }
 }
 
