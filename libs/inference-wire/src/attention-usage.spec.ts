@@ -23,6 +23,10 @@ describe('what attention did', () => {
     expect(overTheWire(audited)).toEqual(audited);
   });
 
+  it('arrives without bytes that were not counted, which are not 0 bytes', () => {
+    for (const kvReadBytes of [null, 0]) expect(overTheWire({ ...usage, kvReadBytes })?.kvReadBytes).toBe(kvReadBytes);
+  });
+
   it('is unset where the engine does not tell', () => {
     expect(toAttentionUsage(null)).toBeUndefined();
     expect(fromAttentionUsage(undefined)).toBeNull();

@@ -9,7 +9,7 @@ export function toAttentionUsage(usage: AttentionUsage | null): inferenceV1.Atte
   const { policy, quality, density, kvReadBytes, audit, fallbacks } = usage;
   return {
     ...{ policy, fallbacks },
-    kvReadBytes: BigInt(Math.trunc(kvReadBytes)),
+    kvBytesRead: kvReadBytes === null ? undefined : BigInt(Math.trunc(kvReadBytes)),
     quality: toQuality(quality),
     prefillDensity: density.prefill,
     decodeDensity: density.decode,
@@ -20,7 +20,8 @@ export function toAttentionUsage(usage: AttentionUsage | null): inferenceV1.Atte
 /** The inverse. */
 export function fromAttentionUsage(message: inferenceV1.AttentionUsage | undefined): AttentionUsage | null {
   if (message === undefined) return null;
-  const { policy, prefillDensity, decodeDensity, kvReadBytes, audit, fallbacks } = message;
+  const { policy, prefillDensity, decodeDensity, audit, fallbacks } = message;
+  const kvReadBytes = message.kvBytesRead === undefined ? null : Number(message.kvBytesRead);
   const quality = fromQuality('quality', message.quality);
   if (quality === null) {
     throw new AppError({
@@ -31,7 +32,7 @@ export function fromAttentionUsage(message: inferenceV1.AttentionUsage | undefin
   }
   const density = { prefill: prefillDensity, decode: decodeDensity };
   const audited = audit === undefined ? null : auditOf(audit);
-  return { policy, quality, density, kvReadBytes: Number(kvReadBytes), audit: audited, fallbacks };
+  return { policy, quality, density, kvReadBytes, audit: audited, fallbacks };
 }
 
 function auditOf({ samples, recall, breaches }: inferenceV1.AuditUsage): AuditUsage {

@@ -25,6 +25,16 @@ describe("a worker's model on the wire", () => {
     expect(toModelInfoResponse({ ...info, kernels }).kernels).toEqual(kernels);
   });
 
+  it('brings what policies are checked against, artefacts included', () => {
+    const gates = { kind: 'gates' as const, digest: 'd', gates: [[0.25, 1]] };
+    const shape = {
+      ...{ package: 'm', layers: 1, kvHeads: 2, heads: 4, headDim: 64, windows: [0], kvDtype: 'int8' },
+      ...{ artefacts: { gates }, channels: ['key-bounds' as const] },
+    };
+    const attention = { shape, stepPromptTokens: 512 };
+    expect(sent({ ...info, attention })).toEqual({ ...info, attention });
+  });
+
   it('has no profile where the environment decided, and no kernels where the worker does not tell', () => {
     const forced = { ...kernels, source: 'environment', profileId: null };
     expect(sent({ ...info, kernels: forced }).kernels).toEqual(forced);

@@ -1,6 +1,5 @@
-import type { ModelShape } from '@longhaul/attention';
 import type { inferenceV1, workerV1 } from '@longhaul/contracts';
-import type { KernelReport, ModelInfo } from '@longhaul/inference';
+import type { AttentionFacts, KernelReport, ModelInfo } from '@longhaul/inference';
 
 /** A worker's model for the router. */
 export function toGetModelResponse(info: ModelInfo): workerV1.GetModelResponse {
@@ -42,7 +41,7 @@ export function fromGetModelResponse(message: workerV1.GetModelResponse): ModelI
     defaults: set,
     createdUnixS,
     ...(message.kernels === undefined ? {} : { kernels: fromKernels(message.kernels) }),
-    ...(message.attentionJson === '' ? {} : { attention: JSON.parse(message.attentionJson) as ModelShape }),
+    ...(message.attentionJson === '' ? {} : { attention: JSON.parse(message.attentionJson) as AttentionFacts }),
   };
 }
 

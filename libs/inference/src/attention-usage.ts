@@ -11,8 +11,8 @@ export interface AttentionUsage {
    * 1 where nothing was left out, and where no row was computed in the phase.
    */
   density: { prefill: number; decode: number };
-  /** Bytes of KV that queries looked at. */
-  kvReadBytes: number;
+  /** Bytes of KV that queries looked at; null where the engine does not count them, as for dense requests. */
+  kvReadBytes: number | null;
   /** Null where nothing was sampled. */
   audit: AuditUsage | null;
   /** How often the request went over to a denser policy after a breach. */

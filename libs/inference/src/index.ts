@@ -1,5 +1,6 @@
 export { checkQuality, qualityNames, worseQuality } from './kv-identity.js';
 export type { QualityName } from './kv-identity.js';
+export type * from './attention-facts.js';
 export type * from './attention-usage.js';
 export type * from './request.js';
 export { checkSpeculation, checkSpeculationKind, draftTokenBounds, speculationKinds } from './speculation.js';

@@ -1,4 +1,5 @@
-import type { ModelShape, PolicySpec } from '@longhaul/attention';
+import type { PolicySpec } from '@longhaul/attention';
+import type { AttentionFacts } from './attention-facts.js';
 import type { AttentionUsage } from './attention-usage.js';
 import type { QualityName } from './kv-identity.js';
 import type { Speculation } from './speculation.js';
@@ -142,8 +143,8 @@ export interface ModelInfo {
   createdUnixS: number;
   /** Absent where the worker does not tell. */
   kernels?: KernelReport;
-  /** What policies are checked against and made for; absent where the worker does not tell, which has dense attention only. */
-  attention?: ModelShape;
+  /** Absent where the worker does not tell, which has dense attention only. */
+  attention?: AttentionFacts;
 }
 
 /** Which kernels compute a model. Workers of one profile compute the same bits. */

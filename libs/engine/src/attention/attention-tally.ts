@@ -13,14 +13,14 @@ export class AttentionTally {
   #prefillRead = 0;
   #decodeVisible = 0;
   #decodeRead = 0;
-  #kvReadBytes = 0;
+  #kvReadBytes: number | null = null;
 
   add(step: SequenceAttentionStatistics): void {
     this.#prefillVisible += step.prefillVisible;
     this.#prefillRead += step.prefillRead;
     this.#decodeVisible += step.decodeVisible;
     this.#decodeRead += step.decodeRead;
-    this.#kvReadBytes += step.kvReadBytes;
+    this.#kvReadBytes = (this.#kvReadBytes ?? 0) + step.kvReadBytes;
   }
 
   get density(): PhaseDensity {

@@ -65,9 +65,9 @@ export class ModelDirectory {
     return this.ready();
   }
 
-  #attentionOf({ id, attention: shape }: ModelInfo): ServedAttention {
+  #attentionOf({ id, attention: facts }: ModelInfo): ServedAttention {
     const { attention: rules, tenants } = this.#rules;
-    const attention = new ServedAttention(rules, shape);
+    const attention = new ServedAttention(rules, facts);
     const faults = attention.faultsOfDefaults(tenants);
     if (faults.length === 0) return attention;
     throw new AppError({

@@ -41,6 +41,11 @@ describe('the attention of several prompts', () => {
     expect(addAttentionUsage([part(audited(0, null))])?.audit?.recall).toBeNull();
   });
 
+  it('counts no bytes where the engine has not counted those of one of them', () => {
+    const uncounted = { ...usage, kvReadBytes: null };
+    expect(addAttentionUsage([part(usage), part(uncounted)])).toMatchObject({ kvReadBytes: null, policy: 'balanced' });
+  });
+
   it('is nothing where the engine does not tell of one of them, or of none', () => {
     expect(addAttentionUsage([part(usage), part(null)])).toBeNull();
     expect(addAttentionUsage([])).toBeNull();

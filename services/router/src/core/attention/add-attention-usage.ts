@@ -20,10 +20,15 @@ export function addAttentionUsage(parts: readonly Part[]): AttentionUsage | null
       prefill: mean(parts, (part) => [part.attention?.density.prefill ?? 1, part.promptTokens - part.cachedTokens]),
       decode: mean(parts, (part) => [part.attention?.density.decode ?? 1, part.completionTokens]),
     },
-    kvReadBytes: told.reduce((sum, { kvReadBytes }) => sum + kvReadBytes, 0),
+    kvReadBytes: told.reduce<number | null>((sum, { kvReadBytes }) => sumOf(sum, kvReadBytes), 0),
     audit: addAudits(told.map(({ audit }) => audit)),
     fallbacks: told.reduce((sum, { fallbacks }) => sum + fallbacks, 0),
   };
+}
+
+/** A sum of which a part is not known is not known. */
+function sumOf(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
 }
 
 type Audit = NonNullable<AttentionUsage['audit']>;

@@ -1,12 +1,13 @@
 import {
   compilePolicy,
-  isPreset,
+  isDensePreset,
   type CompiledPolicy,
   type ModelShape,
   type PolicySpec,
   type PresetName,
 } from '@longhaul/attention';
-import { AppError } from '@longhaul/kernel';
+import type { AttentionFacts } from '@longhaul/inference';
+import { AppError, invalidArgument } from '@longhaul/kernel';
 import type { Tenant } from '../tenants/tenant.js';
 import { choiceOf, CUSTOM, type AttentionChoice } from './attention-choice.js';
 import { allowedFor, defaultFor, requireAllowed, type AttentionRules } from './attention-rules.js';
@@ -28,14 +29,14 @@ const UNKNOWN_SHAPE: ModelShape = {
 /** What requests may ask of the attention of one served model, and what they get. */
 export class ServedAttention {
   readonly #rules: AttentionRules;
-  readonly #shape: ModelShape | undefined;
+  readonly #facts: AttentionFacts | undefined;
   /** By their JSON text, the one that was asked for last at the end. */
   readonly #kept = new Map<string, ChosenAttention>();
 
-  /** @param shape what policies are made for; undefined where the worker does not tell: nothing but dense is possible then. */
-  constructor(rules: AttentionRules, shape: ModelShape | undefined) {
+  /** @param facts undefined where the worker does not tell: nothing but dense is possible then. */
+  constructor(rules: AttentionRules, facts: AttentionFacts | undefined) {
     this.#rules = rules;
-    this.#shape = shape;
+    this.#facts = facts;
   }
 
   /**
@@ -84,20 +85,33 @@ export class ServedAttention {
     }
   }
 
-  #shapeFor(spec: PolicySpec): ModelShape {
-    if (this.#shape !== undefined) return this.#shape;
-    if (isPreset(spec) && spec.preset === 'dense') return UNKNOWN_SHAPE;
-    const message = "attention: the model's worker does not tell what it can do beside dense attention.";
-    throw new AppError({ code: 'INVALID_ARGUMENT', reason: 'NOT_SUPPORTED', message, field: 'attention' });
+  #compile(spec: PolicySpec): CompiledPolicy {
+    if (isDensePreset(spec)) return compilePolicy(spec, this.#facts?.shape ?? UNKNOWN_SHAPE);
+    if (this.#facts === undefined) throw noPolicies();
+    const { shape, stepPromptTokens } = this.#facts;
+    const compiled = compilePolicy(spec, shape);
+    if (compiled.alignment > stepPromptTokens) throw stepTooSmall(compiled, stepPromptTokens);
+    return compiled;
   }
 
   #compiled(spec: PolicySpec): ChosenAttention {
     const key = JSON.stringify(spec);
-    const chosen = this.#kept.get(key) ?? { spec, compiled: compilePolicy(spec, this.#shapeFor(spec)) };
+    const chosen = this.#kept.get(key) ?? { spec, compiled: this.#compile(spec) };
     this.#kept.delete(key);
     this.#kept.set(key, chosen);
     const [oldest = key] = this.#kept.keys();
     if (this.#kept.size > KEPT_POLICIES) this.#kept.delete(oldest);
     return chosen;
   }
+}
+
+function noPolicies(): AppError {
+  const message = "attention: the model's worker does not tell what it can do beside dense attention.";
+  return new AppError({ code: 'INVALID_ARGUMENT', reason: 'NOT_SUPPORTED', message, field: 'attention' });
+}
+
+function stepTooSmall({ name, alignment }: CompiledPolicy, stepPromptTokens: number): AppError {
+  const needs = `attention: the policy ${name} reads prompts ${alignment} tokens at a time`;
+  const message = `${needs}; steps of this server have ${stepPromptTokens} beside those that decode.`;
+  return invalidArgument('attention', message, { alignment, stepPromptTokens });
 }

@@ -206,8 +206,10 @@ export interface AttentionUsage {
   /** Share of the KV that queries could see and did look at, 0 to 1; 1 where nothing was left out, or nothing computed. */
   prefillDensity: number;
   decodeDensity: number;
-  /** Bytes of KV that queries looked at. */
-  kvReadBytes: bigint;
+  /** Bytes of KV that queries looked at; unset where the engine does not count them. */
+  kvBytesRead?:
+    | bigint
+    | undefined;
   /** Unset where nothing was sampled. */
   audit:
     | AuditUsage
@@ -1856,7 +1858,7 @@ function createBaseAttentionUsage(): AttentionUsage {
     quality: 0,
     prefillDensity: 0,
     decodeDensity: 0,
-    kvReadBytes: 0n,
+    kvBytesRead: undefined,
     audit: undefined,
     fallbacks: 0,
   };
@@ -1876,11 +1878,11 @@ export const AttentionUsage: MessageFns<AttentionUsage> = {
     if (message.decodeDensity !== 0) {
       writer.uint32(33).double(message.decodeDensity);
     }
-    if (message.kvReadBytes !== 0n) {
-      if (BigInt.asUintN(64, message.kvReadBytes) !== message.kvReadBytes) {
-        throw new globalThis.Error("value provided for field message.kvReadBytes of type uint64 too large");
+    if (message.kvBytesRead !== undefined) {
+      if (BigInt.asUintN(64, message.kvBytesRead) !== message.kvBytesRead) {
+        throw new globalThis.Error("value provided for field message.kvBytesRead of type uint64 too large");
       }
-      writer.uint32(40).uint64(message.kvReadBytes);
+      writer.uint32(40).uint64(message.kvBytesRead);
     }
     if (message.audit !== undefined) {
       AuditUsage.encode(message.audit, writer.uint32(50).fork()).join();
@@ -1941,7 +1943,7 @@ export const AttentionUsage: MessageFns<AttentionUsage> = {
               break;
             }
 
-            message.kvReadBytes = reader.uint64() as bigint;
+            message.kvBytesRead = reader.uint64() as bigint;
             continue;
           }
           case 6: {
@@ -1981,9 +1983,9 @@ export const AttentionUsage: MessageFns<AttentionUsage> = {
     message.quality = object.quality ?? 0;
     message.prefillDensity = object.prefillDensity ?? 0;
     message.decodeDensity = object.decodeDensity ?? 0;
-    message.kvReadBytes = (object.kvReadBytes !== undefined && object.kvReadBytes !== null)
-      ? BigInt(object.kvReadBytes)
-      : 0n;
+    message.kvBytesRead = (object.kvBytesRead !== undefined && object.kvBytesRead !== null)
+      ? BigInt(object.kvBytesRead)
+      : undefined;
     message.audit = (object.audit !== undefined && object.audit !== null)
       ? AuditUsage.fromPartial(object.audit)
       : undefined;

@@ -70,7 +70,10 @@ export interface GetModelResponse {
   kernels:
     | Kernels
     | undefined;
-  /** JSON of what attention policies are checked against: shape, KV type, metadata of the pool, artefacts. Empty: dense only. */
+  /**
+   * JSON of what attention policies are checked against: model, KV type, metadata of the pool, artefacts, steps. Empty: dense
+   * only.
+   */
   attentionJson: string;
 }
 

@@ -1,0 +1,99 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { inferenceV1 } from '@longhaul/contracts';
+import type { AttentionUsage } from '@longhaul/inference';
+import { BothApis } from './support/both-apis.js';
+import type { RunningRouter } from './support/start-router.js';
+
+let open: BothApis | null = null;
+afterEach(async () => {
+  await open?.close();
+  open = null;
+});
+
+async function start(...how: Parameters<typeof BothApis.start>): Promise<RunningRouter> {
+  open = await BothApis.start(...how);
+  return open.running;
+}
+
+function apis(): BothApis {
+  if (open === null) throw new Error('not started');
+  return open;
+}
+
+describe('usage of attention', () => {
+  const attention: AttentionUsage = {
+    ...{ policy: 'balanced', quality: 'sparse', density: { prefill: 0.25, decode: 0.125 }, kvReadBytes: 2 ** 40 },
+    ...{ audit: { samples: 8, recall: 0.5, breaches: 1 }, fallbacks: 2 },
+  };
+  const { kvReadBytes, ...rest } = attention;
+  const expected = { ...rest, kv_bytes_read: kvReadBytes };
+
+  it('says how attention was computed, whole and in a stream that asks for usage', async () => {
+    const { backend } = await start();
+    backend.script.attention = attention;
+    for (const api of ['chat', 'completions'] as const) {
+      const whole = (await (await apis().send(api, {})).json()) as { usage: { longhaul: unknown } };
+      expect(whole.usage.longhaul).toEqual(expected);
+      const streamed = await (await apis().send(api, { stream: true, stream_options: { include_usage: true } })).text();
+      const chunks = streamed.split('\n\n').flatMap((event) => (event.startsWith('data: {') ? [event.slice(6)] : []));
+      const usages = chunks.map((chunk) => (JSON.parse(chunk) as { usage: { longhaul: unknown } | null }).usage);
+      expect(usages.at(-1)?.longhaul).toEqual(expected);
+      expect(usages.slice(0, -1).every((usage) => usage === null)).toBe(true);
+    }
+  });
+
+  it('is the same over gRPC', async () => {
+    const { backend } = await start();
+    backend.script.attention = attention;
+    const events = [];
+    for await (const { event } of apis().stream({})) events.push(event);
+    expect(events.at(-1)).toMatchObject({
+      $case: 'done',
+      value: {
+        attention: {
+          ...{ policy: 'balanced', quality: inferenceV1.Quality.QUALITY_SPARSE, prefillDensity: 0.25 },
+          ...{ decodeDensity: 0.125, kvBytesRead: BigInt(2 ** 40), audit: attention.audit, fallbacks: 2 },
+        },
+      },
+    });
+  });
+
+  it('is null, and unset over gRPC, where the engine does not tell', async () => {
+    await start();
+    const whole = (await (await apis().send('chat', {})).json()) as { usage: { longhaul: unknown } };
+    expect(whole.usage.longhaul).toBeNull();
+    let last: inferenceV1.GenerateResponse['event'];
+    for await (const { event } of apis().stream({})) last = event;
+    expect(last?.$case === 'done' ? last.value.attention : null).toBeUndefined();
+  });
+
+  it('has no count of bytes where the engine does not count', async () => {
+    const { backend } = await start();
+    backend.script.attention = { ...attention, kvReadBytes: null };
+    const whole = (await (await apis().send('chat', {})).json()) as { usage: { longhaul: object } };
+    expect(whole.usage.longhaul).toEqual({ ...expected, kv_bytes_read: null });
+    for await (const { event } of apis().stream({})) {
+      if (event?.$case === 'done') expect(event.value.attention).toMatchObject({ kvBytesRead: undefined });
+    }
+  });
+
+  it('has no audit where nothing was compared, and no recall without samples', async () => {
+    const { backend } = await start();
+    for (const audit of [null, { samples: 0, recall: null, breaches: 0 }]) {
+      backend.script.attention = { ...attention, audit };
+      const whole = (await (await apis().send('chat', {})).json()) as { usage: { longhaul: { audit: unknown } } };
+      expect(whole.usage.longhaul.audit).toEqual(audit);
+    }
+  });
+
+  it('is one for several prompts', async () => {
+    const { backend } = await start();
+    backend.script.attention = attention;
+    const response = await apis().send('completions', { prompt: ['a', 'b', 'c'] });
+    const { usage } = (await response.json()) as { usage: { longhaul: unknown } };
+    expect(usage.longhaul).toEqual({
+      ...expected,
+      ...{ kv_bytes_read: 3 * 2 ** 40, fallbacks: 6, audit: { samples: 24, recall: 0.5, breaches: 3 } },
+    });
+  });
+});
