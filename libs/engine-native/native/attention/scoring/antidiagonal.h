@@ -4,6 +4,7 @@
 // time. Include it behind the level's `#pragma GCC target`, after flat_dot.h and lane_sums.h.
 #pragma once
 
+#include "../fetcher.h"
 #include "flat_dot.h"
 #include "lane_sums.h"
 #include "score_rows.h"
@@ -32,12 +33,11 @@ class Antidiagonal {
     Piece piece, next;
     const int32_t* pages = problem_.page_row(block_.sequence, block_.kv_head);
     gather(block_.visible.begin, pages, piece);
-    while (piece.count > 0) {
+    while (piece.keys.count > 0) {
       gather(piece.end, pages, next);
-      for (int i = 0; i < row_blocks_; ++i) {
-        fetch(next, i);
-        score_block(piece, i);
-      }
+      announce(next, piece.keys);
+      Fetcher fetcher(piece.keys, 0, next.keys.count, key_tile_bytes(problem_.pool.dtype, problem_.head_dim), steps_of(piece), next.keys.count > 0);
+      for (int i = 0; i < row_blocks_; ++i) score_block(piece, i, fetcher);
       piece = next;
     }
     add_up(out);
@@ -50,14 +50,11 @@ class Antidiagonal {
   static constexpr int kLanes = V::kLanes;
   static constexpr int kHalves = kPageTokens / kLanes;
 
-  /** Pages of one unit. */
+  /** Pages of one unit, and the entry of the list that follows. */
   struct Piece {
-    int count = 0;
-    /** Entry of the list that follows. */
-    int end = 0;
-    int unit = 0;
-    int logical[kPiecePages];
-    const std::byte* slice[kPiecePages];
+    KeyBlock keys;
+    int unit;
+    int end;
   };
 
   void carve() {
@@ -65,18 +62,18 @@ class Antidiagonal {
     const size_t padded = blocks * kLanes;
     const size_t sums = blocks * static_cast<size_t>(units_.size()) * kLanes;
     const size_t products = static_cast<size_t>(kPiecePages) * kLanes * kPageTokens;
-    Carver carver(thread_scratch(Carver::rounded(padded * tile_ * sizeof(Query)) + 2 * Carver::rounded(padded * kPageTokens * 4) +
-                                 2 * Carver::rounded(sums * 4) + 2 * Carver::rounded(products * 4)));
+    Carver carver(thread_scratch(Carver::rounded(padded * tile_ * sizeof(Query)) + Carver::rounded(padded * kPageTokens * 4) +
+                                 Carver::rounded(padded * 4) + 2 * Carver::rounded(sums * 4) + 2 * Carver::rounded(products * 4)));
     queries_ = carver.template take<Query>(padded * tile_);
-    starts_ = carver.template take<float>(padded * kPageTokens);
-    scales_ = carver.template take<float>(padded * kPageTokens);
+    starts_ = carver.template take<int32_t>(padded * kPageTokens);
+    factors_ = carver.template take<float>(padded);
     maxima_ = carver.template take<float>(sums);
     sums_ = carver.template take<float>(sums);
     products_ = carver.template take<float>(products);
     logits_ = carver.template take<float>(products);
     std::memset(queries_, 0, padded * tile_ * sizeof(Query));
     std::memset(starts_, 0, padded * kPageTokens * 4);
-    std::memset(scales_, 0, padded * kPageTokens * 4);
+    std::memset(factors_, 0, padded * 4);
     std::memset(sums_, 0, sums * 4);
     for (size_t i = 0; i < sums; ++i) maxima_[i] = -kGreatestLogit;
   }
@@ -85,66 +82,68 @@ class Antidiagonal {
 
   /** Repeats the queries of a group, in falling order, over the tokens of a page; zeros where the block has none. */
   void pack_row(int row) {
+    alignas(64) float queries[kPageTokens * kMaxHeadDim];
+    const int dim = problem_.head_dim;
     for (int r = 0; r < stride_; ++r) {
       const int token = query_group(row) * stride_ + stride_ - 1 - r - block_.first_position;
-      if (token < 0 || token >= block_.tokens) continue;
-      const float* query = stored_query(problem_, block_, token, row % group_);
-      if constexpr (Op::kScaled) {
-        alignas(64) int8_t bytes[kMaxHeadDim];
-        const float scale = quantise_row(query, problem_.head_dim, bytes);
+      const bool there = token >= 0 && token < block_.tokens;
+      if (there) std::memcpy(queries + r * dim, stored_query(problem_, block_, token, row % group_), static_cast<size_t>(dim) * 4);
+      else std::memset(queries + r * dim, 0, static_cast<size_t>(dim) * 4);
+    }
+    factors_[row] = 1.0f / static_cast<float>(stride_);
+    if constexpr (Op::kScaled) {
+      alignas(64) int8_t bytes[kPageTokens * kMaxHeadDim];
+      factors_[row] *= quantise_row(queries, stride_ * dim, bytes);
+      for (int t = 0; t < kPageTokens; ++t) {
+        pack_token(row, t, bytes + t % stride_ * dim);
         int32_t sum = 0;
-        for (int d = 0; d < problem_.head_dim; ++d) sum += bytes[d];
-        pack_token(row, r, bytes);
-        for (int t = r; t < kPageTokens; t += stride_) {
-          starts_[row * kPageTokens + t] = -128.0f * static_cast<float>(sum);
-          scales_[row * kPageTokens + t] = scale;
-        }
-      } else {
-        pack_token(row, r, query);
+        for (int d = 0; d < dim; ++d) sum += bytes[t % stride_ * dim + d];
+        starts_[row * kPageTokens + t] = -128 * sum;
       }
+    } else {
+      for (int t = 0; t < kPageTokens; ++t) pack_token(row, t, queries + t % stride_ * dim);
     }
   }
 
   template <class T>
-  void pack_token(int row, int r, const T* query) {
-    const size_t half = tile_ / kHalves;
-    for (int t = r; t < kPageTokens; t += stride_) {
-      Query* to = queries_ + static_cast<size_t>(row) * tile_ + static_cast<size_t>(t / kLanes) * half;
-      for (int d = 0; d < problem_.head_dim; d += Op::kDims) Op::pack(to + static_cast<size_t>(d / Op::kDims) * Op::kStepQueries, t % kLanes, query + d);
-    }
+  void pack_token(int row, int token, const T* query) {
+    const size_t rows = Op::kRows;
+    Query* to = queries_ + static_cast<size_t>(row) / rows * rows * tile_ + static_cast<size_t>(token / kLanes) * (rows * tile_ / kHalves) +
+                static_cast<size_t>(row) % rows * Op::kStepQueries;
+    for (int d = 0; d < problem_.head_dim; d += Op::kDims, to += rows * Op::kStepQueries) Op::pack(to, token % kLanes, query + d);
   }
 
   void gather(int entry, const int32_t* pages, Piece& piece) const {
-    piece.count = 0;
-    piece.end = entry;
-    for (; piece.end < block_.visible.end && piece.count < kPiecePages; ++piece.end) {
+    KeyBlock& keys = piece.keys;
+    keys.count = 0;
+    for (piece.end = entry; piece.end < block_.visible.end && keys.count < kPiecePages; ++piece.end) {
       const int logical = block_.visible.at(piece.end);
       const int unit = logical * kPageTokens / unit_tokens_;
-      if (piece.count > 0 && unit != piece.unit) return;
+      if (keys.count > 0 && unit != piece.unit) return;
       piece.unit = unit;
-      piece.logical[piece.count] = logical;
-      piece.slice[piece.count++] = visible_slice(problem_, block_, pages, piece.end);
+      keys.logical[keys.count] = logical;
+      keys.slice[keys.count++] = visible_slice(problem_, block_, pages, piece.end);
     }
   }
 
-  /** Asks for a row block's share of the keys that come next. */
-  void fetch(const Piece& next, int row_block) const {
-    const size_t bytes = key_tile_bytes(problem_.pool.dtype, problem_.head_dim);
-    const size_t lines = static_cast<size_t>(next.count) * (bytes / kLine);
-    const size_t blocks = static_cast<size_t>(row_blocks_);
-    for (size_t i = lines * static_cast<size_t>(row_block) / blocks; i < lines * static_cast<size_t>(row_block + 1) / blocks; ++i) {
-      __builtin_prefetch(next.slice[i * kLine / bytes] + i * kLine % bytes, 0, 2);
-    }
-    if constexpr (Op::kScaled) {
-      if (row_block == 0) {
-        for (int page = 0; page < next.count; ++page) __builtin_prefetch(&scales_of(next.slice[page], problem_.head_dim), 0, 2);
-      }
+  /** Says which keys are fetched while those at hand are multiplied; asks for their scales at once, which lie apart. */
+  void announce(const Piece& next, KeyBlock& keys) const {
+    for (int page = 0; page < next.keys.count; ++page) {
+      keys.next[page] = next.keys.slice[page];
+      if constexpr (Op::kScaled) __builtin_prefetch(&scales_of(next.keys.slice[page], problem_.head_dim), 0, 2);
     }
   }
 
-  void score_block(const Piece& piece, int row_block) {
-    multiply(piece, row_block);
-    hide_later_keys(piece);
+  /** What Fetcher counts of a piece. */
+  size_t steps_of(const Piece& piece) const {
+    const size_t rows = static_cast<size_t>((rows_ + Op::kRows - 1) / Op::kRows);
+    const size_t pages = static_cast<size_t>(piece.keys.count / Op::kPages + piece.keys.count % Op::kPages);
+    return rows * pages * kHalves * static_cast<size_t>(problem_.head_dim / Op::kDims);
+  }
+
+  void score_block(const Piece& piece, int row_block, Fetcher& fetcher) {
+    multiply(piece.keys, row_block, fetcher);
+    hide_later_keys(piece.keys);
     switch (stride_) {
       case 16:
         return add_logits<16>(piece, row_block);
@@ -156,52 +155,52 @@ class Antidiagonal {
   }
 
   /** Products of a row block, [page][row][token]. */
-  void multiply(const Piece& piece, int row_block) {
+  void multiply(const KeyBlock& keys, int row_block, Fetcher& fetcher) {
     const int first = row_block * kLanes;
     const int rows = rows_ - first < kLanes ? rows_ - first : kLanes;
     for (int row = 0; row < rows; row += Op::kRows) {
       for (int half = 0; half < kHalves; ++half) {
         int page = 0;
-        for (; page + Op::kPages <= piece.count; page += Op::kPages) multiply_some<Op::kPages>(piece, first, row, half, page);
-        for (; page < piece.count; ++page) multiply_some<1>(piece, first, row, half, page);
+        for (; page + Op::kPages <= keys.count; page += Op::kPages) multiply_some<Op::kPages>(keys, first + row, half, page, fetcher);
+        for (; page < keys.count; ++page) multiply_some<1>(keys, first + row, half, page, fetcher);
       }
     }
   }
 
   template <int NP>
-  void multiply_some(const Piece& piece, int first, int row, int half, int page) {
+  void multiply_some(const KeyBlock& block, int row, int half, int page, Fetcher& fetcher) {
     constexpr int NR = Op::kRows;
     const std::byte* keys[NP];
     typename Op::Acc acc[NR][NP];
 #pragma GCC unroll 4
     for (int p = 0; p < NP; ++p) {
-      keys[p] = piece.slice[page + p] + half * kLanes * 4;
+      keys[p] = block.slice[page + p] + half * kLanes * 4;
 #pragma GCC unroll 4
-      for (int r = 0; r < NR; ++r) acc[r][p] = Op::zero();
+      for (int r = 0; r < NR; ++r) acc[r][p] = Op::start(starts_ + (row + r) * kPageTokens + half * kLanes);
     }
-    const Query* q = queries_ + static_cast<size_t>(first + row) * tile_ + static_cast<size_t>(half) * (tile_ / kHalves);
+    const Query* q = queries_ + static_cast<size_t>(row) * tile_ + static_cast<size_t>(half) * (NR * tile_ / kHalves);
     const int steps = problem_.head_dim / Op::kDims;
-    for (int s = 0; s < steps; ++s) Op::step(acc, q + s * Op::kStepQueries, tile_, keys, static_cast<size_t>(s) * kLine);
+    for (int s = 0; s < steps; s += 2, q += 2 * NR * Op::kStepQueries) {
+      fetcher.advance(2);
+      Op::step(acc, q, keys, static_cast<size_t>(s) * kLine);
+      Op::step(acc, q + NR * Op::kStepQueries, keys, static_cast<size_t>(s + 1) * kLine);
+    }
+    float* to = products_ + (page * kLanes + row % kLanes) * kPageTokens + half * kLanes;
 #pragma GCC unroll 4
     for (int p = 0; p < NP; ++p) {
 #pragma GCC unroll 4
       for (int r = 0; r < NR; ++r) {
         F x = Op::to_float(acc[r][p]);
-        if constexpr (Op::kScaled) x = scaled(x, (first + row + r) * kPageTokens + half * kLanes, piece.slice[page + p], half);
-        V::store(products_ + ((page + p) * kLanes + row + r) * kPageTokens + half * kLanes, x);
+        if constexpr (Op::kScaled) x = V::mul(x, V::load(scales_of(block.slice[page + p], problem_.head_dim).key + half * kLanes));
+        V::store(to + (p * kLanes + r) * kPageTokens, x);
       }
     }
   }
 
-  LONGHAUL_INLINE F scaled(F sum, int lane, const std::byte* slice, int half) const {
-    const F keys = V::load(scales_of(slice, problem_.head_dim).key + half * kLanes);
-    return V::mul(V::add(sum, V::load(starts_ + lane)), V::mul(V::load(scales_ + lane), keys));
-  }
-
   /** Keys behind the block's last query do not count. */
-  void hide_later_keys(const Piece& piece) {
-    const int page = piece.count - 1;
-    const int kept = last_position(block_) - piece.logical[page] * kPageTokens + 1;
+  void hide_later_keys(const KeyBlock& keys) {
+    const int page = keys.count - 1;
+    const int kept = last_position(block_) - keys.logical[page] * kPageTokens + 1;
     if (kept >= kPageTokens) return;
     for (int row = 0; row < kLanes; ++row) {
       float* products = products_ + (page * kLanes + row) * kPageTokens;
@@ -213,22 +212,22 @@ class Antidiagonal {
   template <int kStride>
   void add_logits(const Piece& piece, int row_block) {
     constexpr int kGroups = kPageTokens / kStride;
-    const F mean = V::set1(1.0f / kStride);
+    const F factor = V::load(factors_ + row_block * kLanes);
     F top = V::set1(-kGreatestLogit);
-    for (int page = 0; page < piece.count; ++page) {
+    for (int page = 0; page < piece.keys.count; ++page) {
       F sums[kGroups];
       LaneSums<V>::template of_groups<kStride>(products_ + page * kLanes * kPageTokens, sums);
       float* logits = logits_ + page * kGroups * kLanes;
 #pragma GCC unroll 4
-      for (int j = 0; j < kGroups; ++j) V::store(logits + j * kLanes, logit_of<V>(V::mul(sums[j], mean), softcap_log2_));
-      hide_unseen(piece.logical[page] * kGroups, kGroups, row_block, logits);
+      for (int j = 0; j < kGroups; ++j) V::store(logits + j * kLanes, logit_of<V>(V::mul(sums[j], factor), softcap_log2_));
+      hide_unseen(piece.keys.logical[page] * kGroups, kGroups, row_block, logits);
 #pragma GCC unroll 4
       for (int j = 0; j < kGroups; ++j) top = V::max(top, V::load(logits + j * kLanes));
     }
     const size_t at = (static_cast<size_t>(row_block) * static_cast<size_t>(units_.size()) + static_cast<size_t>(piece.unit - units_.begin)) * kLanes;
     RunningSum<V> unit{V::load(maxima_ + at), V::load(sums_ + at)};
     unit.raise(top);
-    for (int i = 0; i < piece.count * kGroups; ++i) unit.add(V::load(logits_ + i * kLanes));
+    for (int i = 0; i < piece.keys.count * kGroups; ++i) unit.add(V::load(logits_ + i * kLanes));
     V::store(maxima_ + at, unit.maximum);
     V::store(sums_ + at, unit.sum);
   }
@@ -287,13 +286,15 @@ class Antidiagonal {
   const int group_;
   const int rows_;
   const int row_blocks_;
-  /** Elements of a row's queries, [half of a page][step][kStepQueries]. */
+  /** Elements of a row's queries. */
   const size_t tile_;
   const float softcap_log2_;
+  /** [row / kRows][half of a page][step][row % kRows][kStepQueries] */
   Query* queries_;
-  /** [row][token] of scaled types: what a product starts from, and the scale of its query. */
-  float* starts_;
-  float* scales_;
+  /** [row][token] of scaled types. */
+  int32_t* starts_;
+  /** [row] that makes a sum a mean logit. */
+  float* factors_;
   /** [row block][unit][kLanes] */
   float* maxima_;
   float* sums_;

@@ -10,6 +10,8 @@ namespace longhaul::attention {
 namespace {
 
 constexpr int kBoundRows = 8;
+/** Pages whose bounds are asked for ahead: the processor's own prefetching ends where pages end to lie in a row. */
+constexpr int kBoundsAhead = 16;
 
 template <class V>
 class BoundsScorer {
@@ -55,8 +57,8 @@ class BoundsScorer {
       const int valid = candidates_.size() - page < NP ? candidates_.size() - page : NP;
       const std::byte* bounds[NP];
       for (int p = 0; p < NP; ++p) {
-        const int entry = candidates_.begin + page + (p < valid ? p : valid - 1);
-        bounds[p] = reinterpret_cast<const std::byte*>(problem_.pool.key_bounds(problem_.layer, pages[candidates_.at(entry)], block_.kv_head).least);
+        bounds[p] = bounds_of(pages, page + (p < valid ? p : valid - 1));
+        if (page + p + kBoundsAhead < candidates_.size()) fetch(bounds_of(pages, page + p + kBoundsAhead));
       }
       alignas(64) float sums[kLanes];
       V::store(sums, logit_of<V>(multiply<NR, NP>(bounds), softcap_log2_));
@@ -67,6 +69,15 @@ class BoundsScorer {
     for (int r = 0; r < count; ++r) {
       for (size_t i = count_; i < padded_units(count_); ++i) logits_[r][i] = kUnseen;
     }
+  }
+
+  const std::byte* bounds_of(const int32_t* pages, int candidate) const {
+    const int page = pages[candidates_.at(candidates_.begin + candidate)];
+    return reinterpret_cast<const std::byte*>(problem_.pool.key_bounds(problem_.layer, page, block_.kv_head).least);
+  }
+
+  void fetch(const std::byte* bounds) const {
+    for (int at = 0; at < 4 * problem_.head_dim; at += static_cast<int>(kLine)) __builtin_prefetch(bounds + at, 0, 3);
   }
 
   /** Lays a query out as [line][row][2][kLanes], as bounds come in pairs; NaN goes to both sides. */

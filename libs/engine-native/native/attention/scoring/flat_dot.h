@@ -1,5 +1,5 @@
 // Products of a tile of queries with a page's keys, both laid out alike, token by token: lane r of a sum is q_r·k_r. A step
-// takes one dword of V::kLanes tokens. Include it behind the level's `#pragma GCC target` and its Vec; internal linkage.
+// takes one dword of V::kLanes tokens, and the queries of kRows rows lie side by side. Include it behind the level's `#pragma GCC target` and its Vec; internal linkage.
 #pragma once
 
 #include <cstring>
@@ -28,21 +28,21 @@ struct FlatSingle {
   /** Rows of queries and vectors of keys that are multiplied at a time. */
   static constexpr int kRows = V::kLanes == 16 ? 4 : 2;
   static constexpr int kPages = 4;
-  /** Keys and queries have scales. */
+  /** Keys are scaled token by token, queries together; sums start from what makes up for unsigned keys. */
   static constexpr bool kScaled = false;
 
-  static LONGHAUL_INLINE Acc zero() { return V::zero(); }
+  static LONGHAUL_INLINE Acc start(const int32_t*) { return V::zero(); }
   static LONGHAUL_INLINE F to_float(const Acc& acc) { return acc; }
   static LONGHAUL_INLINE void pack(Query* step, int lane, const float* x) { step[lane] = x[0]; }
 
   template <int NR, int NP>
-  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, size_t row_stride, const std::byte* const (&keys)[NP], size_t offset) {
+  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, const std::byte* const (&keys)[NP], size_t offset) {
     F y[NP];
 #pragma GCC unroll 4
     for (int p = 0; p < NP; ++p) y[p] = V::load(keys[p] + offset);
 #pragma GCC unroll 4
     for (int r = 0; r < NR; ++r) {
-      const F x = V::load(q + r * row_stride);
+      const F x = V::load(q + r * kStepQueries);
 #pragma GCC unroll 4
       for (int p = 0; p < NP; ++p) V::accumulate(acc[r][p], x, y[p]);
     }
@@ -62,7 +62,7 @@ struct FlatPairFma {
   static constexpr int kPages = 4;
   static constexpr bool kScaled = false;
 
-  static LONGHAUL_INLINE Acc zero() { return V::zero(); }
+  static LONGHAUL_INLINE Acc start(const int32_t*) { return V::zero(); }
   static LONGHAUL_INLINE F to_float(const Acc& acc) { return acc; }
   static LONGHAUL_INLINE void pack(Query* step, int lane, const float* x) {
     step[lane] = x[0];
@@ -70,22 +70,22 @@ struct FlatPairFma {
   }
 
   template <int NR, int NP>
-  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, size_t row_stride, const std::byte* const (&keys)[NP], size_t offset) {
+  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, const std::byte* const (&keys)[NP], size_t offset) {
     F y[NP];
 #pragma GCC unroll 4
     for (int p = 0; p < NP; ++p) y[p] = V::pair_low(keys[p] + offset);
-    add_rows(acc, q, row_stride, y);
+    add_rows(acc, q, y);
 #pragma GCC unroll 4
     for (int p = 0; p < NP; ++p) y[p] = V::pair_high(keys[p] + offset);
-    add_rows(acc, q + V::kLanes, row_stride, y);
+    add_rows(acc, q + V::kLanes, y);
   }
 
  private:
   template <int NR, int NP>
-  static LONGHAUL_INLINE void add_rows(Acc (&acc)[NR][NP], const Query* q, size_t row_stride, const F (&y)[NP]) {
+  static LONGHAUL_INLINE void add_rows(Acc (&acc)[NR][NP], const Query* q, const F (&y)[NP]) {
 #pragma GCC unroll 4
     for (int r = 0; r < NR; ++r) {
-      const F x = V::load(q + r * row_stride);
+      const F x = V::load(q + r * kStepQueries);
 #pragma GCC unroll 4
       for (int p = 0; p < NP; ++p) V::accumulate(acc[r][p], x, y[p]);
     }
@@ -105,18 +105,18 @@ struct FlatPairDot {
   static constexpr int kPages = 4;
   static constexpr bool kScaled = false;
 
-  static LONGHAUL_INLINE Acc zero() { return V::zero(); }
+  static LONGHAUL_INLINE Acc start(const int32_t*) { return V::zero(); }
   static LONGHAUL_INLINE F to_float(const Acc& acc) { return acc; }
   static LONGHAUL_INLINE void pack(Query* step, int lane, const float* x) { step[lane] = bf16_pair(x[0], x[1]); }
 
   template <int NR, int NP>
-  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, size_t row_stride, const std::byte* const (&keys)[NP], size_t offset) {
+  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, const std::byte* const (&keys)[NP], size_t offset) {
     F y[NP];
 #pragma GCC unroll 4
     for (int p = 0; p < NP; ++p) y[p] = V::load(keys[p] + offset);
 #pragma GCC unroll 4
     for (int r = 0; r < NR; ++r) {
-      const F x = V::load(q + r * row_stride);
+      const F x = V::load(q + r * kStepQueries);
 #pragma GCC unroll 4
       for (int p = 0; p < NP; ++p) acc[r][p] = V::dot_pairs(acc[r][p], x, y[p]);
     }
@@ -137,18 +137,19 @@ struct FlatBytes512 {
   static constexpr int kPages = 4;
   static constexpr bool kScaled = true;
 
-  static LONGHAUL_INLINE Acc zero() { return Dot512::start(0); }
+  /** [16] */
+  static LONGHAUL_INLINE Acc start(const int32_t* lanes) { return Dot512::load_sums(lanes); }
   static LONGHAUL_INLINE F to_float(const Acc& acc) { return Dot512::to_float(acc); }
   static LONGHAUL_INLINE void pack(Query* step, int lane, const int8_t* x) { std::memcpy(step + 4 * lane, x, 4); }
 
   template <int NR, int NP>
-  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, size_t row_stride, const std::byte* const (&keys)[NP], size_t offset) {
+  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, const std::byte* const (&keys)[NP], size_t offset) {
     Dot512::Bytes y[NP];
 #pragma GCC unroll 4
     for (int p = 0; p < NP; ++p) y[p] = Dot512::load_keys(keys[p] + offset);
 #pragma GCC unroll 4
     for (int r = 0; r < NR; ++r) {
-      const auto x = Dot512::load_values(q + r * row_stride);
+      const auto x = Dot512::load_values(q + r * kStepQueries);
 #pragma GCC unroll 4
       for (int p = 0; p < NP; ++p) dot(acc[r][p], y[p], x);
     }
@@ -182,7 +183,11 @@ struct FlatBytes256 {
   static constexpr int kPages = 2;
   static constexpr bool kScaled = true;
 
-  static LONGHAUL_INLINE Acc zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  /** [8], each in one of the two sums that are joined. */
+  static LONGHAUL_INLINE Acc start(const int32_t* lanes) {
+    const auto* four = reinterpret_cast<const __m128i*>(lanes);
+    return {_mm256_cvtepu32_epi64(_mm_loadu_si128(four)), _mm256_cvtepu32_epi64(_mm_loadu_si128(four + 1))};
+  }
   static LONGHAUL_INLINE F to_float(const Acc& acc) {
     const __m256i joined = _mm256_hadd_epi32(acc.low, acc.high);
     return _mm256_cvtepi32_ps(_mm256_permute4x64_epi64(joined, 0xd8));
@@ -192,13 +197,13 @@ struct FlatBytes256 {
   }
 
   template <int NR, int NP>
-  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, size_t row_stride, const std::byte* const (&keys)[NP], size_t offset) {
+  static LONGHAUL_INLINE void step(Acc (&acc)[NR][NP], const Query* q, const std::byte* const (&keys)[NP], size_t offset) {
     Acc y[NP];
 #pragma GCC unroll 4
     for (int p = 0; p < NP; ++p) y[p] = {widened(keys[p] + offset), widened(keys[p] + offset + 16)};
 #pragma GCC unroll 4
     for (int r = 0; r < NR; ++r) {
-      const __m256i low = load(q + r * row_stride), high = load(q + r * row_stride + 16);
+      const __m256i low = load(q + r * kStepQueries), high = load(q + r * kStepQueries + 16);
 #pragma GCC unroll 4
       for (int p = 0; p < NP; ++p) {
         acc[r][p].low = _mm256_add_epi32(acc[r][p].low, _mm256_madd_epi16(y[p].low, low));

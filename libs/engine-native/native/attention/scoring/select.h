@@ -1,4 +1,5 @@
-// Choosing by scores. Results ascend, and are the same as by sorting; see scoring.h for where scores come from.
+// Choosing by scores. Results ascend, and are the same as by sorting; see scoring.h for where scores come from. A thread
+// keeps memory for 8 bytes per score.
 #pragma once
 
 #include <cstdint>
