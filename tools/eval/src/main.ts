@@ -62,7 +62,7 @@ function startServer(kv: string, { lengths, threads }: EvalOptions, { dir }: Mod
 /** All that the journal has: a run that adds a length to an older one tells of both. */
 async function report(options: EvalOptions, journal: Journal, settings: object): Promise<void> {
   const rows = rowsOf(journal.outcomes);
-  const summaries = summariesOf(rows);
+  const summaries = summariesOf(rows, options.denseAtLeast);
   const agreement = agreementRowsOf(journal.comparisons.filter(({ asked }) => asked === options.positions));
   const tables = [
     rowTable(rows),

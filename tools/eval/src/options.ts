@@ -17,6 +17,8 @@ export interface EvalOptions {
   readonly tasks: readonly string[];
   readonly samples: number;
   readonly kvTypes: readonly KvDtype[];
+  /** Of summaries: tasks that dense does less well are left out. */
+  readonly denseAtLeast: number;
   /** At which logits are compared with dense; 0 leaves that out. */
   readonly positions: number;
   readonly seed: number;
@@ -44,6 +46,7 @@ export const HELP = `npm run eval -- [options]
   --tasks A,B          tasks, or groups of them: ruler, threading, pass-keys, longbench   (ruler)
   --samples N          of each task and length   (10)
   --kv A,B             KV types: ${KV_DTYPES.join(', ')}   (bf16)
+  --dense-at-least P   percent: tasks that dense does less well are left out of summaries and plot   (0)
   --positions N        at the end of every prompt and in its answer, where logits are compared with dense   (0)
   --seed N             of all samples   (1)
   --form chat|plain    by the model's template or as they are   (chat where the model has a template)
@@ -76,6 +79,7 @@ export function parseOptions(args: readonly string[]): EvalOptions | null {
     tasks: listOf('--tasks', values.tasks),
     samples: integer('--samples', values.samples, [1, 10_000]),
     kvTypes: listOf('--kv', values.kv).map((text) => oneOf('--kv', text, KV_DTYPES)),
+    denseAtLeast: integer('--dense-at-least', values['dense-at-least'], [0, 100]) / 100,
     positions: integer('--positions', values.positions, [0, 512]),
     seed: integer('--seed', values.seed, [0, 2 ** 31]),
     form: form === undefined ? undefined : oneOf('--form', form, FORMS),
@@ -103,6 +107,7 @@ function parsedFlags(args: readonly string[]) {
         tasks: { ...text, default: 'ruler' },
         samples: { ...text, default: '10' },
         kv: { ...text, default: 'bf16' },
+        'dense-at-least': { ...text, default: '0' },
         positions: { ...text, default: '0' },
         seed: { ...text, default: '1' },
         help: { type: 'boolean', default: false },

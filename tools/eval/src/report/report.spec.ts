@@ -70,6 +70,11 @@ describe('summariesOf', () => {
     expect(balanced?.time_saved).toBeCloseTo(1 - 2.5 / 5.75);
   });
 
+  it('leaves out tasks that dense does less well than is asked for', () => {
+    const [, sparseOnly] = summariesOf(rowsOf(OUTCOMES), 0.9);
+    expect(sparseOnly).toMatchObject({ tasks: 1, accuracy: 1, worst: { task: 'cwe' } });
+  });
+
   it('leaves out what has no dense row beside it', () => {
     expect(summariesOf(rowsOf([sparse({})]))).toEqual([]);
   });

@@ -23,12 +23,17 @@ export interface Summary {
 const groupKey = ({ policy, dense_below, kv, length }: Row): string =>
   JSON.stringify([policy, dense_below, kv, length]);
 
-/** @param rows of one run; a row without a dense one beside it is left out. */
-export function summariesOf(rows: readonly Row[]): Summary[] {
+/**
+ * @param rows of one run; a row without a dense one beside it is left out.
+ * @param denseAtLeast tasks that dense attention does less well than this are left out: what a model cannot do says
+ *   nothing about a policy.
+ */
+export function summariesOf(rows: readonly Row[], denseAtLeast = 0): Summary[] {
   const groups = new Map<string, { row: Row; dense: Row }[]>();
   for (const row of rows) {
     const dense = rows.find((each) => isDense(each) && sameCase(each, row));
-    if (dense !== undefined) groups.set(groupKey(row), [...(groups.get(groupKey(row)) ?? []), { row, dense }]);
+    if (dense !== undefined && dense.accuracy >= denseAtLeast)
+      groups.set(groupKey(row), [...(groups.get(groupKey(row)) ?? []), { row, dense }]);
   }
   return [...groups.values()].flatMap(summaryOf);
 }
