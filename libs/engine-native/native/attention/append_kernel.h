@@ -10,6 +10,7 @@
 #include "kernels.h"
 #include "quantise_row.h"
 #include "slice_metadata.h"
+#include "weighted_rounding.h"
 
 namespace longhaul::attention {
 namespace {
@@ -62,7 +63,7 @@ void store_int8(std::byte* slice, int head_dim, int slot, float* key, const floa
   alignas(64) int8_t bytes[kMaxHeadDim];
   SliceScales& scales = scales_of(slice, head_dim);
   rotate_head(key, head_dim);
-  scales.key[slot] = quantise_row(key, head_dim, bytes);
+  scales.key[slot] = quantise_rotated_row(key, head_dim, bytes);
   auto* keys = reinterpret_cast<uint8_t*>(slice);
   for (int d = 0; d < head_dim; ++d) {
     keys[(d / 4 * kPageTokens + slot) * 4 + d % 4] = static_cast<uint8_t>(bytes[d] + 128);

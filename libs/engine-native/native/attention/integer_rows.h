@@ -9,6 +9,7 @@
 #include "integer_exp2.h"
 #include "operand.h"
 #include "tile_rows.h"
+#include "weighted_rounding.h"
 
 namespace longhaul::attention {
 namespace {
@@ -68,7 +69,7 @@ struct IntegerRows : TileRows<typename Dot::V> {
 
   /** Quantises the query of a row to `bytes` ([dim]); notes its scale and start. */
   void quantise_query(int row, int8_t* bytes) {
-    query_scales[row] = quantise_row(Rows::query_row(row), dim, bytes);
+    query_scales[row] = quantise_rotated_row(Rows::query_row(row), dim, bytes);
     int32_t sum = 0;
     for (int d = 0; d < dim; ++d) sum += bytes[d];
     starts[row] = -128 * sum;

@@ -33,6 +33,19 @@ LONGHAUL_INLINE Eight swap_lanes(Eight x) {
 #endif
 }
 
+/** The same for a distance, 0 to 7, that the compiler does not know. */
+LONGHAUL_INLINE Eight swap_lanes(Eight x, int distance) {
+#ifdef __clang__
+  Eight swapped;
+  for (int i = 0; i < 8; ++i) swapped[i] = x[i ^ distance];
+  return swapped;
+#else
+  return __builtin_shuffle(x, EightInts{0, 1, 2, 3, 4, 5, 6, 7} ^ distance);
+#endif
+}
+
+LONGHAUL_INLINE Eight magnitude(Eight x) { return (Eight)((EightInts)x & 0x7fffffff); }
+
 /** The low byte of every lane. */
 LONGHAUL_INLINE void store_low_bytes(int8_t* to, EightInts x) {
 #ifdef __clang__

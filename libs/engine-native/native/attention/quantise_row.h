@@ -12,7 +12,7 @@ inline float largest_magnitude(const float* x, int dims) {
   Eight zeros = {};
   for (int d = 0; d < dims; d += 8) {
     const Eight v = load_eight(x + d);
-    const Eight size = (Eight)((EightInts)v & 0x7fffffff);
+    const Eight size = magnitude(v);
     largest = size > largest ? size : largest;
     zeros += v * 0.0f;
   }
@@ -28,13 +28,15 @@ inline float largest_magnitude(const float* x, int dims) {
 /** Added to |x| <= 2^22, leaves the nearest whole number (ties to even) in the low bits: 1.5 * 2^23. */
 constexpr float kRoundingNumber = 12582912.0f;
 
+/** A row whose largest magnitude is not above it becomes zeros. */
+constexpr float kNothing = 1e-30f;
+
 /**
  * Quantises a row to [-127, 127] by its largest magnitude (one scale for all of it; symmetric, so that 0 stays 0).
  * Returns the scale, which is NaN where a number is not finite: what is computed with it is then NaN, too, and the
  * sampler finds it.
  */
 inline float quantise_row(const float* x, int dims, int8_t* to) {
-  constexpr float kNothing = 1e-30f;
   const float largest = largest_magnitude(x, dims);
   const float inverse = largest > kNothing ? 127.0f / largest : 0.0f;
   for (int d = 0; d < dims; d += 8) {
