@@ -23,7 +23,10 @@ const FLAGS = [
   '-DNDEBUG',
   '-Inative',
 ];
-const FOLDERS = ['bench', 'cpu', 'linear', 'linear/bench', 'attention', 'attention/scoring', 'attention/bench'];
+const FOLDERS = [
+  ...['bench', 'cpu', 'linear', 'linear/bench'],
+  ...['attention', 'attention/policy', 'attention/scoring', 'attention/bench'],
+];
 
 function filesIn(extensions) {
   return FOLDERS.flatMap((folder) =>

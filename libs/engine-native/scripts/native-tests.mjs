@@ -18,7 +18,9 @@ const STEP = [...POOL, 'gate/load_gate.cc', 'step/step_context.cc'];
 
 const isSource = (name) => name.endsWith('.cc');
 
-const ATTENTION = ['attention', 'attention/scoring'].flatMap(sourcesIn);
+/** Of attention, with the folders in it. */
+const ATTENTION_FOLDERS = ['attention', 'attention/policy', 'attention/scoring'];
+const ATTENTION = ATTENTION_FOLDERS.flatMap(sourcesIn);
 
 /** Sources that the tests of an area need, where those are not just the sources of its folder. */
 const SOURCES_OF = {
@@ -30,7 +32,7 @@ const SOURCES_OF = {
 };
 
 /** Areas whose code builds on that of others. */
-const AREAS_BELOW = { kernels: ['attention', 'attention/scoring', 'linear'] };
+const AREAS_BELOW = { kernels: [...ATTENTION_FOLDERS, 'linear'] };
 
 function sourcesIn(folder) {
   return readdirSync(join(root, 'native', folder))

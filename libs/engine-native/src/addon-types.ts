@@ -3,6 +3,8 @@
  * behind it; arrays are row-major, ranges half open, all integers signed 32-bit unless said otherwise.
  */
 
+import type { NativeSequenceAttention, SequenceAttentionStatistics } from './attention-types.js';
+
 /**
  * What a pool keeps of a key or a value. f32 is the reference. int8 has one scale per token and KV head, and keeps keys
  * rotated over the head dimension; it is computed with in integers.
@@ -273,6 +275,11 @@ export interface StepRequest {
   /** [ropeClasses, B] multiplier of cos and sin. */
   ropeScale: Float32Array;
   ropeClasses: number;
+  /**
+   * Sequences whose attention a policy decides, ascending; the others are dense. `decodeFrom`: tokens of the prompt, so that
+   * queries at positions from there on are decode whenever they are computed. Absent: none.
+   */
+  attention?: readonly { sequence: number; state: NativeSequenceAttention; decodeFrom: number }[];
   /** [B] numbers of ATTENTION_POLICY, one per sequence. Absent: all dense. */
   policies?: Int32Array;
   /** [R] rows of T whose logits are wanted, ascending. */
@@ -294,6 +301,8 @@ export interface AttentionStatistics {
    * or a head leaves pages out.
    */
   kvReadBytes: number;
+  /** One per entry of `StepRequest.attention`. */
+  sequences: readonly SequenceAttentionStatistics[];
 }
 
 export interface StepResult {

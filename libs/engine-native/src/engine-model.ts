@@ -1,5 +1,6 @@
 import { AppError } from '@longhaul/kernel';
 import type { NativeKvPool, NativeModel, NativeModelOptions, StepRequest, StepResult } from './addon-types.js';
+import { EngineSequenceAttention } from './engine-attention.js';
 import { EngineKvPool } from './engine-kv-pool.js';
 import { EngineLoadGate } from './engine-load-gate.js';
 import type { NativeAddon } from './native-addon.js';
@@ -9,6 +10,12 @@ function withNativeGates(request: StepRequest): StepRequest {
   if (request.gates === undefined || request.gates.length === 0) return request;
   const gates = request.gates.map(({ sequence, gate }) => ({ sequence, gate: EngineLoadGate.nativeOf(gate) }));
   return { ...request, gates };
+}
+
+function withNativeAttention(request: StepRequest): StepRequest {
+  if (request.attention === undefined || request.attention.length === 0) return request;
+  const attention = request.attention.map((one) => ({ ...one, state: EngineSequenceAttention.nativeOf(one.state) }));
+  return { ...request, attention };
 }
 
 function rejectAsAppError(error: unknown): never {
@@ -50,7 +57,7 @@ export class EngineModel implements NativeModel {
       });
     }
     const nativePool = EngineKvPool.nativeOf(pool);
-    const nativeRequest = withNativeGates(request);
+    const nativeRequest = withNativeAttention(withNativeGates(request));
     this.#running = true;
     try {
       return await this.#native.step(nativePool, nativeRequest);

@@ -13,6 +13,8 @@ import type {
   NativeModelOptions,
   RuntimeInfo,
 } from './addon-types.js';
+import type { AttentionPolicyOptions, NativeAttentionPolicy } from './attention-types.js';
+import { EngineAttentionPolicy } from './engine-attention.js';
 import { EngineKvPool } from './engine-kv-pool.js';
 import { EngineLoadGate } from './engine-load-gate.js';
 import { EngineModel } from './engine-model.js';
@@ -33,6 +35,8 @@ export interface Engine {
   createPool(options: KvPoolOptions): NativeKvPool;
   /** Throws AppError INVALID_ARGUMENT. */
   createLoadGate(options: LoadGateOptions): NativeLoadGate;
+  /** Throws AppError INVALID_ARGUMENT naming the field, for example `plans[2].unitTokens`. */
+  createAttentionPolicy(options: AttentionPolicyOptions): NativeAttentionPolicy;
   /**
    * How fast levels are on this machine, for a model's shapes; the event loop goes on meanwhile. Rates in the order of
    * the request. Rejects with AppError INVALID_ARGUMENT or OUT_OF_MEMORY.
@@ -70,6 +74,10 @@ class AddonEngine implements Engine {
 
   createLoadGate(options: LoadGateOptions): NativeLoadGate {
     return new EngineLoadGate(this.#addon, options);
+  }
+
+  createAttentionPolicy(options: AttentionPolicyOptions): NativeAttentionPolicy {
+    return new EngineAttentionPolicy(this.#addon, options);
   }
 
   createModel(options: NativeModelOptions): NativeModel {

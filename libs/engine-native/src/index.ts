@@ -35,6 +35,13 @@ export type {
   StepRequest,
   StepResult,
 } from './addon-types.js';
+export type {
+  AttentionPolicyOptions,
+  NativeAttentionPolicy,
+  NativeHeadPlan,
+  NativeSequenceAttention,
+  SequenceAttentionStatistics,
+} from './attention-types.js';
 export { loadEngine } from './engine.js';
 export type { Engine } from './engine.js';
 export { KERNEL_LEVEL_VARIABLE, unmeasuredKernels } from './kernel-level.js';

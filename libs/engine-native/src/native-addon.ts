@@ -9,6 +9,7 @@ import type {
   NativeModelOptions,
   RuntimeInfo,
 } from './addon-types.js';
+import type { AttentionPolicyOptions } from './attention-types.js';
 import type { RuntimeLogListener } from './runtime-log-line.js';
 
 /** The exports of the compiled addon. Its errors are `NativeError`s. */
@@ -25,7 +26,15 @@ export interface NativeAddon {
   unfollowLog(): void;
   KvPool: new (options: KvPoolOptions) => NativeKvPool;
   LoadGate: new (options: LoadGateOptions) => NativeLoadGate;
+  AttentionPolicy: new (options: AttentionPolicyOptions) => object;
+  /** Of a policy, or as a copy of another one. */
+  SequenceAttention: new (of: object) => AddonSequenceAttention;
   Model: new (options: NativeModelOptions) => NativeModel;
+}
+
+/** The addon's own NativeSequenceAttention. */
+export interface AddonSequenceAttention {
+  dispose(): void;
 }
 
 export type NativeErrorKind =

@@ -68,7 +68,7 @@ export async function openLocalEngine(
   const tokenizer = createTokenizer(files);
   const native = await openNative(modelPackage, { manifest, config, log, directory: parts.kernelProfiles });
   const info = modelInfo(manifest, config, native.kernels);
-  const watch = watchSteps(createNativeRunner(native.engine, native.model, native.pool));
+  const watch = watchSteps(createNativeRunner(native.engine, native.model, { pool: native.pool, ...manifest.shape }));
   const engine = createEngine({
     runner: watch.runner,
     model: {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "plan.h"
+#include "policy/policy_selector.h"
 
 namespace longhaul {
 namespace attention {
@@ -24,18 +25,18 @@ struct Workspace {
   std::vector<float> scalars;
   std::unique_ptr<std::atomic<int>[]> pending;
   size_t pending_capacity = 0;
-  /** By query block; used where the problem has a selector. */
-  Selections selections;
+  /** By query block. */
+  std::vector<Selection> selections;
 
   void begin(const AttentionProblem& problem) {
     plan.begin(problem);
-    if (problem.selector == nullptr) return;
+    if (plan.selection_runs.empty()) return;
     if (selections.size() < plan.blocks.size()) selections.resize(plan.blocks.size());
     for (size_t i = 0; i < plan.blocks.size(); ++i) selections[i].clear();
   }
 
   void prepare_tiles(const AttentionProblem& problem) {
-    plan.add_tiles(problem, problem.selector == nullptr ? nullptr : &selections);
+    plan.add_tiles(problem, selections);
     if (values.size() < plan.partial_floats) values.resize(plan.partial_floats);
     if (scalars.size() < plan.scalar_floats) scalars.resize(plan.scalar_floats);
     if (pending_capacity < plan.merges.size()) {
@@ -117,9 +118,16 @@ TileAhead ahead_of(const Call& call, size_t index) {
   return {unit.pages, block_row_of(call, unit), unit.kv_head};
 }
 
+/** Of the policy of the unit's sequence, in units of log2. */
+float skip_of(const AttentionProblem& p, const QueryBlock& block) {
+  return block.owner < 0 ? 0.0f : p.policies[static_cast<size_t>(block.owner)].state->policy().skip_softmax() * kLog2e;
+}
+
 void run_unit(const Call& call, size_t index) {
   const AttentionProblem& p = call.problem;
   const Unit& unit = call.work.plan.units[index];
+  const QueryBlock& block = call.work.plan.blocks[static_cast<size_t>(unit.block)];
+  const StaticMask mask = mask_of(p, block);
   thread_local std::vector<float> own_lse;
   own_lse.resize(static_cast<size_t>(unit.tokens) * call.group());
   TileJob job{};
@@ -129,7 +137,10 @@ void run_unit(const Call& call, size_t index) {
   job.group = call.group();
   job.tokens = unit.tokens;
   job.first_position = p.past_lens[unit.sequence] + unit.first_token - p.cu_seqlens[unit.sequence];
-  job.window = p.window;
+  job.window = mask.window;
+  job.sink = mask.sink;
+  job.reach = mask.reach;
+  job.skip_log2 = skip_of(p, block);
   job.softcap_log2 = p.softcap > 0.0f ? p.softcap * kLog2e : 0.0f;
   job.q = call.output_of(unit);
   job.q_stride = call.output_stride();
@@ -139,6 +150,7 @@ void run_unit(const Call& call, size_t index) {
   job.block_row = block_row_of(call, unit);
   job.ahead = ahead_of(call, index);
   job.pages = unit.pages;
+  job.page_tokens = unit.page_tokens;
   job.block_pages = block_pages(p.head_dim);
   job.split_pages = kSplitPages;
   if (unit.merge >= 0) {
@@ -203,11 +215,27 @@ void append_one(Call& call, size_t index) {
   call.problem.selector->appended(call.problem, {run.sequence, run.logical, run.slot, run.tokens});
 }
 
-void select_one(Call& call, size_t index) {
-  call.problem.selector->select(call.problem, call.work.plan.blocks[index], call.work.selections[index]);
+const Selector& selector_of(const AttentionProblem& p) {
+  static const PolicySelector by_policies;
+  return p.selector != nullptr ? *p.selector : by_policies;
+}
+
+void select_run(Call& call, size_t index) {
+  const SelectionRun& run = call.work.plan.selection_runs[index];
+  for (int block = run.begin; block < run.end; ++block) {
+    const size_t at = static_cast<size_t>(block);
+    selector_of(call.problem).select(call.problem, call.work.plan.blocks[at], call.work.selections[at]);
+  }
 }
 
 void execute_one(Call& call, size_t index) { run_unit(call, index); }
+
+AttentionReport report_of(const AttentionProblem& p, const Plan& plan) {
+  const uint64_t slice = slice_bytes(p.pool.dtype, p.head_dim);
+  AttentionReport report{plan.slices_read * slice, plan.densities};
+  for (SequenceDensity& density : report.sequences) density.kv_read_bytes *= slice;
+  return report;
+}
 
 }  // namespace
 }  // namespace attention
@@ -221,12 +249,12 @@ AttentionReport attend(const AttentionProblem& problem, const ParallelFor& paral
   const size_t rows = problem.batch > 0 ? static_cast<size_t>(problem.cu_seqlens[problem.batch]) : 0;
   const size_t floats = rows * static_cast<size_t>(problem.heads + 2 * problem.kv_heads) * problem.head_dim;
   for_each<append_one>(call, workspace.plan.runs.size(), floats < kSerialAppendFloats, parallel_for);
-  if (problem.selector != nullptr) for_each<select_one>(call, workspace.plan.blocks.size(), false, parallel_for);
+  for_each<select_run>(call, workspace.plan.selection_runs.size(), false, parallel_for);
   workspace.prepare_tiles(problem);
   const bool serial = workspace.plan.cost < kSerialCost;
   if (!serial) call.threads = std::max(1, parallel_for.threads);
   for_each<execute_one>(call, workspace.plan.units.size(), serial, parallel_for);
-  return {workspace.plan.slices_read * slice_bytes(problem.pool.dtype, problem.head_dim)};
+  return report_of(problem, workspace.plan);
 }
 
 }  // namespace longhaul

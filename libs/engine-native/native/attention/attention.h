@@ -9,6 +9,7 @@
 #include "../cpu/candidates.h"
 #include "kv_layout.h"
 #include "parallel_for.h"
+#include "policy/sequence_state.h"
 #include "selector.h"
 
 namespace longhaul {
@@ -34,10 +35,22 @@ struct HeadTables {
   std::vector<int32_t> pages;
 };
 
+/** Pairs of a query and a page, by phase: of which the query might see a token, and of which it does. */
+struct SequenceDensity {
+  uint64_t prefill_visible = 0;
+  uint64_t prefill_read = 0;
+  uint64_t decode_visible = 0;
+  uint64_t decode_read = 0;
+  /** As AttentionReport has it. */
+  uint64_t kv_read_bytes = 0;
+};
+
 /** What a call of attend() did. */
 struct AttentionReport {
   /** Bytes of the slices that queries looked at, each slice once, however many blocks of queries read it. */
   uint64_t kv_read_bytes = 0;
+  /** One per entry of AttentionProblem::policies, over all KV heads. */
+  std::vector<SequenceDensity> sequences;
 };
 
 /**
@@ -76,7 +89,10 @@ struct AttentionProblem {
    */
   const attention::KernelTable* kernels = nullptr;
 
-  /** Null: dense attention. Borrowed for the call. */
+  /** Of the sequences that have a policy, ascending by sequence; the others are dense. Borrowed for the call. */
+  std::span<const attention::PolicySequence> policies;
+
+  /** In place of what policies choose; null: they do, and who has none is dense. Borrowed for the call. */
   const Selector* selector = nullptr;
 
   /** Written at the new tokens of `layer`. No page may be the last page of two sequences of the batch. */
@@ -112,6 +128,13 @@ struct AttentionProblem {
     return found != head_tables.end() && found->sequence == sequence ? &*found : nullptr;
   }
 
+  /** Index of the policy of a sequence; -1: it has none. */
+  int policy_of(int sequence) const {
+    const auto found = std::lower_bound(policies.begin(), policies.end(), sequence,
+                                        [](const attention::PolicySequence& policy, int wanted) { return policy.sequence < wanted; });
+    return found != policies.end() && found->sequence == sequence ? static_cast<int>(found - policies.begin()) : -1;
+  }
+
   /** [block_table_width] the page of each logical page of a KV head of a sequence, in this layer. */
   const int32_t* page_row(int sequence, int kv_head) const {
     if (const HeadTables* tables = head_tables_of(sequence)) {
@@ -131,8 +154,7 @@ const char* find_fault(const AttentionProblem& problem);
 
 /**
  * Appends the new keys and values to the pool, then writes the attention of the new tokens to `out`. Throws Fault
- * INVALID_ARGUMENT (field "selector") for a selection that does not ascend, or leaves what its block sees or its head
- * holds.
+ * INVALID_ARGUMENT (field "selector") for a selection that does not ascend, leaves what its block sees or its head holds.
  *
  * What a token gets depends on its own sequence alone, bit for bit, not on its neighbours in the batch nor on the
  * number of threads. Another cut of a prompt into chunks changes results by rounding only. Slots of a page beyond the

@@ -90,8 +90,14 @@ struct AmxTile : SoftmaxRows<Op, kAmxRows> {
     Fetcher fetcher(keys, 0, keys.count, slice_bytes(job.pool.dtype, dim), work, prefetch);
     score_pages<kTiles>(keys, first, begin, end, fetcher);
     Rows::bound_logits(keys, first, count, begin, end);
+    const uint32_t skipped = Rows::skipped_rows(first, count, begin, end);
+    if (skipped == ~uint32_t{0} >> (32 - count)) return;
     F decay[kAmxRows];
     for (int r = 0; r < count; ++r) {
+      if ((skipped >> r & 1u) != 0) {
+        decay[r] = Rows::skip_row(r, begin, end);
+        continue;
+      }
       decay[r] = prefetch ? Rows::template soften_row<true>(first + r, r, begin, end, fetcher)
                           : Rows::template soften_row<false>(first + r, r, begin, end, fetcher);
     }

@@ -67,6 +67,19 @@ const char* head_table_order_fault(const AttentionProblem& p) {
   return nullptr;
 }
 
+const char* policy_fault(const AttentionProblem& p) {
+  int last = -1;
+  for (const attention::PolicySequence& policy : p.policies) {
+    if (policy.sequence <= last || policy.sequence >= p.batch) return "policies must ascend by sequences of the batch";
+    if (policy.state == nullptr || policy.decode_from < 0) return "policies need a state, and decode_from of at least 0";
+    const attention::AttentionPolicy& of = policy.state->policy();
+    if (of.kv_heads() != p.kv_heads || of.layers() != p.pool.layers) return "policies are for other layers or KV heads";
+    if (!p.pool.channels.has_all(of.needed_channels())) return "policies need metadata that the pool does not keep";
+    last = policy.sequence;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 const char* find_fault(const AttentionProblem& p) {
@@ -77,6 +90,7 @@ const char* find_fault(const AttentionProblem& p) {
   }
   if (p.cu_seqlens[0] != 0) return "cu_seqlens must start at 0";
   if (const char* fault = head_table_order_fault(p)) return fault;
+  if (const char* fault = policy_fault(p)) return fault;
   for (int b = 0; b < p.batch; ++b) {
     if (const char* fault = sequence_fault(p, b)) return fault;
   }

@@ -107,7 +107,7 @@ struct IntegerAmxTile : IntegerRows<Dot> {
       const PageList fetched = Rows::fetched_with(group, seen);
       Fetcher fetcher(keys, fetched.begin, fetched.end, slice_bytes(KvDtype::kInt8, dim), static_cast<size_t>(count), prefetch);
       score_group(group, first);
-      soften_rows(group, first, count, fetcher);
+      if (!soften_rows(group, first, count, fetcher)) continue;
       add_values(group_values((at + keys.entry % kGroupPages) / kGroupPages), first, count);
     }
   }
@@ -144,15 +144,27 @@ struct IntegerAmxTile : IntegerRows<Dot> {
     }
   }
 
-  /** Scores into probabilities and `factors`, as IntegerRows::soften_row has it. */
-  void soften_rows(const Group& group, int first, int count, Fetcher& fetcher) {
+  /** Scores into probabilities and `factors`, as IntegerRows::soften_row has it; false where every row skips the group. */
+  bool soften_rows(const Group& group, int first, int count, Fetcher& fetcher) {
     if (!group.full() || group.masked || job.softcap_log2 > 0.0f) {
       weigh_some(group, first, count);
     } else {
       weigh_all(group, first, count);
     }
-    weigh_maxima(first, count);
+    const unsigned all = (1u << count) - 1;
+    const unsigned skipped = job.skip_log2 > 0.0f ? skipped_rows(group, first, count) : 0;
+    if (skipped == all) return false;
+    weigh_maxima(first, all & ~skipped);
+    for (unsigned left = skipped; left != 0; left &= left - 1) factors[__builtin_ctz(left)] = 0.0f;
     quantise_probabilities(group, first, count, fetcher);
+    return true;
+  }
+
+  /** The rows, first + r in bit r, to which the group does not matter. */
+  unsigned skipped_rows(const Group& group, int first, int count) const {
+    unsigned skipped = 0;
+    for (int r = 0; r < count; ++r) skipped |= (Rows::skips_group(group, first + r, scores + r * kGroupTokens) ? 1u : 0u) << r;
+    return skipped;
   }
 
   LONGHAUL_INLINE F score_of(int r, int v) const {
@@ -196,13 +208,13 @@ struct IntegerAmxTile : IntegerRows<Dot> {
     }
   }
 
-  /** What the probabilities of each row are relative to, and what a product with them counts; one row a lane. */
-  void weigh_maxima(int first, int count) {
+  /** What the probabilities of each row are relative to, and what a product with them counts; one row a lane, in bits. */
+  void weigh_maxima(int first, unsigned rows_that_count) {
     const F reached = V::mul(V::set1(0.25f), V::ceil(V::mul(V::set1(4.0f), V::max_of_rows(tops))));
     const F maximum = V::max(reached, V::set1(kNoMaximum));
     const F whole = V::ceil(maximum);
     const F before = V::load(maxima + first);
-    unsigned raised = V::greater(whole, before) & ((1u << count) - 1);
+    unsigned raised = V::greater(whole, before) & rows_that_count;
     const F distance = V::sub(maximum, V::max(before, whole));
     V::store(shifts, maximum);
     V::store(factors, V::mul(exp2_quarters_of<V>(distance), V::set1(1.0f / 255.0f)));

@@ -41,13 +41,14 @@ struct IntegerRows : TileRows<typename Dot::V> {
   using Rows = TileRows<V>;
   using Rows::job;
   using Rows::maxima;
-  using Rows::position_of;
   using Rows::rows;
 
   const int dim;
   float* query_scales;
   /** What a row's product with unsigned keys starts from: -128 times the sum of its bytes. */
   int32_t* starts;
+  /** The largest logit so far; kept where TileJob::skip_log2 asks for it. */
+  float* reached;
   /** [rows][V::kLanes] exponentials by lane, relative to 2^maximum. */
   float* lane_sums;
 
@@ -56,7 +57,7 @@ struct IntegerRows : TileRows<typename Dot::V> {
   /** Bytes that `carve` takes. */
   size_t carved_bytes() const {
     const size_t count = static_cast<size_t>(rows);
-    return Rows::carved_bytes() + 2 * Carver::rounded(count * 4) + Carver::rounded(count * V::kLanes * 4);
+    return Rows::carved_bytes() + 3 * Carver::rounded(count * 4) + Carver::rounded(count * V::kLanes * 4);
   }
 
   void carve(Carver& carver) {
@@ -64,6 +65,7 @@ struct IntegerRows : TileRows<typename Dot::V> {
     Rows::carve(carver);
     query_scales = carver.template take<float>(count);
     starts = carver.template take<int32_t>(count);
+    reached = carver.template take<float>(count);
     lane_sums = carver.template take<float>(count * V::kLanes);
   }
 
@@ -77,6 +79,7 @@ struct IntegerRows : TileRows<typename Dot::V> {
 
   void begin_split() {
     Rows::clear_split();
+    for (int row = 0; row < rows; ++row) reached[row] = kMasked;
     __builtin_memset(lane_sums, 0, static_cast<size_t>(rows) * V::kLanes * 4);
   }
 
@@ -128,15 +131,31 @@ struct IntegerRows : TileRows<typename Dot::V> {
       const F logarithm = V::load(scales_of_vector(group, v).log2_value + lane_of(v));
       const F x = job.softcap_log2 > 0.0f ? V::fma(cap, tanh_approximation<V>(V::mul(V::load(at), scale)), logarithm)
                                           : V::fma(V::load(at), scale, logarithm);
-      const int newest = position_of(row) - group.keys.logical[page] * kPageTokens - lane_of(v);
-      const int oldest = job.window > 0 ? newest - job.window + 1 : 0;
-      V::store(at, V::keep_lanes(x, oldest, newest, V::set1(kMasked)));
+      const unsigned seen = Rows::seen_tokens(group.keys, page, row);
+      V::store(at, V::keep_lanes(x, seen >> lane_of(v), V::set1(kMasked)));
     }
   }
 
   /**
-   * Turns a row of scores, see weigh_scores, into bytes of probabilities; returns what a product with them counts. The
-   * scores are used up.
+   * Whether the keys of a group do not matter to a row, see TileJob::skip_log2. By logits as such: x has the values' scales
+   * in it, and a key that takes most of the softmax often has a small value.
+   */
+  __attribute__((noinline)) bool skips_group(const Group& group, int row, const float* x) const {
+    F top = V::set1(kMasked);
+    for (int v = 0; v < kVectors; ++v) {
+      const int page = group.first + v / kVectorsPerPage;
+      if (page < group.begin || page >= group.end) continue;
+      top = V::max(top, V::sub(V::load(x + v * V::kLanes), V::load(scales_of_vector(group, v).log2_value + lane_of(v))));
+    }
+    const float highest = V::reduce_max(top);
+    if (highest < reached[row] - job.skip_log2) return true;
+    if (highest > reached[row]) reached[row] = highest;
+    return false;
+  }
+
+  /**
+   * Turns a row of scores, see weigh_scores, into bytes of probabilities; returns what a product with them counts: 0
+   * where the group is skipped, then they are left alone. The scores are used up.
    */
   LONGHAUL_INLINE float soften_row(const Group& group, int row, float* scores, uint8_t* probabilities) {
     F x[kVectors];
@@ -151,6 +170,11 @@ struct IntegerRows : TileRows<typename Dot::V> {
         const F logarithm = V::load(scales_of_vector(group, v).log2_value + lane_of(v));
         x[v] = V::fma(V::load(scores + v * V::kLanes), scale, logarithm);
       }
+    }
+    if (job.skip_log2 > 0.0f) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) V::store(scores + v * V::kLanes, x[v]);
+      if (skips_group(group, row, scores)) return 0.0f;
     }
     F top = x[0];
 #pragma GCC unroll 8

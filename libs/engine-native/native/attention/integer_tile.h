@@ -7,6 +7,8 @@
 // after append_kernel.h and integer_dot.h.
 #pragma once
 
+#include <algorithm>
+
 #include "fetcher.h"
 #include "integer_rows.h"
 
@@ -90,6 +92,7 @@ struct IntegerTile : IntegerRows<Dot> {
         if (prefetch) fetcher.advance(kVectors * kIntegerSoftmaxWork);
         factors[r] = Rows::soften_row(group, first + r, scores + r * kGroupTokens, probabilities + r * kGroupTokens);
       }
+      if (job.skip_log2 > 0.0f && std::all_of(factors, factors + NR, [](float factor) { return factor == 0.0f; })) continue;
       if (prefetch) {
         add_values<NR, true>(group, first, fetcher);
       } else {

@@ -36,6 +36,12 @@ struct TileAhead {
   int kv_head = 0;
 };
 
+/** What a query sees of keys at consecutive positions, key i in bit i: those up to `newest`, and those from `oldest` on. */
+static inline uint16_t keys_up_to(int newest) {
+  return newest < 0 ? 0 : newest >= kPageTokens - 1 ? 0xffff : static_cast<uint16_t>((2u << newest) - 1);
+}
+static inline uint16_t keys_from(int oldest) { return static_cast<uint16_t>(~keys_up_to(oldest - 1)); }
+
 /** Attention of `tokens` consecutive queries of one KV-head group (tokens x group rows) over a list of pages. */
 struct TileJob {
   KvPoolView pool;
@@ -45,9 +51,18 @@ struct TileJob {
   int tokens;
   /** Position of the first query in its sequence. */
   int first_position;
+  /** 0: none. Otherwise the query at position p sees the keys at positions in (p - window, p], and those below `sink`. */
   int window;
+  int sink;
+  /** 0: none. Otherwise it sees no key at p - reach or before, below `sink` or not: a model's own window round a policy's. */
+  int reach;
   /** softcap * log2(e), or 0. */
   float softcap_log2;
+  /**
+   * 0: off. Otherwise a key block (in an int8 pool a group of pages) counts nothing for a row where its largest logit lies
+   * at least that far below the largest so far of the row's split, in units of log2.
+   */
+  float skip_log2;
   /** Rotated queries in units of log2 (or of tanh's argument when there is a soft-cap), token t at q + t * q_stride. */
   const float* q;
   size_t q_stride;
@@ -65,6 +80,8 @@ struct TileJob {
   /** Physical page of a logical page. */
   const int32_t* block_row;
   PageList pages;
+  /** By entry of `pages`: bit t is 0 where token t of the page does not count. Null: all do. */
+  const uint16_t* page_tokens;
   /** Entries of `pages` between two updates of the running softmax, 1 to kMaxBlockPages; cuts fall on its multiples. */
   int block_pages;
   /**

@@ -31,20 +31,16 @@ struct SliceReader {
   }
 };
 
-/** The keys of a page that a query at `position` sees are the slots [begin, end). */
-struct VisiblePage {
-  SliceReader reader;
-  int begin;
-  int end;
-};
+/** Whether the query at a position sees a token of an entry of the list. */
+bool sees(const TileJob& job, int entry, int slot, int position) {
+  const int key = job.pages.at(entry) * kPageTokens + slot;
+  if (key > position || (job.page_tokens != nullptr && (job.page_tokens[entry] >> slot & 1) == 0)) return false;
+  if (job.reach > 0 && position - key >= job.reach) return false;
+  return job.window == 0 || position - key < job.window || key < job.sink;
+}
 
-VisiblePage visible_page(const TileJob& job, int entry, int position) {
-  const int logical = job.pages.at(entry);
-  const int first = logical * kPageTokens;
-  const int oldest = job.window > 0 ? position - job.window + 1 : 0;
-  return {{job.pool.slice(job.layer, job.block_row[logical], job.kv_head), job.pool.dtype, job.pool.head_dim},
-          std::max(oldest - first, 0),
-          std::min(position + 1 - first, kPageTokens)};
+SliceReader reader_of(const TileJob& job, int entry) {
+  return {job.pool.slice(job.layer, job.block_row[job.pages.at(entry)], job.kv_head), job.pool.dtype, job.pool.head_dim};
 }
 
 /** Softmax over the keys so far, rescaled whenever a larger logit comes. Logits are in units of log2. */
@@ -66,17 +62,45 @@ struct RunningSoftmax {
   }
 };
 
+struct ScoredKey {
+  int entry;
+  int slot;
+  double logit;
+};
+
+/** What the query sees of the entries [begin, end) of the list. */
+std::vector<ScoredKey> scored_keys(const TileJob& job, const float* q, int position, int begin, int end) {
+  std::vector<ScoredKey> keys;
+  for (int entry = begin; entry < end; ++entry) {
+    const SliceReader reader = reader_of(job, entry);
+    for (int slot = 0; slot < kPageTokens; ++slot) {
+      if (!sees(job, entry, slot, position)) continue;
+      double logit = 0.0;
+      for (int d = 0; d < job.pool.head_dim; ++d) logit += static_cast<double>(q[d]) * reader.key(slot, d);
+      if (job.softcap_log2 > 0.0f) logit = job.softcap_log2 * std::tanh(logit);
+      keys.push_back({entry, slot, logit});
+    }
+  }
+  return keys;
+}
+
+/** TileJob::skip_log2, of a key block. The running maximum as executors have it: a whole number, and one is allowed for it. */
+bool skips(const TileJob& job, const std::vector<ScoredKey>& keys, double running) {
+  if (!(job.skip_log2 > 0.0f)) return false;
+  double highest = -std::numeric_limits<double>::infinity();
+  for (const ScoredKey& key : keys) highest = std::max(highest, key.logit);
+  return highest < std::ceil(running) - job.skip_log2 - 1.0;
+}
+
 /** A row's total over the entries [begin, end) of the list, as RowPart has it; returns maximum and sum. */
 RowPart attend_split(const TileJob& job, const float* q, int position, PageList pages, float* values) {
   RunningSoftmax softmax;
-  for (int entry = pages.begin; entry < pages.end; ++entry) {
-    const VisiblePage page = visible_page(job, entry, position);
-    for (int slot = page.begin; slot < page.end; ++slot) {
-      double logit = 0.0;
-      for (int d = 0; d < job.pool.head_dim; ++d) logit += static_cast<double>(q[d]) * page.reader.key(slot, d);
-      if (job.softcap_log2 > 0.0f) logit = job.softcap_log2 * std::tanh(logit);
-      softmax.add(logit, page.reader, slot);
-    }
+  for (int begin = pages.begin; begin < pages.end;) {
+    const int end = std::min(pages.end, (begin / job.block_pages + 1) * job.block_pages);
+    const std::vector<ScoredKey> keys = scored_keys(job, q, position, begin, end);
+    begin = end;
+    if (skips(job, keys, softmax.maximum)) continue;
+    for (const ScoredKey& key : keys) softmax.add(key.logit, reader_of(job, key.entry), key.slot);
   }
   if (softmax.denominator == 0.0) return {values, 0.0f, 0.0f};
   const double maximum = std::ceil(softmax.maximum);

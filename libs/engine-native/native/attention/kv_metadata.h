@@ -33,6 +33,7 @@ class KvChannels {
  public:
   constexpr bool any() const { return bits_ != 0; }
   constexpr bool has(KvChannel channel) const { return (bits_ >> static_cast<int>(channel) & 1u) != 0; }
+  constexpr bool has_all(KvChannels others) const { return (others.bits_ & ~bits_) == 0; }
   constexpr KvChannels with(KvChannel channel) const {
     KvChannels more = *this;
     more.bits_ |= 1u << static_cast<int>(channel);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "../fault.h"
+#include "policy/density.h"
 
 namespace longhaul::attention {
 namespace {
@@ -13,53 +14,71 @@ constexpr int kTileRows = 192;
 /** Tokens of a prefill tile are a multiple of this, so that row blocks come out even for every group size. */
 constexpr int kTileTokenStep = 6;
 
-struct Span {
-  int first_token;
-  int tokens;
-  int first_position;
-};
-
-Span span_of(const AttentionProblem& p, int sequence) {
-  return {p.cu_seqlens[sequence], p.cu_seqlens[sequence + 1] - p.cu_seqlens[sequence], p.past_lens[sequence]};
-}
-
-/** Of the pages that a head holds, those that some query at a position in [first, last] sees. */
-PageList visible_pages(const AttentionProblem& p, const PageList& held, int first, int last) {
-  const int begin = (p.window > 0 ? std::max(0, first - p.window + 1) : 0) / kPageTokens;
-  const int end = last / kPageTokens + 1;
-  if (held.logical == nullptr) return {nullptr, begin, end};
-  const auto entry = [&](int page) {
-    const int32_t* found = std::lower_bound(held.logical + held.begin, held.logical + held.end, page);
-    return static_cast<int>(found - held.logical);
-  };
-  return {held.logical, entry(begin), entry(end)};
-}
-
 int tile_tokens(const AttentionProblem& p) {
   const int group = p.heads / p.kv_heads;
   return std::max(1, kTileRows / (group * kTileTokenStep)) * kTileTokenStep;
 }
 
-void require_selection(const AttentionProblem& p, const QueryBlock& block, const std::vector<int32_t>& pages) {
+void require_selection(const AttentionProblem& p, const QueryBlock& block, const Selection& selection) {
   // The page of the last query is always held and visible: the list has entries.
-  const int first = block.visible.at(block.visible.begin), newest = block.visible.at(block.visible.end - 1);
+  const int newest = block.visible.at(block.visible.end - 1);
   const int32_t* row = p.page_row(block.sequence, block.kv_head);
-  int last = first - 1;
-  for (const int32_t page : pages) {
-    if (page <= last) throw invalid("selector", "pages must ascend from " + std::to_string(first) + " on");
+  int last = -1;
+  for (const int32_t page : selection.pages) {
+    if (page <= last) throw invalid("selector", "pages must ascend from 0 on");
     if (page > newest)
       throw invalid("selector", "page " + std::to_string(page) + " is beyond the " + std::to_string(newest) +
                                     ", the last that the block sees");
     if (row[page] == kNoPage) throw invalid("selector", "page " + std::to_string(page) + " is not held by the KV head");
     last = page;
   }
+  if (!selection.tokens.empty() && selection.tokens.size() != selection.pages.size())
+    throw invalid("selector", "tokens must be given for every page or for none");
+}
+
+/** The same pages as a range where they are one: then entries are page numbers, and sums are cut as dense ones are. */
+BlockPages pages_of(const QueryBlock& block, const Selection& selection) {
+  const std::vector<int32_t>& pages = selection.pages;
+  const int count = static_cast<int>(pages.size());
+  if (!selection.tokens.empty()) return {{pages.data(), 0, count}, selection.tokens.data()};
+  const bool held_apart = block.visible.logical != nullptr;
+  if (held_apart && count == block.visible.size()) return {block.visible, nullptr};
+  const bool range = !held_apart && count > 0 && pages.back() - pages.front() == count - 1;
+  if (range) return {{nullptr, pages.front(), pages.back() + 1}, nullptr};
+  return {{pages.data(), 0, count}, nullptr};
+}
+
+/** Without the entries at its ends that no query at a position in [first, last] sees. */
+PageList trimmed(const PageList& pages, const StaticMask& mask, int first, int last) {
+  PageList kept = pages;
+  const auto is_behind = [&](int key) {
+    if (mask.reach > 0 && key + kPageTokens - 1 <= first - mask.reach) return true;
+    return mask.window > 0 && key + kPageTokens - 1 <= first - mask.window && key >= mask.sink;
+  };
+  if (kept.logical == nullptr) {
+    kept.end = std::min(kept.end, last / kPageTokens + 1);
+  } else {
+    const int32_t* end = std::upper_bound(kept.logical + kept.begin, kept.logical + kept.end, last / kPageTokens);
+    kept.end = static_cast<int>(end - kept.logical);
+  }
+  while (kept.begin < kept.end && is_behind(kept.at(kept.begin) * kPageTokens)) ++kept.begin;
+  return kept;
 }
 
 }  // namespace
 
+StaticMask mask_of(const AttentionProblem& p, const QueryBlock& block) {
+  if (block.plan == nullptr || block.plan->rule != Rule::kNone) return {p.window, 0, 0};
+  const int window = block.plan->window_tokens;
+  if (p.window > 0 && window >= p.window) return {p.window, 0, 0};
+  return {window, block.plan->sink_tokens, p.window};
+}
+
 void Plan::begin(const AttentionProblem& problem) {
   runs.clear();
   blocks.clear();
+  selection_runs.clear();
+  densities.assign(problem.policies.size(), {});
   units.clear();
   merges.clear();
   partials.clear();
@@ -76,28 +95,52 @@ void Plan::begin(const AttentionProblem& problem) {
     add_runs(problem, sequence);
     add_blocks(problem, sequence);
   }
+  add_selection_runs(problem);
 }
 
-void Plan::add_tiles(const AttentionProblem& problem, const Selections* selections) {
-  if (selections == nullptr) read_until_.resize(static_cast<size_t>(problem.kv_heads));
-  else last_reader_.assign(static_cast<size_t>(problem.kv_heads) * static_cast<size_t>(problem.block_table_width), -1);
+void Plan::add_tiles(const AttentionProblem& problem, const std::vector<Selection>& selections) {
+  read_until_.resize(static_cast<size_t>(problem.kv_heads));
+  if (problem.selector != nullptr || !problem.policies.empty())
+    last_reader_.assign(static_cast<size_t>(problem.kv_heads) * static_cast<size_t>(problem.block_table_width), -1);
   for (size_t i = 0; i < blocks.size(); ++i) {
     const QueryBlock& block = blocks[i];
-    PageList pages = block.visible;
-    if (selections != nullptr) {
-      const std::vector<int32_t>& chosen = (*selections)[i];
-      require_selection(problem, block, chosen);
-      pages = {chosen.data(), 0, static_cast<int>(chosen.size())};
+    BlockPages list{block.visible, nullptr};
+    if (is_selected(problem, block)) {
+      require_selection(problem, block, selections[i]);
+      list = pages_of(block, selections[i]);
     }
-    if (selections == nullptr) count_range(problem, block);
-    else count_selected(problem, block, pages);
-    if (span_of(problem, block.sequence).tokens <= kDecodeTokens) {
-      add_split(problem, block, pages);
-    } else {
-      add_unit(problem, {block.sequence, block.kv_head, block.first_token, block.tokens, pages, -1, -1, 0.0});
-    }
+    count(problem, block, list.pages);
+    add_block_tiles(problem, static_cast<int>(i), list);
   }
   std::stable_sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return a.cost > b.cost; });
+}
+
+void Plan::add_block_tiles(const AttentionProblem& problem, int index, const BlockPages& list) {
+  const QueryBlock& block = blocks[static_cast<size_t>(index)];
+  const StaticMask mask = mask_of(problem, block);
+  const int in_a_row = block.owner >= 0 ? block.tokens : span_of(problem, block.sequence).tokens;
+  const int step = in_a_row <= kDecodeTokens ? block.tokens : tile_tokens(problem);
+  for (int begin = 0; begin < block.tokens; begin += step) {
+    const int count = std::min(step, block.tokens - begin);
+    const int first = block.first_position + begin;
+    const PageList pages = trimmed(list.pages, mask, first, first + count - 1);
+    const Unit unit{index, block.sequence, block.kv_head, block.first_token + begin, count, pages, list.tokens, -1, -1, 0.0};
+    if (in_a_row <= kDecodeTokens) add_split(problem, unit);
+    else add_unit(problem, unit);
+  }
+}
+
+void Plan::add_selection_runs(const AttentionProblem& p) {
+  for (int i = 0; i < static_cast<int>(blocks.size()); ++i) {
+    const QueryBlock& block = blocks[static_cast<size_t>(i)];
+    if (!is_selected(p, block)) continue;
+    const bool follows = !selection_runs.empty() && selection_runs.back().end == i && block.plan != nullptr &&
+                         block.plan->reuses() && blocks[static_cast<size_t>(i) - 1].plan == block.plan &&
+                         blocks[static_cast<size_t>(i) - 1].kv_head == block.kv_head &&
+                         blocks[static_cast<size_t>(i) - 1].owner == block.owner;
+    if (follows) ++selection_runs.back().end;
+    else selection_runs.push_back({i, i + 1});
+  }
 }
 
 void Plan::add_runs(const AttentionProblem& p, int sequence) {
@@ -113,21 +156,15 @@ void Plan::add_runs(const AttentionProblem& p, int sequence) {
 }
 
 void Plan::add_blocks(const AttentionProblem& p, int sequence) {
-  const Span span = span_of(p, sequence);
-  const int step = span.tokens <= kDecodeTokens ? span.tokens : tile_tokens(p);
   const HeadTables* tables = p.head_tables_of(sequence);
   held_by_head_.assign(static_cast<size_t>(p.kv_heads), PageList{});
   for (int head = 0; tables != nullptr && head < p.kv_heads; ++head) {
     held_by_head_[static_cast<size_t>(head)] = held_pages(p, *tables, head);
   }
-  for (int begin = 0; begin < span.tokens; begin += step) {
-    const int count = std::min(step, span.tokens - begin);
-    const int first = span.first_position + begin;
-    for (int head = 0; head < p.kv_heads; ++head) {
-      const PageList pages = visible_pages(p, held_by_head_[static_cast<size_t>(head)], first, first + count - 1);
-      blocks.push_back({sequence, head, span.first_token + begin, first, count, pages});
-    }
-  }
+  const int owner = p.policy_of(sequence);
+  if (owner >= 0) return cut_by_position(p, owner, held_by_head_, blocks);
+  const int tokens = span_of(p, sequence).tokens;
+  cut_evenly(p, sequence, held_by_head_, tokens <= kDecodeTokens ? tokens : tile_tokens(p), blocks);
 }
 
 PageList Plan::held_pages(const AttentionProblem& p, const HeadTables& tables, int kv_head) {
@@ -137,6 +174,17 @@ PageList Plan::held_pages(const AttentionProblem& p, const HeadTables& tables, i
     if (row[page] != kNoPage) held_.push_back(page);
   }
   return {held_.data() + first, 0, static_cast<int>(held_.size() - first)};
+}
+
+void Plan::count(const AttentionProblem& p, const QueryBlock& block, const PageList& pages) {
+  const uint64_t before = slices_read;
+  // A sequence's blocks are counted in one way, or pages would be counted in both.
+  if (p.selector == nullptr && block.owner < 0) count_range(p, block);
+  else count_selected(p, block, pages);
+  if (block.owner < 0) return;
+  SequenceDensity& density = densities[static_cast<size_t>(block.owner)];
+  density.kv_read_bytes += slices_read - before;
+  count_pairs(p, block, pages, density);
 }
 
 void Plan::count_range(const AttentionProblem& p, const QueryBlock& block) {
@@ -155,12 +203,13 @@ void Plan::count_selected(const AttentionProblem& p, const QueryBlock& block, co
   }
 }
 
-void Plan::add_split(const AttentionProblem& p, const QueryBlock& block, const PageList& pages) {
+void Plan::add_split(const AttentionProblem& p, const Unit& whole) {
+  const PageList& pages = whole.pages;
   const int first_split = pages.begin / kSplitPages;
   const int splits = pages.size() == 0 ? 1 : (pages.end - 1) / kSplitPages + 1 - first_split;
-  Unit unit{block.sequence, block.kv_head, block.first_token, block.tokens, pages, -1, -1, 0.0};
-  if (splits == 1) return add_unit(p, unit);
-  const size_t rows = static_cast<size_t>(block.tokens) * (p.heads / p.kv_heads);
+  if (splits == 1) return add_unit(p, whole);
+  Unit unit = whole;
+  const size_t rows = static_cast<size_t>(whole.tokens) * (p.heads / p.kv_heads);
   const size_t padded_rows = (rows + 15) / 16 * 16;
   unit.merge = static_cast<int>(merges.size());
   merges.push_back({static_cast<int>(partials.size()), splits});

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "query_blocks.h"
 
 namespace longhaul::attention {
 
@@ -27,11 +28,15 @@ constexpr int kSplitPages = 128;
  * its result goes into partials[partial].
  */
 struct Unit {
+  /** Index into Plan::blocks. */
+  int block;
   int sequence;
   int kv_head;
   int first_token;
   int tokens;
   PageList pages;
+  /** By entry of `pages`, see TileJob::tokens. */
+  const uint16_t* page_tokens;
   /** Index into Plan::merges, or -1: the tile writes the output itself. */
   int merge;
   int partial;
@@ -59,12 +64,33 @@ inline bool is_skipped(const AttentionProblem& problem, int sequence) {
   return problem.skipped != nullptr && problem.skipped[sequence] != 0;
 }
 
-/** The pages that somebody selected for the query block of the same index. */
-using Selections = std::vector<std::vector<int32_t>>;
+/** Query blocks [begin, end) that are selected for one after the other. */
+struct SelectionRun {
+  int begin;
+  int end;
+};
+
+/** What a block attends to. */
+struct BlockPages {
+  PageList pages;
+  const uint16_t* tokens;
+};
+
+/** Which keys of its pages a query sees, as TileJob has it. */
+struct StaticMask {
+  int window = 0;
+  int sink = 0;
+  int reach = 0;
+};
+
+/** The window of the model, and the mask of the block's plan. */
+StaticMask mask_of(const AttentionProblem& problem, const QueryBlock& block);
 
 struct Plan {
   std::vector<AppendRun> runs;
   std::vector<QueryBlock> blocks;
+  /** Of the blocks that somebody selects for. */
+  std::vector<SelectionRun> selection_runs;
   std::vector<Unit> units;
   std::vector<Merge> merges;
   std::vector<Partial> partials;
@@ -73,22 +99,33 @@ struct Plan {
   double cost = 0.0;
   /** Slices that some tile reads, each once per KV head of a sequence. */
   uint64_t slices_read = 0;
+  /** By entry of AttentionProblem::policies; without their bytes: slices in kv_read_bytes. */
+  std::vector<SequenceDensity> densities;
 
   /** Replaces the plan by what is to be appended, and the blocks of queries; keeps the memory. */
   void begin(const AttentionProblem& problem);
 
-  /** Adds the tiles. Null: every block attends to all that it sees. Otherwise throws Fault for lists that are none. */
-  void add_tiles(const AttentionProblem& problem, const Selections* selections);
+  /** Adds the tiles. `selections` is by block; of one that nobody selects for it is not looked at. Throws Fault for lists that
+   * are none. */
+  void add_tiles(const AttentionProblem& problem, const std::vector<Selection>& selections);
+
+  /** Whether somebody selects for a block; otherwise it attends to all that it sees. */
+  static bool is_selected(const AttentionProblem& problem, const QueryBlock& block) {
+    return problem.selector != nullptr || block.plan != nullptr;
+  }
 
  private:
   void add_runs(const AttentionProblem& problem, int sequence);
   void add_blocks(const AttentionProblem& problem, int sequence);
-  void add_split(const AttentionProblem& problem, const QueryBlock& block, const PageList& pages);
+  void add_selection_runs(const AttentionProblem& problem);
+  void add_block_tiles(const AttentionProblem& problem, int block, const BlockPages& list);
+  void add_split(const AttentionProblem& problem, const Unit& whole);
   void add_unit(const AttentionProblem& problem, Unit unit);
   PageList held_pages(const AttentionProblem& problem, const HeadTables& tables, int kv_head);
   /** Of blocks that read all they see: a sequence's blocks come in order, and what they see moves on. */
   void count_range(const AttentionProblem& problem, const QueryBlock& block);
   void count_selected(const AttentionProblem& problem, const QueryBlock& block, const PageList& pages);
+  void count(const AttentionProblem& problem, const QueryBlock& block, const PageList& pages);
 
   /** Logical pages that the heads of sequences with tables per head hold, list after list. */
   std::vector<int32_t> held_;

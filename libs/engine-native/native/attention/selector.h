@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "policy/head_plan.h"
+
 namespace longhaul {
 
 struct AttentionProblem;
@@ -35,7 +37,10 @@ struct PageAppend {
   int tokens;
 };
 
-/** Consecutive queries of one KV-head group that share a list of pages: a tile of prefill, or all of a decode step. */
+/**
+ * Consecutive queries of one KV-head group that share a list of pages: a tile of prefill, or all of a decode step. Under a
+ * policy blocks are cut by position (query_blocks.h): each decode query is one.
+ */
 struct QueryBlock {
   int sequence;
   int kv_head;
@@ -45,6 +50,26 @@ struct QueryBlock {
   int tokens;
   /** Logical pages that the KV head holds, and of which some query of the block sees a token. */
   PageList visible;
+  /** Index into AttentionProblem::policies; -1: the sequence has none. */
+  int owner = -1;
+  attention::Phase phase = attention::Phase::kPrefill;
+  /** Null: it attends to all that it sees. */
+  const attention::HeadPlan* plan = nullptr;
+  /** Where the positions were cut; the queries of the block that came in an earlier step lie between it and the first. */
+  int cut_position = 0;
+};
+
+/** What a block attends to. */
+struct Selection {
+  /** Logical pages, strictly ascending. */
+  std::vector<int32_t> pages;
+  /** By entry of `pages`: bit t for token t of the page. Empty: all of them. */
+  std::vector<uint16_t> tokens;
+
+  void clear() {
+    pages.clear();
+    tokens.clear();
+  }
 };
 
 class Selector {
@@ -58,13 +83,14 @@ class Selector {
   virtual void appended(const AttentionProblem& problem, const PageAppend& append) const;
 
   /**
-   * Writes the logical pages that the block attends to, strictly ascending and within `block.visible`; none leaves the
-   * block with zeros. All appends of the call have been told. From any thread, several blocks at a time. What a block of
-   * one token gets must not depend on the batch, or an answer depends on its neighbours.
+   * Writes the logical pages that the block attends to: strictly ascending, held by its KV head, none beyond those it sees;
+   * none at all leaves the block with zeros. All appends of the call have been told. From any thread, several blocks at a
+   * time; those of one KV head of a sequence whose plan uses lists again come one after the other, in order. What a block
+   * gets must not depend on the batch, or an answer depends on its neighbours.
    *
-   * @param pages empty; what is in it afterwards is copied by nobody and lives as long as the call of attend().
+   * @param selection empty; what is in it afterwards is copied by nobody and lives as long as the call of attend().
    */
-  virtual void select(const AttentionProblem& problem, const QueryBlock& block, std::vector<int32_t>& pages) const = 0;
+  virtual void select(const AttentionProblem& problem, const QueryBlock& block, Selection& selection) const = 0;
 };
 
 inline void Selector::appended(const AttentionProblem&, const PageAppend&) const {}

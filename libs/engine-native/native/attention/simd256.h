@@ -85,12 +85,11 @@ struct Vec256 {
   static LONGHAUL_INLINE F min(F a, F b) { return _mm256_min_ps(a, b); }
   static LONGHAUL_INLINE F round(F x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 
-  /** Lanes [first, last] of x, and `other` elsewhere; either may lie outside the vector. */
-  static LONGHAUL_INLINE F keep_lanes(F x, int first, int last, F other) {
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256i before = _mm256_cmpgt_epi32(_mm256_set1_epi32(first), lane);
-    const __m256i behind = _mm256_cmpgt_epi32(lane, _mm256_set1_epi32(last));
-    return _mm256_blendv_ps(x, other, _mm256_castsi256_ps(_mm256_or_si256(before, behind)));
+  /** x in lane i where bit i of `kept` is set, and `other` elsewhere; higher bits say nothing. */
+  static LONGHAUL_INLINE F keep_lanes(F x, unsigned kept, F other) {
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i found = _mm256_and_si256(bit, _mm256_set1_epi32(static_cast<int>(kept)));
+    return _mm256_blendv_ps(other, x, _mm256_castsi256_ps(_mm256_cmpeq_epi32(found, bit)));
   }
 
   /** f32 of the lower (upper) bf16 of every dword. */

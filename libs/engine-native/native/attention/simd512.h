@@ -45,11 +45,9 @@ struct Vec512 {
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
 
-  /** Lanes [first, last] of x, and `other` elsewhere; either may lie outside the vector. */
-  static LONGHAUL_INLINE F keep_lanes(F x, int first, int last, F other) {
-    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const __mmask16 not_before = _mm512_cmpge_epi32_mask(lane, _mm512_set1_epi32(first));
-    return _mm512_mask_mov_ps(other, _mm512_mask_cmple_epi32_mask(not_before, lane, _mm512_set1_epi32(last)), x);
+  /** x in lane i where bit i of `kept` is set, and `other` elsewhere; higher bits say nothing. */
+  static LONGHAUL_INLINE F keep_lanes(F x, unsigned kept, F other) {
+    return _mm512_mask_mov_ps(other, static_cast<__mmask16>(kept), x);
   }
 
   /** f32 of the lower (upper) bf16 of every dword. */

@@ -42,9 +42,9 @@ struct VecPlain {
     for (int i = 0; i < kLanes; ++i) x[i] = __builtin_rintf(x[i]);
     return x;
   }
-  /** Lanes [first, last] of x, and `other` elsewhere; either may lie outside the vector. */
-  static LONGHAUL_INLINE F keep_lanes(F x, int first, int last, F other) {
-    for (int i = 0; i < kLanes; ++i) other[i] = i >= first && i <= last ? x[i] : other[i];
+  /** x in lane i where bit i of `kept` is set, and `other` elsewhere; higher bits say nothing. */
+  static LONGHAUL_INLINE F keep_lanes(F x, unsigned kept, F other) {
+    for (int i = 0; i < kLanes; ++i) other[i] = (kept >> i & 1u) != 0 ? x[i] : other[i];
     return other;
   }
   static LONGHAUL_INLINE F pair_low(const void* pairs) { return (F)((I)load(pairs) << 16); }

@@ -28,7 +28,6 @@ struct SoftmaxRows : TileRows<typename Op::V> {
   using Rows = TileRows<V>;
   using Rows::job;
   using Rows::maxima;
-  using Rows::position_of;
   using Rows::sums;
 
   float* logits;
@@ -49,7 +48,7 @@ struct SoftmaxRows : TileRows<typename Op::V> {
   void bound_logits(const KeyBlock& keys, int first, int count, int begin, int end) {
     if (job.softcap_log2 > 0.0f) cap_logits(count, begin, end);
     for (int page = begin; page < end; ++page) {
-      if (Rows::needs_mask(keys, page, first, count)) mask_page(count, first, page, keys.logical[page] * kPageTokens);
+      if (Rows::needs_mask(keys, page, first, count)) mask_page(keys, page, first, count);
     }
   }
 
@@ -63,14 +62,34 @@ struct SoftmaxRows : TileRows<typename Op::V> {
     }
   }
 
-  void mask_page(int count, int first, int page, int key) {
+  void mask_page(const KeyBlock& keys, int page, int first, int count) {
+    const F masked = V::set1(kMasked);
     for (int r = 0; r < count; ++r) {
-      const int position = position_of(first + r);
-      const int newest = position - key;
-      const int oldest = job.window > 0 ? newest - job.window + 1 : -1;
+      const unsigned seen = Rows::seen_tokens(keys, page, first + r);
       float* row = logits + r * kLogitStride + page * kPageTokens;
-      for (int i = 0; i < kPageTokens; ++i) row[i] = i <= newest && i >= oldest ? row[i] : kMasked;
+      for (int i = 0; i < kPageTokens; i += V::kLanes) V::store(row + i, V::keep_lanes(V::load(row + i), seen >> i, masked));
     }
+  }
+
+  /** The rows, first + r in bit r, to which the pages [begin, end) do not matter: see TileJob::skip_log2. */
+  uint32_t skipped_rows(int first, int count, int begin, int end) const {
+    if (!(job.skip_log2 > 0.0f)) return 0;
+    uint32_t skipped = 0;
+    for (int r = 0; r < count; ++r) {
+      const float* row = logits + r * kLogitStride;
+      F top = V::set1(kMasked);
+      for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) top = V::max(top, V::load(row + i));
+      const bool matters = V::reduce_max(top) >= maxima[first + r] - job.skip_log2 - 1.0f;
+      skipped |= (matters ? 0u : 1u) << r;
+    }
+    return skipped;
+  }
+
+  /** In place of soften_row: the row adds zeros. */
+  F skip_row(int r, int begin, int end) {
+    A* to = probabilities_of(r);
+    for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) Op::store(to, i, V::zero());
+    return V::set1(1.0f);
   }
 
   /**

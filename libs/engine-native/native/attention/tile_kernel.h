@@ -104,8 +104,13 @@ struct TileKernel : SoftmaxRows<Op, kMaxRows> {
   LONGHAUL_INLINE void compute_block(const KeyBlock& keys, int first, int begin, int end, Fetcher& fetcher) {
     score_pages<NR, kPrefetch>(keys, queries + static_cast<size_t>(first) * steps * Op::kPerStep, begin, end, fetcher);
     Rows::bound_logits(keys, first, NR, begin, end);
+    const uint32_t skipped = Rows::skipped_rows(first, NR, begin, end);
+    if (skipped == (1u << NR) - 1) return;
     F decay[NR];
-    for (int r = 0; r < NR; ++r) decay[r] = Rows::template soften_row<kPrefetch>(first + r, r, begin, end, fetcher);
+    for (int r = 0; r < NR; ++r) {
+      decay[r] = (skipped >> r & 1u) != 0 ? Rows::skip_row(r, begin, end)
+                                          : Rows::template soften_row<kPrefetch>(first + r, r, begin, end, fetcher);
+    }
     add_values<NR, kPrefetch>(keys, first, begin, end, decay, fetcher);
   }
 

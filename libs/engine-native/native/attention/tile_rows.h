@@ -28,6 +28,8 @@ struct KeyBlock {
   const std::byte* slice[kMaxBlockPages];
   /** Slices of the next block, to be fetched into L2 meanwhile; null where there is none. */
   const std::byte* next[kMaxBlockPages];
+  /** Which of each page's tokens count, token t in bit t. */
+  uint16_t tokens[kMaxBlockPages];
   bool prefetch;
 };
 
@@ -183,6 +185,7 @@ struct TileRows {
       keys.logical[i] = job.pages.at(begin + i);
       keys.slice[i] = job.pool.slice(job.layer, job.block_row[keys.logical[i]], job.kv_head);
       keys.next[i] = slice_ahead(end + i);
+      keys.tokens[i] = job.page_tokens == nullptr ? uint16_t{0xffff} : job.page_tokens[begin + i];
       keys.prefetch = keys.prefetch || keys.next[i] != nullptr;
     }
   }
@@ -196,19 +199,37 @@ struct TileRows {
     return job.pool.slice(job.layer, ahead.block_row[ahead.pages.at(further)], ahead.kv_head);
   }
 
-  /** Narrows [begin, end) to the pages of `keys` of which some row in [first, first + count) sees a token. */
+  /** Narrows [begin, end), at its ends, to the pages of `keys` of which some row in [first, first + count) sees a token. */
   void visible_pages(const KeyBlock& keys, int first, int count, int& begin, int& end) const {
     const int high = position_of(first + count - 1);
-    const int oldest = job.window > 0 ? position_of(first) - job.window + 1 : 0;
     while (end > begin && keys.logical[end - 1] * kPageTokens > high) --end;
-    while (begin < end && keys.logical[begin] * kPageTokens + kPageTokens - 1 < oldest) ++begin;
+    while (begin < end && is_behind(keys.logical[begin] * kPageTokens, position_of(first))) ++begin;
+  }
+
+  /** Whether queries from `position` on see no token of the page that begins with `key` any more. */
+  bool is_behind(int key, int position) const {
+    const int last = key + kPageTokens - 1;
+    if (job.reach > 0 && last <= position - job.reach) return true;
+    return job.window > 0 && last <= position - job.window && key >= job.sink;
   }
 
   /** Whether some row in [first, first + count) does not see all tokens of a page. */
   bool needs_mask(const KeyBlock& keys, int page, int first, int count) const {
     const int key = keys.logical[page] * kPageTokens;
-    return key + kPageTokens - 1 > position_of(first) ||
-           (job.window > 0 && key <= position_of(first + count - 1) - job.window);
+    const int last = position_of(first + count - 1);
+    return key + kPageTokens - 1 > position_of(first) || keys.tokens[page] != 0xffff ||
+           (job.window > 0 && key <= last - job.window && key + kPageTokens > job.sink) ||
+           (job.reach > 0 && key <= last - job.reach);
+  }
+
+  /** Which tokens of a page a row sees, token t in bit t. */
+  uint16_t seen_tokens(const KeyBlock& keys, int page, int row) const {
+    const int key = keys.logical[page] * kPageTokens;
+    const int newest = position_of(row) - key;
+    uint16_t seen = keys_up_to(newest) & keys.tokens[page];
+    if (job.window > 0) seen &= keys_from(newest - job.window + 1) | keys_up_to(job.sink - 1 - key);
+    if (job.reach > 0) seen &= keys_from(newest - job.reach + 1);
+    return seen;
   }
 
   void finish_row(int row, bool several) {

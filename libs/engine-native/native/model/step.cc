@@ -129,6 +129,25 @@ void require_policies(const StepFacts& step) {
   for (int b = 0; b < step.batch(); b++) attention_policy(step.sequences[static_cast<size_t>(b)].policy, b);
 }
 
+void require_attention(const StepFacts& step) {
+  const KvPoolView& pool = step.pool->view();
+  int previous = -1;
+  for (const attention::PolicySequence& entry : step.attention) {
+    require_index("attention.sequence", entry.sequence, step.batch());
+    if (entry.sequence <= previous) throw invalid("attention", "must ascend by sequence");
+    previous = entry.sequence;
+    if (entry.decode_from < 0 || entry.decode_from > kMaxPosition)
+      throw invalid("attention.decodeFrom", text(entry.decode_from) + " is no position");
+    const attention::AttentionPolicy& policy = entry.state->policy();
+    if (policy.layers() != pool.layers || policy.kv_heads() != pool.kv_heads)
+      throw invalid("attention.state", "is for " + text(policy.layers()) + " layers of " + text(policy.kv_heads()) +
+                                           " KV heads; the pool has " + text(pool.layers) + " of " + text(pool.kv_heads));
+    if (!pool.channels.has_all(policy.needed_channels()))
+      throw invalid("attention.state", "needs the metadata key-bounds, which the pool does not keep");
+    for (const int32_t channel : policy.labels().channels) require_index("attention.state", channel, pool.head_dim);
+  }
+}
+
 void require_logprobs(const char* field, int value, int low) {
   if (value < low || value > kMaxLogprobs)
     throw invalid(field, "must be in [" + text(low) + ", " + text(kMaxLogprobs) + "], got " + text(value));
@@ -149,6 +168,7 @@ void validate(const StepInput& step, int vocab) {
   require_pages(facts, require_batch(step));
   require_rope(facts);
   require_policies(facts);
+  require_attention(facts);
   require_gates(facts);
   require_rows(step);
   for (const auto& sample : step.samples) require_logprobs("samples.logprobs", sample.spec.logprobs, -1);

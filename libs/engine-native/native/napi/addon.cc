@@ -3,6 +3,7 @@
 
 #include "../ort/library.h"
 #include "arguments.h"
+#include "attention_objects.h"
 #include "engine_thread.h"
 #include "errors.h"
 #include "kernel_info.h"
@@ -58,6 +59,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("unfollowLog", Napi::Function::New(env, unfollow_log, "unfollowLog"));
   exports.Set("KvPool", KvPoolObject::define(env));
   exports.Set("LoadGate", LoadGateObject::define(env));
+  exports.Set("AttentionPolicy", AttentionPolicyObject::define(env));
+  exports.Set("SequenceAttention", SequenceAttentionObject::define(env));
   exports.Set("Model", ModelObject::define(env));
   return exports;
 }

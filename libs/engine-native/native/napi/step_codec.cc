@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arguments.h"
+#include "attention_objects.h"
 #include "kv_pool_object.h"
 #include "load_gate_object.h"
 
@@ -39,6 +40,12 @@ void read_score(const Napi::Object& from, model::ScoreTask& to) {
 void read_gate(const Napi::Object& from, GatedSequence& to) {
   to.sequence = int32_field(from, "sequence");
   to.gate = LoadGateObject::from(from.Get("gate"), "gates.gate").gate();
+}
+
+void read_attention(const Napi::Object& from, attention::PolicySequence& to) {
+  to.sequence = int32_field(from, "sequence");
+  to.state = SequenceAttentionObject::from(from.Get("state"), "attention.state").state();
+  to.decode_from = int32_field(from, "decodeFrom");
 }
 
 void read_head_tables(const Napi::Object& from, HeadTables& to) {
@@ -95,6 +102,26 @@ Napi::Array write_draws(Napi::Env env, const std::vector<sampling::SampleOutput>
   return list;
 }
 
+Napi::Object write_attention(Napi::Env env, const model::StepOutput& output) {
+  const auto number = [&](uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); };
+  Napi::Array sequences = Napi::Array::New(env, output.sequences.size());
+  for (uint32_t i = 0; i < output.sequences.size(); i++) {
+    const SequenceDensity& density = output.sequences[i];
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("prefillVisible", number(density.prefill_visible));
+    entry.Set("prefillRead", number(density.prefill_read));
+    entry.Set("decodeVisible", number(density.decode_visible));
+    entry.Set("decodeRead", number(density.decode_read));
+    entry.Set("kvReadBytes", number(density.kv_read_bytes));
+    sequences.Set(i, entry);
+  }
+  Napi::Object attention = Napi::Object::New(env);
+  attention.Set("layers", Napi::Number::New(env, output.attention_layers));
+  attention.Set("kvReadBytes", number(output.kv_read_bytes));
+  attention.Set("sequences", sequences);
+  return attention;
+}
+
 // One per sequence; all dense where the request says nothing.
 std::vector<StepSequence> read_sequences(const Napi::Object& request, size_t batch) {
   if (!request.Has("policies")) return std::vector<StepSequence>(batch);
@@ -115,6 +142,7 @@ StepFacts read_facts(const Napi::Value& pool, const Napi::Object& request) {
   facts.rope_scale = copied_field<float>(request, "ropeScale");
   facts.rope_classes = int32_field(request, "ropeClasses");
   facts.sequences = read_sequences(request, facts.past_lens.size());
+  if (request.Has("attention")) facts.attention = read_list<attention::PolicySequence>(request, "attention", read_attention);
   if (request.Has("gates")) facts.gates = read_list<GatedSequence>(request, "gates", read_gate);
   return facts;
 }
@@ -139,10 +167,7 @@ Napi::Object write_result(Napi::Env env, const model::StepOutput& output, bool w
   result.Set("logits", with_logits ? typed_copy<Napi::Float32Array>(env, output.logits).As<Napi::Value>() : env.Null());
   result.Set("runMs", Napi::Number::New(env, output.run_ms));
   result.Set("sampleMs", Napi::Number::New(env, output.sample_ms));
-  Napi::Object attention = Napi::Object::New(env);
-  attention.Set("layers", Napi::Number::New(env, output.attention_layers));
-  attention.Set("kvReadBytes", Napi::Number::New(env, static_cast<double>(output.kv_read_bytes)));
-  result.Set("attention", attention);
+  result.Set("attention", write_attention(env, output));
   return result;
 }
 

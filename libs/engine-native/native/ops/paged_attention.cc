@@ -95,8 +95,7 @@ void PagedAttention::compute(const KernelContext& context) {
   if (const char* fault = find_fault(problem)) throw Fault(FaultKind::kInvalidArgument, fault);
   const std::vector<uint8_t> skipped = step->pass_gates(layer_);
   problem.skipped = skipped.empty() ? nullptr : skipped.data();
-  const AttentionReport report = attend(problem, threads_of(context));
-  step->statistics().layer_done(report.kv_read_bytes);
+  step->statistics().layer_done(attend(problem, threads_of(context)));
 }
 
 }  // namespace longhaul::ops

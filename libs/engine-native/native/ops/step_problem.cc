@@ -32,6 +32,7 @@ void describe_step(const StepContext& step, AttentionProblem& problem) {
   problem.block_table = facts.block_table.data();
   problem.block_table_width = facts.block_table_width;
   problem.head_tables = facts.head_tables;
+  problem.policies = facts.attention;
   problem.pool = facts.pool->view();
 }
 

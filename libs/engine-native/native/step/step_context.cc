@@ -35,8 +35,17 @@ int64_t StepFacts::rope_pairs() const {
   return rope_scale.empty() ? 0 : static_cast<int64_t>(rope_inv_freq.size() / rope_scale.size());
 }
 
-void StepStatistics::layer_done(uint64_t read_bytes) {
-  kv_read_bytes.fetch_add(read_bytes, std::memory_order_relaxed);
+void StepStatistics::layer_done(const AttentionReport& report) {
+  kv_read_bytes.fetch_add(report.kv_read_bytes, std::memory_order_relaxed);
+  for (size_t i = 0; i < report.sequences.size(); i++) {
+    const SequenceDensity& from = report.sequences[i];
+    SequenceDensity& to = sequences[i];
+    to.prefill_visible += from.prefill_visible;
+    to.prefill_read += from.prefill_read;
+    to.decode_visible += from.decode_visible;
+    to.decode_read += from.decode_read;
+    to.kv_read_bytes += from.kv_read_bytes;
+  }
   layers.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -43,6 +43,8 @@ struct StepFacts {
   int rope_classes = 0;
   // [B]
   std::vector<StepSequence> sequences;
+  // Of the sequences whose attention a policy decides, ascending by sequence; the others are dense.
+  std::vector<attention::PolicySequence> attention;
   // Ascending by sequence.
   std::vector<GatedSequence> gates;
 
@@ -55,14 +57,16 @@ struct StepStatistics {
   std::atomic<int> layers{0};
   // Bytes of the slices that queries looked at, each once per layer and sequence.
   std::atomic<uint64_t> kv_read_bytes{0};
+  // By entry of StepFacts::attention. For the thread that runs the step.
+  std::vector<SequenceDensity> sequences;
 
-  void layer_done(uint64_t read_bytes);
+  void layer_done(const AttentionReport& report);
 };
 
 // The facts of a step, constant while it runs, with what comes back of it. Owns or shares everything it refers to.
 class StepContext {
  public:
-  explicit StepContext(StepFacts facts) : facts_(std::move(facts)) {}
+  explicit StepContext(StepFacts facts) : facts_(std::move(facts)) { statistics_.sequences.resize(facts_.attention.size()); }
 
   const StepFacts& facts() const { return facts_; }
   StepStatistics& statistics() { return statistics_; }

@@ -20,9 +20,6 @@ namespace longhaul::attention {
 
 constexpr float kGreatestLogit = 1e30f;
 
-/** How the scores of the heads of a group become one: each unit's greatest, their sum, or the sum of each head's softmax. */
-enum class HeadReduce : uint8_t { kMax, kSum, kVote };
-
 /** A block of queries of one KV head. Borrowed for the call. */
 struct ScoreJob {
   const AttentionProblem& problem;

@@ -155,6 +155,7 @@ class Runner {
     p.window = window;
     p.skipped = skipped.empty() ? nullptr : skipped.data();
     p.selector = selector;
+    p.policies = policies;
     if (const char* fault = find_fault(p)) throw std::runtime_error(fault);
     report = attend(p, ThreadLoop::of(threads));
     return out;
@@ -183,6 +184,9 @@ class Runner {
 
   /** Of the next runs; null: dense. */
   const Selector* selector = nullptr;
+
+  /** Of the next runs; empty: all sequences are dense. */
+  std::vector<attention::PolicySequence> policies;
 
   /** [sequences] to leave out of the next runs; empty: none. */
   std::vector<uint8_t> skipped;

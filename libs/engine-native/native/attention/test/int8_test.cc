@@ -45,9 +45,9 @@ void int8_levels_agree(const std::vector<std::string>& levels) {
 
 /** Every other page or so, other ones for each KV head. */
 struct SomePages : Selector {
-  void select(const AttentionProblem&, const QueryBlock& block, std::vector<int32_t>& pages) const override {
+  void select(const AttentionProblem&, const QueryBlock& block, Selection& selection) const override {
     for (int page = block.visible.begin; page < block.visible.end; ++page) {
-      if (((page * 2654435761u + static_cast<unsigned>(block.kv_head)) >> 13) % 3 != 0) pages.push_back(page);
+      if (((page * 2654435761u + static_cast<unsigned>(block.kv_head)) >> 13) % 3 != 0) selection.pages.push_back(page);
     }
   }
 };

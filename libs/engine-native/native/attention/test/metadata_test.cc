@@ -163,7 +163,8 @@ class Quest : public Selector {
  public:
   explicit Quest(int count) : count_(count) {}
 
-  void select(const AttentionProblem& p, const QueryBlock& block, std::vector<int32_t>& pages) const override {
+  void select(const AttentionProblem& p, const QueryBlock& block, Selection& selection) const override {
+    std::vector<int32_t>& pages = selection.pages;
     std::vector<std::pair<float, int32_t>> candidates;
     for (int entry = block.visible.begin; entry < block.visible.end; ++entry) {
       const int32_t logical = block.visible.at(entry);

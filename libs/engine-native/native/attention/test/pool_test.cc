@@ -73,9 +73,9 @@ bool keeps_some(int sequence, int head, int logical) { return sequence == 2 || (
 /** Takes every other page of those that a block sees. */
 class EveryOther : public Selector {
  public:
-  void select(const AttentionProblem&, const QueryBlock& block, std::vector<int32_t>& pages) const override {
+  void select(const AttentionProblem&, const QueryBlock& block, Selection& selection) const override {
     for (int entry = block.visible.begin; entry < block.visible.end; ++entry) {
-      if (takes(block.visible.at(entry))) pages.push_back(block.visible.at(entry));
+      if (takes(block.visible.at(entry))) selection.pages.push_back(block.visible.at(entry));
     }
   }
   static bool takes(int logical) { return logical % 2 == 0; }
@@ -109,7 +109,7 @@ void heads_hold_pages_of_their_own(Shape shape) {
 /** What a head holds is a matter of its tables: a selection of other pages, and tables that are none, are refused. */
 void wrong_head_tables_are_refused() {
   struct FirstPages : Selector {
-    void select(const AttentionProblem&, const QueryBlock&, std::vector<int32_t>& pages) const override { pages = {0, 1}; }
+    void select(const AttentionProblem&, const QueryBlock&, Selection& selection) const override { selection.pages = {0, 1}; }
   };
   const World world(Shape{}, {{40, 1}}, 3);
   Runner runner(world, 3);

@@ -69,6 +69,9 @@ class Reference {
   /** Whether the query at a position does: (sequence, kv_head, position, page). */
   std::function<bool(int, int, int, int)> reads = [](int, int, int, int) { return true; };
 
+  /** Whether it sees the key at a position: (sequence, kv_head, position, key). */
+  std::function<bool(int, int, int, int)> sees = [](int, int, int, int) { return true; };
+
   /** A query behind norm and rotation. */
   std::vector<double> query(size_t b, int position, int head) const { return prepared(b, position, head, world_.q_norm); }
 
@@ -78,9 +81,9 @@ class Reference {
     for (size_t b = 0; b < world_.sequences.size(); ++b) {
       const int past = world_.sequences[b].past;
       const int length = past + world_.sequences[b].fresh;
-      std::vector<std::vector<double>> keys = prepared_keys(b, length);
+      const std::vector<std::vector<double>> keys = prepared_keys(b, length), values = kept_values(b, length);
       for (int position = past; position < length; ++position) {
-        for (int head = 0; head < s_.heads; ++head) append_head(all, b, position, head, keys);
+        for (int head = 0; head < s_.heads; ++head) append_head(all, b, position, head, keys, values);
       }
     }
     return all;
@@ -123,8 +126,20 @@ class Reference {
     return keys;
   }
 
-  void append_head(std::vector<double>& all, size_t b, int position, int head,
-                   const std::vector<std::vector<double>>& keys) const {
+  /** [kv head x length + position] */
+  std::vector<std::vector<double>> kept_values(size_t b, int length) const {
+    std::vector<std::vector<double>> values;
+    for (int head = 0; head < s_.kv_heads; ++head) {
+      for (int position = 0; position < length; ++position) {
+        const float* raw = row(b, position, s_.heads + s_.kv_heads + head);
+        values.push_back(kept(dtype_, {raw, raw + s_.head_dim}));
+      }
+    }
+    return values;
+  }
+
+  void append_head(std::vector<double>& all, size_t b, int position, int head, const std::vector<std::vector<double>>& keys,
+                   const std::vector<std::vector<double>>& values) const {
     const int kv_head = head / (s_.heads / s_.kv_heads);
     const int length = static_cast<int>(keys.size()) / s_.kv_heads;
     const std::vector<double> q = prepared(b, position, head, world_.q_norm);
@@ -135,6 +150,7 @@ class Reference {
     for (int k = oldest; k <= position; ++k) {
       if (!looks_at(static_cast<int>(b), kv_head, k / kPageTokens)) continue;
       if (!reads(static_cast<int>(b), kv_head, position, k / kPageTokens)) continue;
+      if (!sees(static_cast<int>(b), kv_head, position, k)) continue;
       seen.push_back(k);
       const std::vector<double>& key = keys[static_cast<size_t>(kv_head) * length + k];
       double logit = 0.0;
@@ -149,8 +165,7 @@ class Reference {
     for (size_t i = 0; i < seen.size(); ++i) {
       const int k = seen[i];
       const double weight = std::exp(logits[i] - top);
-      const float* raw = row(b, k, s_.heads + s_.kv_heads + kv_head);
-      const std::vector<double> value = kept(dtype_, {raw, raw + s_.head_dim});
+      const std::vector<double>& value = values[static_cast<size_t>(kv_head) * length + k];
       total += weight;
       for (int d = 0; d < s_.head_dim; ++d) sum[d] += weight * value[d];
     }

@@ -29,9 +29,9 @@ class SomePages : public Selector {
     slots += append.tokens;
   }
 
-  void select(const AttentionProblem&, const QueryBlock& block, std::vector<int32_t>& pages) const override {
+  void select(const AttentionProblem&, const QueryBlock& block, Selection& selection) const override {
     for (int entry = block.visible.begin; entry < block.visible.end; ++entry) {
-      if (keeps(block.sequence, block.kv_head, block.visible.at(entry))) pages.push_back(block.visible.at(entry));
+      if (keeps(block.sequence, block.kv_head, block.visible.at(entry))) selection.pages.push_back(block.visible.at(entry));
     }
   }
 
@@ -84,7 +84,7 @@ void wrong_lists_are_refused() {
   struct Wrong : Selector {
     std::vector<int32_t> pages;
     explicit Wrong(std::vector<int32_t> list) : pages(std::move(list)) {}
-    void select(const AttentionProblem&, const QueryBlock&, std::vector<int32_t>& to) const override { to = pages; }
+    void select(const AttentionProblem&, const QueryBlock&, Selection& selection) const override { selection.pages = pages; }
   };
   const World world(Shape{}, {{40, 1}}, 95);
   for (const std::vector<int32_t>& list : {std::vector<int32_t>{1, 0}, {0, 0}, {-1}, {3}}) {

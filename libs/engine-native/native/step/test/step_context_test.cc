@@ -112,8 +112,8 @@ void cancelling_a_step_frees_who_waits_at_its_gates() {
 
 void statistics_add_up() {
   StepContext step(facts_of({0, 1}, {3}));
-  step.statistics().layer_done(100);
-  step.statistics().layer_done(20);
+  step.statistics().layer_done({100, {}});
+  step.statistics().layer_done({20, {}});
   expect(step.statistics().layers == 2 && step.statistics().kv_read_bytes == 120, "layers and bytes add up");
 }
 

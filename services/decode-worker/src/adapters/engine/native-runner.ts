@@ -1,19 +1,27 @@
 import type { ModelRunner, RunnerStep } from '@longhaul/engine';
 import type { Engine, NativeKvPool, NativeModel } from '@longhaul/engine-native';
+import { attentionOpener, nativeAttentionOf, type AttentionHeads } from './native-attention.js';
 
-/** The engine's port over the addon: a model and the pool it reads and writes. It opens no attention: all is dense. */
+/** What a runner reads and writes: the pool, and how many layers and KV heads are in it. */
+export interface RunnerPool extends AttentionHeads {
+  readonly pool: NativeKvPool;
+}
+
+/** The engine's port over the addon: a model and the pool it reads and writes. */
 export function createNativeRunner(
-  native: Pick<Engine, 'createLoadGate'>,
+  native: Pick<Engine, 'createLoadGate' | 'createAttentionPolicy'>,
   model: NativeModel,
-  pool: NativeKvPool,
+  { pool, layers, kvHeads }: RunnerPool,
 ): ModelRunner {
   return {
-    async step({ attention: _none, ...request }: RunnerStep) {
-      const answer = await model.step(pool, request);
-      return { ...answer, attention: { ...answer.attention, sequences: [] } };
-    },
+    step: async ({ attention, ...request }: RunnerStep) =>
+      model.step(pool, {
+        ...request,
+        attention: attention.map((one) => ({ ...one, state: nativeAttentionOf(one.state) })),
+      }),
     layersDone: () => model.layersDone,
     copyPage: (from, to) => pool.copyPage(from, to),
     openGate: (options) => native.createLoadGate(options),
+    openAttention: attentionOpener(native, { layers, kvHeads }),
   };
 }

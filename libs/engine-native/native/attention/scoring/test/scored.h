@@ -20,8 +20,8 @@ class Scored : public Selector {
  public:
   explicit Scored(std::function<void(const ScoreJob&)> body) : body_(std::move(body)) {}
 
-  void select(const AttentionProblem& problem, const QueryBlock& block, std::vector<int32_t>& pages) const override {
-    for (int entry = block.visible.begin; entry < block.visible.end; ++entry) pages.push_back(block.visible.at(entry));
+  void select(const AttentionProblem& problem, const QueryBlock& block, Selection& selection) const override {
+    for (int entry = block.visible.begin; entry < block.visible.end; ++entry) selection.pages.push_back(block.visible.at(entry));
     const std::lock_guard<std::mutex> lock(mutex_);
     body_({problem, block});
   }

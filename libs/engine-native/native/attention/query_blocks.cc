@@ -1,0 +1,76 @@
+#include "query_blocks.h"
+
+#include <algorithm>
+
+namespace longhaul::attention {
+namespace {
+
+/** The positions [begin, end) of queries that share a selection. `plan` is null where they are dense. */
+struct Cut {
+  int begin;
+  int end;
+  Phase phase;
+  const HeadPlan* plan;
+};
+
+/** The cut that a position is in, as if all tokens of the sequence came at once. */
+Cut cut_around(const PolicySequence& owner, const HeadPlan& prefill, const HeadPlan& decode, int position) {
+  const bool decodes = position >= owner.decode_from;
+  const HeadPlan& plan = decodes ? decode : prefill;
+  const bool dense = plan.dense() || position < plan.dense_below;
+  const Phase phase = decodes ? Phase::kDecode : Phase::kPrefill;
+  if (decodes && !dense) return {position, position + 1, phase, &plan};
+  Cut cut{position / kBlockTokens * kBlockTokens, (position / kBlockTokens + 1) * kBlockTokens, phase, dense ? nullptr : &plan};
+  if (decodes) cut.begin = std::max(cut.begin, owner.decode_from);
+  else cut.end = std::min(cut.end, owner.decode_from);
+  if (plan.dense()) return cut;
+  if (dense) cut.end = std::min(cut.end, plan.dense_below);
+  else cut.begin = std::max(cut.begin, plan.dense_below);
+  return cut;
+}
+
+}  // namespace
+
+PageList visible_pages(const AttentionProblem& p, const PageList& held, int first, int last) {
+  const int begin = (p.window > 0 ? std::max(0, first - p.window + 1) : 0) / kPageTokens;
+  const int end = last / kPageTokens + 1;
+  if (held.logical == nullptr) return {nullptr, begin, end};
+  const auto entry = [&](int page) {
+    const int32_t* found = std::lower_bound(held.logical + held.begin, held.logical + held.end, page);
+    return static_cast<int>(found - held.logical);
+  };
+  return {held.logical, entry(begin), entry(end)};
+}
+
+void cut_evenly(const AttentionProblem& p, int sequence, const std::vector<PageList>& held_by_head, int step,
+                std::vector<QueryBlock>& blocks) {
+  const Span span = span_of(p, sequence);
+  for (int begin = 0; begin < span.tokens; begin += step) {
+    const int count = std::min(step, span.tokens - begin);
+    const int first = span.first_position + begin;
+    for (int head = 0; head < p.kv_heads; ++head) {
+      const PageList pages = visible_pages(p, held_by_head[static_cast<size_t>(head)], first, first + count - 1);
+      blocks.push_back({sequence, head, span.first_token + begin, first, count, pages});
+    }
+  }
+}
+
+void cut_by_position(const AttentionProblem& p, int owner, const std::vector<PageList>& held_by_head,
+                     std::vector<QueryBlock>& blocks) {
+  const PolicySequence& of = p.policies[static_cast<size_t>(owner)];
+  const Span span = span_of(p, of.sequence);
+  for (int head = 0; head < p.kv_heads; ++head) {
+    const HeadPlan& prefill = of.state->policy().plan(Phase::kPrefill, p.layer, head);
+    const HeadPlan& decode = of.state->policy().plan(Phase::kDecode, p.layer, head);
+    for (int position = span.first_position; position < span.end_position();) {
+      const Cut cut = cut_around(of, prefill, decode, position);
+      const int end = std::min(cut.end, span.end_position());
+      const PageList pages = visible_pages(p, held_by_head[static_cast<size_t>(head)], position, end - 1);
+      blocks.push_back({of.sequence, head, span.first_token + position - span.first_position, position, end - position, pages,
+                        owner, cut.phase, cut.plan, cut.begin});
+      position = end;
+    }
+  }
+}
+
+}  // namespace longhaul::attention

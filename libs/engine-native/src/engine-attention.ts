@@ -1,0 +1,59 @@
+import { invalidArgument } from '@longhaul/kernel';
+import type { AttentionPolicyOptions, NativeAttentionPolicy, NativeSequenceAttention } from './attention-types.js';
+import type { AddonSequenceAttention, NativeAddon } from './native-addon.js';
+import { callNative, disposedError } from './native-error.js';
+
+/** A policy that throws AppErrors: INVALID_ARGUMENT with the field. */
+export class EngineAttentionPolicy implements NativeAttentionPolicy {
+  readonly #addon: NativeAddon;
+  readonly #native: object;
+
+  constructor(addon: NativeAddon, options: AttentionPolicyOptions) {
+    this.#addon = addon;
+    this.#native = callNative(() => new addon.AttentionPolicy(options));
+  }
+
+  openSequence(): NativeSequenceAttention {
+    return new EngineSequenceAttention(this.#addon, this.#native);
+  }
+}
+
+/** The attention of a sequence: of a policy of the addon, or a copy of another one. Throws AppErrors: DISPOSED. */
+export class EngineSequenceAttention implements NativeSequenceAttention {
+  readonly #addon: NativeAddon;
+  readonly #native: AddonSequenceAttention;
+  #disposed = false;
+
+  constructor(addon: NativeAddon, of: object) {
+    this.#addon = addon;
+    this.#native = callNative(() => new addon.SequenceAttention(of));
+  }
+
+  /** The addon's own object. */
+  static nativeOf(state: NativeSequenceAttention): NativeSequenceAttention {
+    if (typeof state !== 'object' || state === null || !(#native in state)) {
+      throw invalidArgument('attention.state', 'attention.state: must be the attention of a sequence of this engine.');
+    }
+    // What the addon reads of it is no method.
+    return state.#alive() as NativeSequenceAttention;
+  }
+
+  fork(): NativeSequenceAttention {
+    return new EngineSequenceAttention(this.#addon, this.#alive());
+  }
+
+  /** Idempotent. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#native.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #alive(): AddonSequenceAttention {
+    if (this.#disposed) throw disposedError('sequence attention');
+    return this.#native;
+  }
+}
