@@ -14,7 +14,7 @@ import { compilePolicy } from './compile-policy.js';
 
 const bare = shapes['needle-3m'];
 const shape = calibrated(bare);
-const RUNS = { numRuns: 3000, seed: 11 };
+const RUNS = { numRuns: 1000, seed: 11 };
 
 /** What the native engine demands of a head plan; its own checks are the same. */
 function flaws(plan: NativeHeadPlan): string[] {
@@ -87,7 +87,7 @@ describe('any policy that is right field by field', () => {
       }),
       RUNS,
     );
-    expect(compiledOnes).toBeGreaterThan(100);
+    expect(compiledOnes).toBeGreaterThan(50);
   });
 
   it('has branches that take every visible key once, where it breaks no rule', () => {
@@ -112,7 +112,7 @@ describe('any policy that is right field by field', () => {
         const turned = { ...policy, name: 'c', plans: [...policy.plans].reverse() };
         expect(compilePolicy(turned, shape)).toEqual({ name: 'c', ...facts });
       }),
-      { ...RUNS, numRuns: 200 },
+      { ...RUNS, numRuns: 100 },
     );
   });
 });

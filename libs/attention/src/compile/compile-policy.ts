@@ -6,7 +6,7 @@ import type { ModelShape } from '../model-shape.js';
 import type { HeadPlan, Phase, PolicySpec, WrittenPolicy } from '../policy.js';
 import { isPreset, writtenPreset } from '../presets.js';
 import { calibratedMassOf } from './calibrated-mass.js';
-import { HeadAssignment, headPlaces, type HeadPlace } from './head-assignment.js';
+import { HeadAssignment } from './head-assignment.js';
 import { DENSE_HEAD, nativeHeadPlan } from './head-plan.js';
 import { labelsOf } from './labels.js';
 import { alignmentOf, exactBelow, halfNumerics, isDense, type PhaseHalf } from './phase-half.js';
@@ -64,27 +64,25 @@ function compileWritten(policy: WrittenPolicy, shape: ModelShape): CompiledPolic
 }
 
 function headTable(policy: WrittenPolicy, shape: ModelShape): PlanTable {
-  const assignment = new HeadAssignment(shape);
   const table = new PlanTable(FIELD);
-  for (const place of headPlaces(shape)) {
-    const plan = policy.plans.find((candidate) => assignment.covers(candidate, place));
-    table.push(place.phase, plan === undefined ? DENSE_HEAD : headOf(plan, place, { policy, shape }));
+  const made = new Map<string, NativeHeadPlan>();
+  for (const place of new HeadAssignment(policy.plans, shape).places()) {
+    const plan = place.plan === null ? undefined : policy.plans[place.plan];
+    if (plan === undefined) table.push(place.phase, DENSE_HEAD);
+    else {
+      const calibratedMass = isCalibrated(plan) ? calibratedMassOf(shape, place) : 1;
+      const key = `${place.plan}/${calibratedMass}`;
+      const denseBelow = plan.dense_below ?? policy.dense_below ?? 0;
+      const head = made.get(key) ?? nativeHeadPlan(plan, { denseBelow, calibratedMass });
+      made.set(key, head);
+      table.push(place.phase, head);
+    }
   }
   return table;
 }
 
-function headOf(
-  plan: HeadPlan,
-  place: HeadPlace,
-  { policy, shape }: { policy: WrittenPolicy; shape: ModelShape },
-): NativeHeadPlan {
-  const denseBelow = denseBelowOf(plan, policy);
-  return nativeHeadPlan(plan, { denseBelow, calibratedMass: calibratedMassOf(shape, place) });
-}
-
-/** What a plan says, or else its policy. */
-function denseBelowOf(plan: HeadPlan, policy: WrittenPolicy): number {
-  return plan.dense_below ?? policy.dense_below ?? 0;
+function isCalibrated(plan: HeadPlan): boolean {
+  return neededArtefacts(plan).includes('xattention-thresholds');
 }
 
 /** Whether a list is chosen anew at every step, so that several tokens may be computed at once. */

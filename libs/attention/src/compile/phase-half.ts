@@ -5,7 +5,7 @@ import type { Json } from './numerics.js';
 
 /** What decides the values of one phase. */
 export interface PhaseHalf {
-  /** [layers * kvHeads] */
+  /** [layers * kvHeads]; equal ones are one object. */
   readonly heads: readonly NativeHeadPlan[];
   readonly skipSoftmax: number;
   /** Of the artefacts that the plans use, sorted. */
@@ -34,11 +34,11 @@ export function exactBelow(prefill: PhaseHalf): number {
 
 /** All of it, for a hash. */
 export function halfNumerics({ heads, skipSoftmax, digests, labels }: PhaseHalf): Json {
-  const distinct = [...new Set(heads.map((head) => JSON.stringify(head)))];
-  const indices = new Map(distinct.map((text, index) => [text, index]));
+  const distinct = [...new Set(heads)];
+  const indices = new Map(distinct.map((head, index) => [head, index]));
   return {
-    plans: distinct,
-    table: heads.map((head) => indices.get(JSON.stringify(head)) ?? 0),
+    plans: distinct.map((head) => JSON.stringify(head)),
+    table: heads.map((head) => indices.get(head) ?? 0),
     skipSoftmax,
     digests,
     labels: labels === null ? null : { r: labels.r },

@@ -8,6 +8,8 @@ export class PlanTable {
   readonly plans: NativeHeadPlan[] = [];
   readonly #field: string;
   readonly #indices = new Map<string, number>();
+  /** The same by identity, which is found faster. */
+  readonly #known = new Map<NativeHeadPlan, number>();
   readonly #table: Record<Phase, number[]> = { prefill: [], decode: [] };
 
   /** @param field how errors call the policy. */
@@ -21,15 +23,20 @@ export class PlanTable {
    * @throws AppError `INVALID_ARGUMENT` where there are more distinct plans than a table can tell apart.
    */
   push(phase: Phase, plan: NativeHeadPlan): void {
+    const index = this.#known.get(plan) ?? this.#indexOf(plan);
+    this.#known.set(plan, index);
+    this.#table[phase].push(index);
+  }
+
+  #indexOf(plan: NativeHeadPlan): number {
     // All plans are made with the same keys in the same order.
     const key = JSON.stringify(plan);
-    let index = this.#indices.get(key);
-    if (index === undefined) {
-      if (this.plans.length >= policyBounds.headPlans) throw tooManyPlans(this.#field);
-      index = this.plans.push(plan) - 1;
-      this.#indices.set(key, index);
-    }
-    this.#table[phase].push(index);
+    const found = this.#indices.get(key);
+    if (found !== undefined) return found;
+    if (this.plans.length >= policyBounds.headPlans) throw tooManyPlans(this.#field);
+    const index = this.plans.push(plan) - 1;
+    this.#indices.set(key, index);
+    return index;
   }
 
   /** The plan of every head of a phase: [layers * kvHeads]. */

@@ -1,5 +1,5 @@
 import { invalidArgument, type AppError } from '@longhaul/kernel';
-import { HeadAssignment, headPlaces } from '../compile/head-assignment.js';
+import { HeadAssignment } from '../compile/head-assignment.js';
 import { labelDims } from '../compile/labels.js';
 import type { ArtefactKind } from '../compiled-policy.js';
 import type { ModelShape } from '../model-shape.js';
@@ -53,15 +53,12 @@ function* labelFaults(field: string, { plans }: WrittenPolicy): Generator<Fault>
 }
 
 function* overlapFaults(field: string, { plans }: WrittenPolicy, shape: ModelShape): Generator<Fault> {
-  const assignment = new HeadAssignment(shape);
-  for (const place of headPlaces(shape)) {
-    const [first, second] = plans.flatMap((plan, i) => (assignment.covers(plan, place) ? [i] : []));
-    if (first === undefined || second === undefined) continue;
-    const at = `${field}.plans[${second}]`;
-    const which = `layer ${place.layer}, KV head ${place.head} in ${place.phase}`;
-    yield { field: at, message: `${at} and plans[${first}] are both for ${which}: a head has one plan.` };
-    return;
-  }
+  const { overlap } = new HeadAssignment(plans, shape);
+  if (overlap === null) return;
+  const { first, second, place } = overlap;
+  const at = `${field}.plans[${second}]`;
+  const which = `layer ${place.layer}, KV head ${place.head} in ${place.phase}`;
+  yield { field: at, message: `${at} and plans[${first}] are both for ${which}: a head has one plan.` };
 }
 
 function faultError({ field, message }: Fault): AppError {
