@@ -4,12 +4,18 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type KernelsOptions, parseKernelsOptions } from './kernels/options.js';
 import { parseMeasurement } from './kernels/measurement.js';
-import { type KernelRow, kernelRow, kernelTable, limitRow, limitTable } from './kernels/rows.js';
+import { type KernelRow, kernelRow, kernelTable, limitRow, limitTable, shareRow, shareTable } from './kernels/rows.js';
 import { warnIfBusy } from './report.js';
 
 /** The kernels beside the limits of the machine that bind them, both measured in one run. A missed bar is no failure. */
 const ROOT = resolve(import.meta.dirname, '..', '..', '..');
 const PROGRAM = join(ROOT, 'libs', 'engine-native', 'scripts', 'kernel-bench.mjs');
+
+function rowOf(line: string, mostThreads: number): KernelRow {
+  const measured = parseMeasurement(line);
+  if ('limit' in measured) return limitRow(measured);
+  return 'share' in measured ? shareRow(measured) : kernelRow(measured, mostThreads);
+}
 
 async function measure(options: KernelsOptions): Promise<KernelRow[]> {
   const words = [options.threads.join(','), String(options.rounds), options.instructions, options.only];
@@ -20,8 +26,7 @@ async function measure(options: KernelsOptions): Promise<KernelRow[]> {
   });
   const rows: KernelRow[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
-    const measured = parseMeasurement(line);
-    const row = 'limit' in measured ? limitRow(measured) : kernelRow(measured, Math.max(...options.threads));
+    const row = rowOf(line, Math.max(...options.threads));
     process.stderr.write(`${row.case}, ${row.threads} threads\n`);
     rows.push(row);
   }
@@ -33,5 +38,5 @@ async function measure(options: KernelsOptions): Promise<KernelRow[]> {
 const options = parseKernelsOptions(process.argv.slice(2));
 warnIfBusy();
 const rows = await measure(options);
-console.log(`${limitTable(rows)}\n\n${kernelTable(rows)}`);
+console.log([limitTable(rows), kernelTable(rows), shareTable(rows)].join('\n\n').trimEnd());
 if (options.json !== null) await writeFile(options.json, `${JSON.stringify(rows, null, 2)}\n`);

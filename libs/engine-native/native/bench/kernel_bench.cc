@@ -2,6 +2,7 @@
 //   {"limit": "f32 FMA", "instructions": "vfmadd231ps zmm", "threads": 2, "perSecond": [...]}
 //   {"case": "linear prefill ...", "phase": "prefill", "level": "avx512vnni", "threads": 2, "arithmetic": "integer dot",
 //    "operations": 1e9, "bytes": 1e6, "rounds": [{"seconds": .., "operationsPerSecond": .., "bytesPerSecond": ..}, ...]}
+//   {"share": "share of scores in attention at ...", "level": "avx512vnni", "threads": 1, "shares": [...]}
 // The rates of a round are the machine's, measured right before its kernel: what disturbs one disturbs the other.
 //   kernel_bench THREADS[,THREADS...] ROUNDS native|avx2 [FILTER]
 #include <cstdio>
@@ -105,13 +106,30 @@ void measure(const KernelCase& c, Kernel& kernel, const Limits& limits, SpinPool
   std::fflush(stdout);
 }
 
+void measure(const ShareCase& c, int rounds) {
+  const std::unique_ptr<PartialKernel> kernel = c.open();
+  SpinPool pool(1);
+  kernel->run(pool.loop());
+  kernel->take_part_seconds();
+  std::printf("{\"share\":\"%s\",\"level\":\"%s\",\"threads\":1,\"shares\":[", c.name.c_str(), c.level.c_str());
+  for (int round = 0; round < rounds; ++round) {
+    if (!kernel->cold().empty()) evict(kernel->cold(), pool);
+    const double start = pool.now();
+    kernel->run(pool.loop());
+    const double seconds = pool.now() - start;
+    std::printf("%s%.6g", round > 0 ? "," : "", kernel->take_part_seconds() / seconds);
+  }
+  std::printf("]}\n");
+  std::fflush(stdout);
+}
+
 void run(const Options& options) {
   const Limits limits(options.machine);
   for (const int threads : options.threads) {
     SpinPool pool(threads);
     limits.print(pool, options.rounds);
   }
-  for (const auto& cases : {linear_cases(options.machine), attention_cases(options.machine)})
+  for (const auto& cases : {linear_cases(options.machine), attention_cases(options.machine), score_cases(options.machine)})
     for (const KernelCase& c : cases) {
       if (c.name.find(options.filter) == std::string::npos) continue;
       const std::unique_ptr<Kernel> kernel = c.open();
@@ -120,6 +138,8 @@ void run(const Options& options) {
         measure(c, *kernel, limits, pool, options.rounds);
       }
     }
+  for (const ShareCase& c : score_shares(options.machine))
+    if (c.name.find(options.filter) != std::string::npos) measure(c, options.rounds);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "attention/attention.h"
 #include "cpu/candidates.h"
 #include "limits.h"
 #include "pool.h"
@@ -23,6 +24,20 @@ class Kernel {
 
   /** What must come from DRAM each time: it is evicted before a run. Empty: the caches stay as they are. */
   virtual std::span<const std::byte> cold() const { return {}; }
+};
+
+/** A kernel of whose work a part is timed by itself. */
+class PartialKernel : public Kernel {
+ public:
+  /** CPU seconds that the part took since the last call. */
+  virtual double take_part_seconds() = 0;
+};
+
+/** A part as a share of the whole, on one thread. */
+struct ShareCase {
+  std::string name;
+  std::string level;
+  std::function<std::unique_ptr<PartialKernel>()> open;
 };
 
 enum class Phase { kPrefill, kDecode };
@@ -43,6 +58,11 @@ struct KernelCase {
 /** The cases of each operator, each with the widest kernels that `machine` runs of every kind of arithmetic. */
 std::vector<KernelCase> linear_cases(const Machine& machine);
 std::vector<KernelCase> attention_cases(const Machine& machine);
+std::vector<KernelCase> score_cases(const Machine& machine);
+std::vector<ShareCase> score_shares(const Machine& machine);
+
+/** What the inner products of these kernels are made of. */
+Arithmetic attention_arithmetic(const AttentionCandidate& kernels, KvDtype dtype);
 
 /**
  * Of candidates in the order of their instruction sets the last one that `machine` runs for each kind of arithmetic;

@@ -24,3 +24,14 @@ const BARS: readonly Bar[] = [
 export function barOf(row: { readonly case: string; readonly binds: string }): number | null {
   return BARS.find((bar) => bar.cases.test(row.case) && bar.binds.test(row.binds))?.share ?? null;
 }
+
+/** Shares of a part that are at most wanted: of scoring in attention that reads a part of the keys. */
+const MOST: readonly { readonly cases: RegExp; readonly share: number }[] = [
+  { cases: /^share of scores .*, prefill /, share: 0.2 },
+  { cases: /^share of scores .*, decode /, share: 0.3 },
+];
+
+/** Null where none is set. */
+export function mostOf(name: string): number | null {
+  return MOST.find((bar) => bar.cases.test(name))?.share ?? null;
+}

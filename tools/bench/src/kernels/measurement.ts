@@ -21,6 +21,14 @@ export interface KernelMeasurement {
   readonly rounds: readonly KernelRound[];
 }
 
+/** What a part of a kernel takes of the whole: shares, one a round, on one thread. */
+export interface ShareMeasurement {
+  readonly share: string;
+  readonly level: string;
+  readonly threads: number;
+  readonly shares: readonly number[];
+}
+
 /** A run of the kernel, and what the machine could right before it. */
 export interface KernelRound {
   readonly seconds: number;
@@ -28,12 +36,13 @@ export interface KernelRound {
   readonly bytesPerSecond: number;
 }
 
-/** @throws Error for a line that is neither: nothing may be left out by mistake. */
-export function parseMeasurement(line: string): LimitMeasurement | KernelMeasurement {
-  const value = JSON.parse(line) as Partial<LimitMeasurement & KernelMeasurement>;
-  const numbers = value.perSecond ?? value.rounds?.flatMap((round) => Object.values<number>({ ...round })) ?? [];
+/** @throws Error for a line that is none of them: nothing may be left out by mistake. */
+export function parseMeasurement(line: string): LimitMeasurement | KernelMeasurement | ShareMeasurement {
+  const value = JSON.parse(line) as Partial<LimitMeasurement & KernelMeasurement & ShareMeasurement>;
+  const numbers =
+    value.perSecond ?? value.shares ?? value.rounds?.flatMap((round) => Object.values<number>({ ...round })) ?? [];
   if (numbers.length === 0 || !numbers.every((number) => Number.isFinite(number) && number > 0)) {
     throw new Error(`no measurement: ${line}`);
   }
-  return value as LimitMeasurement | KernelMeasurement;
+  return value as LimitMeasurement | KernelMeasurement | ShareMeasurement;
 }

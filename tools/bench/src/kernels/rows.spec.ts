@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type KernelMeasurement, parseMeasurement } from './measurement.js';
-import { kernelRow, kernelTable, limitRow, limitTable } from './rows.js';
+import { kernelRow, kernelTable, limitRow, limitTable, shareRow, shareTable } from './rows.js';
 
 const measured: KernelMeasurement = {
   case: 'linear decode int8 896x896, 1',
@@ -63,11 +63,30 @@ describe('a kernel', () => {
   });
 });
 
+describe('a part of a kernel', () => {
+  const share = (phase: string, shares: readonly number[]) =>
+    shareRow({ share: `share of scores in attention at 25.0 %, ${phase} x`, level: 'amx', threads: 1, shares });
+
+  it('is given as a share of the whole, which should be small', () => {
+    expect(share('prefill', [0.3, 0.19, 0.1])).toMatchObject({ ours: 0.19, bar: 0.2, met: true, spread: [0.1, 0.3] });
+    expect(share('decode', [0.4])).toMatchObject({ bar: 0.3, met: false });
+  });
+
+  it('has a table of its own', () => {
+    const rows = [share('prefill', [0.19]), kernelRow(measured, 2)];
+    expect(shareTable(rows)).toMatch(/prefill x .* amx +19% +19%-19% +20% +met/);
+    expect(limitTable(rows).split('\n')).toHaveLength(1);
+    expect(kernelTable(rows)).not.toContain('share of scores');
+    expect(shareTable([kernelRow(measured, 2)])).toBe('');
+  });
+});
+
 describe('the output of the native program', () => {
   it('is refused when a figure is missing or not positive', () => {
     expect(() => parseMeasurement('{"case":"x"}')).toThrow('no measurement');
     expect(() => parseMeasurement('{"limit":"DRAM read","perSecond":[0]}')).toThrow('no measurement');
     expect(parseMeasurement(JSON.stringify(measured))).toEqual(measured);
+    expect(() => parseMeasurement('{"share":"x","shares":[0]}')).toThrow('no measurement');
   });
 
   it('becomes a table of limits and one of kernels', () => {

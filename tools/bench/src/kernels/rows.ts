@@ -1,6 +1,6 @@
 import { median, table } from '../report.js';
-import { barOf } from './bars.js';
-import { type KernelMeasurement, type LimitMeasurement } from './measurement.js';
+import { barOf, mostOf } from './bars.js';
+import { type KernelMeasurement, type LimitMeasurement, type ShareMeasurement } from './measurement.js';
 
 /** One line of the result. Rates are medians over the rounds, in units of 10^9 a second. */
 export interface KernelRow {
@@ -14,7 +14,7 @@ export interface KernelRow {
   readonly met: boolean | null;
   /** The limit that binds: the one that alone would take longest; null for a limit itself. */
   readonly binds: string | null;
-  readonly unit: 'GOP/s' | 'GB/s';
+  readonly unit: 'GOP/s' | 'GB/s' | 'share';
   /** Smallest and largest share of a round; of a limit, its smallest and largest rate. */
   readonly spread: readonly [number, number];
   readonly level: string;
@@ -68,6 +68,25 @@ export function kernelRow(measured: KernelMeasurement, mostThreads: number): Ker
   };
 }
 
+/** What a part takes of the whole; its bar is a most, not a least. */
+export function shareRow({ share, level, threads, shares }: ShareMeasurement): KernelRow {
+  const ours = median(shares);
+  const bar = mostOf(share);
+  return {
+    case: share,
+    ours,
+    limit: null,
+    ratio: ours,
+    bar,
+    met: bar === null ? null : ours <= bar,
+    binds: null,
+    unit: 'share',
+    spread: [Math.min(...shares), Math.max(...shares)],
+    level,
+    threads,
+  };
+}
+
 /** The rows for reading. */
 export function kernelTable(rows: readonly KernelRow[]): string {
   const head = ['case', 'kernels', 'threads', 'ours', 'limit', '', 'binds', 'share', 'spread', 'bar', ''];
@@ -77,7 +96,7 @@ export function kernelTable(rows: readonly KernelRow[]): string {
 export function limitTable(rows: readonly KernelRow[]): string {
   const head = ['limit', 'measured with', 'threads', 'rate', '', 'spread'];
   const lines = rows
-    .filter((row) => row.limit === null)
+    .filter((row) => row.limit === null && row.unit !== 'share')
     .map((row) => [
       row.case.replace('limit: ', ''),
       row.level,
@@ -87,6 +106,25 @@ export function limitTable(rows: readonly KernelRow[]): string {
       row.spread.map(figure).join('-'),
     ]);
   return table([head, ...lines]);
+}
+
+/** Empty where nothing was measured as a share. */
+export function shareTable(rows: readonly KernelRow[]): string {
+  const shares = rows.filter((row) => row.unit === 'share');
+  if (shares.length === 0) return '';
+  const head = ['part', 'kernels', 'share', 'spread', 'at most', ''];
+  return table([head, ...shares.map(shareLine)]);
+}
+
+function shareLine(row: KernelRow): string[] {
+  return [
+    row.case,
+    row.level,
+    percent(row.ours),
+    row.spread.map(percent).join('-'),
+    row.bar === null ? '-' : percent(row.bar),
+    row.met === null ? '' : row.met ? 'met' : 'MISSED',
+  ];
 }
 
 function kernelLine(row: KernelRow): string[] {

@@ -39,19 +39,6 @@ struct KvType {
 };
 constexpr KvType kTypes[] = {{KvDtype::kBf16, "bf16"}, {KvDtype::kF32, "f32"}, {KvDtype::kInt8, "int8"}};
 
-/** What the inner products of these kernels are made of. */
-Arithmetic arithmetic_of(const AttentionCandidate& kernels, KvDtype dtype) {
-  switch (dtype) {
-    case KvDtype::kBf16:
-    case KvDtype::kF32:
-      if (kernels.needs.has(cpu::Feature::kAmxBf16)) return Arithmetic::kBf16Tile;
-      return kernels.needs.has(cpu::Feature::kAvx512Bf16) ? Arithmetic::kBf16Dot : Arithmetic::kFma;
-    case KvDtype::kInt8:
-      return kernels.needs.has(cpu::Feature::kAmxInt8) ? Arithmetic::kIntegerTile : Arithmetic::kIntegerDot;
-  }
-  return Arithmetic::kIntegerDot;
-}
-
 /** KV that a decode run reads, in layers of one pool: a run must last longer than it takes to begin and end. */
 constexpr double kColdBytes = 200e6;
 /** Tokens that are really appended to fill a pool; its other pages are copies of theirs. */
@@ -168,7 +155,7 @@ KernelCase case_of(const Shape& s, const KvType& type, const AttentionCandidate&
   c.name = name_of(s, type);
   c.phase = s.is_prefill() ? Phase::kPrefill : Phase::kDecode;
   c.level = kernels.level;
-  c.arithmetic = arithmetic_of(kernels, type.dtype);
+  c.arithmetic = attention_arithmetic(kernels, type.dtype);
   c.operations = operations(s) * runs;
   c.bytes = AttentionKernel::layer_bytes(s, type.dtype) * runs;
   c.open = [s, dtype = type.dtype, table = kernels.table] { return std::make_unique<AttentionKernel>(s, dtype, table); };
@@ -177,15 +164,27 @@ KernelCase case_of(const Shape& s, const KvType& type, const AttentionCandidate&
 
 }  // namespace
 
+Arithmetic attention_arithmetic(const AttentionCandidate& kernels, KvDtype dtype) {
+  switch (dtype) {
+    case KvDtype::kBf16:
+    case KvDtype::kF32:
+      if (kernels.needs.has(cpu::Feature::kAmxBf16)) return Arithmetic::kBf16Tile;
+      return kernels.needs.has(cpu::Feature::kAvx512Bf16) ? Arithmetic::kBf16Dot : Arithmetic::kFma;
+    case KvDtype::kInt8:
+      return kernels.needs.has(cpu::Feature::kAmxInt8) ? Arithmetic::kIntegerTile : Arithmetic::kIntegerDot;
+  }
+  return Arithmetic::kIntegerDot;
+}
+
 std::vector<KernelCase> attention_cases(const Machine& machine) {
   std::vector<KernelCase> cases;
   for (const KvType& type : kTypes)
     for (const AttentionCandidate* kernels : widest_of(machine, attention_candidates(type.dtype), [&](const AttentionCandidate& c) {
-           return arithmetic_of(c, type.dtype);
+           return attention_arithmetic(c, type.dtype);
          }))
       for (const Shape& shape : kShapes) {
         // The one row a head of decode takes the products of vectors at that level, too.
-        if (arithmetic_of(*kernels, type.dtype) == Arithmetic::kIntegerTile && shape.fresh == 1) continue;
+        if (attention_arithmetic(*kernels, type.dtype) == Arithmetic::kIntegerTile && shape.fresh == 1) continue;
         cases.push_back(case_of(shape, type, *kernels));
       }
   return cases;

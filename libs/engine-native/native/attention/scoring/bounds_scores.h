@@ -10,15 +10,19 @@ namespace longhaul::attention {
 namespace {
 
 constexpr int kBoundRows = 8;
-/** Pages whose bounds are asked for ahead: the processor's own prefetching ends where pages end to lie in a row. */
-constexpr int kBoundsAhead = 16;
+/**
+ * Places of the list that are read side by side: one alone does not keep a memory busy. And how many pages ahead bounds are
+ * asked for: the processor's own prefetching ends where pages end to lie in a row.
+ */
+constexpr int kStreams = 4;
+constexpr int kBoundsAhead = 8;
 
 template <class V>
 class BoundsScorer {
  public:
   BoundsScorer(const ScoreJob& job, const PageList& candidates, HeadReduce reduce)
       : problem_(job.problem), block_(job.block), candidates_(candidates), count_(static_cast<size_t>(candidates.size())), reduce_(reduce),
-        lines_(problem_.head_dim / kLanes), softcap_log2_(softcap_log2_of(problem_)) {
+        pages_(problem_.page_row(block_.sequence, block_.kv_head)), lines_(problem_.head_dim / kLanes), softcap_log2_(softcap_log2_of(problem_)) {
     const size_t padded = padded_units(count_);
     Carver carver(thread_scratch((kBoundRows + 1) * Carver::rounded(padded * 4) + Carver::rounded(kBoundRows * query_floats() * 4)));
     scores_ = carver.template take<float>(padded);
@@ -31,10 +35,7 @@ class BoundsScorer {
     const int rows = block_.tokens * group_of(problem_);
     for (int first = 0; first < rows; first += kBoundRows) {
       const int count = rows - first < kBoundRows ? rows - first : kBoundRows;
-      if (count > 4) score_rows<8>(first, count);
-      else if (count > 2) score_rows<4>(first, count);
-      else if (count > 1) score_rows<2>(first, count);
-      else score_rows<1>(first, count);
+      with_rows<kBoundRows>(count, [&](auto rows_of) { score_rows<rows_of()>(first); });
       for (int r = 0; r < count; ++r) reducer.add(logits_[r]);
     }
     std::memcpy(out, scores_, count_ * sizeof *out);
@@ -46,38 +47,45 @@ class BoundsScorer {
 
   size_t query_floats() const { return 2 * static_cast<size_t>(problem_.head_dim); }
 
-  /** Logits of the rows [first, first + count), NR of them computed. */
+  /** Logits of NR rows from `first` on, as many pages at a time as fill a vector of sums. */
   template <int NR>
-  void score_rows(int first, int count) {
+  void score_rows(int first) {
     constexpr int NP = kLanes / NR;
-    std::memset(queries_, 0, NR * query_floats() * 4);
-    for (int r = 0; r < count; ++r) pack_query<NR>(first + r, r);
-    const int32_t* pages = problem_.page_row(block_.sequence, block_.kv_head);
-    for (int page = 0; page < candidates_.size(); page += NP) {
-      const int valid = candidates_.size() - page < NP ? candidates_.size() - page : NP;
-      const std::byte* bounds[NP];
-      for (int p = 0; p < NP; ++p) {
-        bounds[p] = bounds_of(pages, page + (p < valid ? p : valid - 1));
-        if (page + p + kBoundsAhead < candidates_.size()) fetch(bounds_of(pages, page + p + kBoundsAhead));
-      }
-      alignas(64) float sums[kLanes];
-      V::store(sums, logit_of<V>(multiply<NR, NP>(bounds), softcap_log2_));
-      for (int r = 0; r < count; ++r) {
-        for (int p = 0; p < valid; ++p) logits_[r][page + p] = sums[r * NP + p];
-      }
+    for (int r = 0; r < NR; ++r) pack_query<NR>(first + r, r);
+    const int steps = (candidates_.size() + NP - 1) / NP;
+    const int length = (steps + kStreams - 1) / kStreams;
+    for (int at = 0; at < length; ++at) {
+      for (int step = at; step < steps; step += length) score_pages<NR, NP>(step * NP);
     }
-    for (int r = 0; r < count; ++r) {
+    for (int r = 0; r < NR; ++r) {
       for (size_t i = count_; i < padded_units(count_); ++i) logits_[r][i] = kUnseen;
     }
   }
 
-  const std::byte* bounds_of(const int32_t* pages, int candidate) const {
-    const int page = pages[candidates_.at(candidates_.begin + candidate)];
-    return reinterpret_cast<const std::byte*>(problem_.pool.key_bounds(problem_.layer, page, block_.kv_head).least);
+  template <int NR, int NP>
+  LONGHAUL_INLINE void score_pages(int page) {
+    const int last = candidates_.size() - 1;
+    const std::byte* bounds[NP];
+#pragma GCC unroll 16
+    for (int p = 0; p < NP; ++p) {
+      bounds[p] = bounds_of(page + p < last ? page + p : last);
+      if (page + p + kBoundsAhead > last) continue;
+      const std::byte* ahead = bounds_of(page + p + kBoundsAhead);
+      for (int at = 0; at < 4 * problem_.head_dim; at += static_cast<int>(kLine)) __builtin_prefetch(ahead + at, 0, 3);
+    }
+    alignas(64) float sums[kLanes];
+    V::store(sums, logit_of<V>(multiply<NR, NP>(bounds), softcap_log2_));
+    const int kept = page + NP - 1 <= last ? NP : last - page + 1;
+#pragma GCC unroll 8
+    for (int r = 0; r < NR; ++r) {
+      if (kept == NP) std::memcpy(logits_[r] + page, sums + r * NP, NP * sizeof(float));
+      else std::memcpy(logits_[r] + page, sums + r * NP, static_cast<size_t>(kept) * sizeof(float));
+    }
   }
 
-  void fetch(const std::byte* bounds) const {
-    for (int at = 0; at < 4 * problem_.head_dim; at += static_cast<int>(kLine)) __builtin_prefetch(bounds + at, 0, 3);
+  const std::byte* bounds_of(int candidate) const {
+    const int page = pages_[candidates_.at(candidates_.begin + candidate)];
+    return reinterpret_cast<const std::byte*>(problem_.pool.key_bounds(problem_.layer, page, block_.kv_head).least);
   }
 
   /** Lays a query out as [line][row][2][kLanes], as bounds come in pairs; NaN goes to both sides. */
@@ -125,6 +133,7 @@ class BoundsScorer {
   const PageList candidates_;
   const size_t count_;
   const HeadReduce reduce_;
+  const int32_t* pages_;
   const int lines_;
   const float softcap_log2_;
   float* scores_;

@@ -1,20 +1,21 @@
 #include "select.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <numeric>
 
 namespace longhaul::attention {
 namespace {
 
-/** Whole numbers in the order of scores; NaN is 0, below everything. */
+/** Whole numbers in the order of scores; NaN is 0, below everything. Without branches, for many at a time. */
 uint32_t key_of(float score) {
-  if (std::isnan(score)) return 0;
-  uint32_t bits;
-  const float unsigned_zero = score + 0.0f;
-  std::memcpy(&bits, &unsigned_zero, sizeof bits);
-  return (bits >> 31) != 0 ? ~bits : bits | 0x80000000u;
+  int32_t bits;
+  std::memcpy(&bits, &score, sizeof bits);
+  const uint32_t magnitude = static_cast<uint32_t>(bits) & 0x7fffffffu;
+  const uint32_t signs = static_cast<uint32_t>(bits >> 31);
+  // Both zeros are one score.
+  const uint32_t key = magnitude == 0 ? 0x80000000u : static_cast<uint32_t>(bits) ^ (signs | 0x80000000u);
+  return magnitude > 0x7f800000u ? 0 : key;
 }
 
 /** The score of a key where that is more than 0, else 0. */
@@ -66,9 +67,11 @@ Cut walk(Keys& keys, double reached, double goal) {
       reached += weights[crossed];
     }
     prefix |= crossed << digit.shift;
+    uint32_t* open = keys.open.data();
     size_t kept = 0;
-    for (const uint32_t key : keys.open) {
-      keys.open[kept] = key;
+    for (size_t i = 0; i < keys.open.size(); ++i) {
+      const uint32_t key = open[i];
+      open[kept] = key;
       kept += (key >> digit.shift & digit.mask) == crossed ? 1 : 0;
     }
     keys.open.resize(kept);
@@ -82,7 +85,8 @@ Cut walk(Keys& keys, double reached, double goal) {
 
 void take_keys(const float* scores, int n, Keys& keys) {
   keys.all.resize(static_cast<size_t>(n));
-  for (int i = 0; i < n; ++i) keys.all[static_cast<size_t>(i)] = key_of(scores[i]);
+  uint32_t* all = keys.all.data();
+  for (int i = 0; i < n; ++i) all[i] = key_of(scores[i]);
 }
 
 void take_all(int n, std::vector<int32_t>& chosen) {
@@ -97,14 +101,17 @@ int count_of(const Keys& keys, const Cut& cut) {
 
 void take(const Keys& keys, Cut cut, int count, std::vector<int32_t>& chosen) {
   chosen.resize(static_cast<size_t>(count) + 1);
-  size_t taken = 0;
-  for (size_t i = 0; i < keys.all.size(); ++i) {
-    const bool tie = keys.all[i] == cut.key && cut.ties > 0;
-    cut.ties -= tie ? 1 : 0;
-    chosen[taken] = static_cast<int32_t>(i);
-    taken += tie || keys.all[i] > cut.key ? 1 : 0;
+  const uint32_t* all = keys.all.data();
+  const int n = static_cast<int>(keys.all.size());
+  int32_t* to = chosen.data();
+  int ties = cut.ties;
+  for (int i = 0; i < n; ++i) {
+    const int tie = all[i] == cut.key && ties > 0 ? 1 : 0;
+    ties -= tie;
+    *to = i;
+    to += tie | (all[i] > cut.key ? 1 : 0);
   }
-  chosen.resize(taken);
+  chosen.resize(static_cast<size_t>(to - chosen.data()));
 }
 
 void take_greatest(Keys& keys, int k, std::vector<int32_t>& chosen) { take(keys, walk<one_of>(keys, 0.0, k), k, chosen); }

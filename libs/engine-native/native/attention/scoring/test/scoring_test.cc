@@ -159,7 +159,39 @@ void a_level_agrees_in_all_shapes(KvDtype dtype) {
   for (const int head_dim : {32, 80, 128, 256}) a_level_agrees_with_the_reference(shape_of(dtype, head_dim, 2), {{512, 1}, {0, 129}});
 }
 
+/** A key that is no number: what holds it scores highest, so that it is attended to and found, and no score is NaN. */
+void a_fault_scores_highest(KvDtype dtype) {
+  Shape shape = shape_of(dtype, 64, 2);
+  World world(shape, {{100, 1}, {0, 64}}, 14);
+  constexpr int kFault = 35;
+  for (std::vector<float>& qkv : world.qkv) {
+    for (int head = shape.heads; head < shape.heads + shape.kv_heads; ++head) {
+      qkv[static_cast<size_t>(kFault * world.row_floats() + head * shape.head_dim + 3)] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+  for_each_block(world, 6, [&](const ScoreJob& job) {
+    for (const std::vector<float>& scores : all_scores(scores_under_test(dtype), job)) {
+      expect(std::none_of(scores.begin(), scores.end(), [](float x) { return std::isnan(x); }), "no score is NaN " + name_of(shape), 0, 0);
+    }
+    const PageList pages = all_pages(job);
+    std::vector<float> by_page(static_cast<size_t>(pages.size()));
+    const auto is_highest = [&] { return std::max_element(by_page.begin(), by_page.end()) - by_page.begin() == kFault / kPageTokens; };
+    for (const HeadReduce reduce : {HeadReduce::kMax, HeadReduce::kVote}) {
+      attention::score_key_bounds(job, pages, reduce, by_page.data());
+      // A bound without end reaches as far as a query has signs: in one direction or the other, always.
+      expect(is_highest(), "a page with a fault scores highest " + name_of(shape), 0, 0);
+    }
+    attention::score_antidiagonal(job, 16, kPageTokens, by_page.data());
+    if (job.block.tokens == 1) expect(is_highest(), "a block of keys with a fault scores highest " + name_of(shape), 0, 0);
+    std::vector<float> by_token(static_cast<size_t>(pages.size()) * kPageTokens), by_distance(by_token);
+    attention::score_vertical_slash(job, by_token.data(), by_distance.data());
+    const auto highest = std::max_element(by_token.begin(), by_token.end()) - by_token.begin();
+    expect(dtype == KvDtype::kInt8 || highest == kFault, "a token with a fault scores highest " + name_of(shape), highest, kFault);
+  });
+}
+
 void test_level(KvDtype dtype) {
+  a_fault_scores_highest(dtype);
   a_level_agrees_in_all_shapes(dtype);
   for (const int window : {0, 50}) {
     Shape shape = shape_of(dtype, 64, 3);
