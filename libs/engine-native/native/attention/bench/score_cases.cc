@@ -70,7 +70,7 @@ class DensitySelector final : public Selector {
  public:
   explicit DensitySelector(double density) : density_(density) {}
 
-  void select(const AttentionProblem& problem, const QueryBlock& block, std::vector<int32_t>& pages) const override {
+  void select(const AttentionProblem& problem, const QueryBlock& block, Selection& selection) const override {
     const double start = now();
     const int unit_pages = score({problem, block}, scores_);
     const int units = static_cast<int>(scores_.size());
@@ -78,7 +78,7 @@ class DensitySelector final : public Selector {
     chosen_.push_back(units - 1);
     for (const int32_t unit : chosen_) {
       const int end = std::min((unit + 1) * unit_pages, block.visible.end);
-      for (int page = unit * unit_pages; page < end; ++page) pages.push_back(page);
+      for (int page = unit * unit_pages; page < end; ++page) selection.pages.push_back(page);
     }
     seconds_ += now() - start;
   }
