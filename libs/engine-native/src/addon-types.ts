@@ -301,6 +301,8 @@ export interface AttentionStatistics {
    * or a head leaves pages out.
    */
   kvReadBytes: number;
+  /** Thread time of scoring and choosing, milliseconds: of two threads that did nothing else for 1 ms it is 2. */
+  selectMs: number;
   /** One per entry of `StepRequest.attention`. */
   sequences: readonly SequenceAttentionStatistics[];
 }

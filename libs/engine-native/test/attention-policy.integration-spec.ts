@@ -81,6 +81,12 @@ describe('the attention of a sequence', () => {
     expect(attention.sequences[0]).toMatchObject({ decodeVisible: 18, decodeRead: 4 });
   });
 
+  it('counts the time that goes into choosing, none where nothing is chosen', async () => {
+    expect((await step({})).attention.selectMs).toBe(0);
+    const { attention } = await step({ attention: [{ sequence: 0, state: open(masked), decodeFrom: 129 }] });
+    expect(attention.selectMs).toBeGreaterThan(0);
+  });
+
   it.each<[string, () => NonNullable<StepRequest['attention']>]>([
     ['attention.sequence', () => [{ sequence: 2, state: open(masked), decodeFrom: 0 }]],
     ['attention', () => [0, 0].map((sequence) => ({ sequence, state: open(masked), decodeFrom: 0 }))],

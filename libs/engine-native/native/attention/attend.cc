@@ -1,6 +1,7 @@
 // Orchestration of one attention call: append, execute tiles, merge the splits.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -56,6 +57,7 @@ struct Call {
   /** That share the units. */
   int threads = 1;
   std::atomic<size_t> next{0};
+  std::atomic<uint64_t> select_ns{0};
 
   int group() const { return problem.heads / problem.kv_heads; }
 
@@ -221,18 +223,23 @@ const Selector& selector_of(const AttentionProblem& p) {
 }
 
 void select_run(Call& call, size_t index) {
+  const auto begun = std::chrono::steady_clock::now();
   const SelectionRun& run = call.work.plan.selection_runs[index];
   for (int block = run.begin; block < run.end; ++block) {
     const size_t at = static_cast<size_t>(block);
     selector_of(call.problem).select(call.problem, call.work.plan.blocks[at], call.work.selections[at]);
   }
+  const auto taken = std::chrono::steady_clock::now() - begun;
+  call.select_ns.fetch_add(static_cast<uint64_t>(std::chrono::nanoseconds(taken).count()), std::memory_order_relaxed);
 }
 
 void execute_one(Call& call, size_t index) { run_unit(call, index); }
 
-AttentionReport report_of(const AttentionProblem& p, const Plan& plan) {
+AttentionReport report_of(const Call& call) {
+  const AttentionProblem& p = call.problem;
+  const Plan& plan = call.work.plan;
   const uint64_t slice = slice_bytes(p.pool.dtype, p.head_dim);
-  AttentionReport report{plan.slices_read * slice, plan.densities};
+  AttentionReport report{plan.slices_read * slice, plan.densities, call.select_ns};
   for (SequenceDensity& density : report.sequences) density.kv_read_bytes *= slice;
   return report;
 }
@@ -254,7 +261,7 @@ AttentionReport attend(const AttentionProblem& problem, const ParallelFor& paral
   const bool serial = workspace.plan.cost < kSerialCost;
   if (!serial) call.threads = std::max(1, parallel_for.threads);
   for_each<execute_one>(call, workspace.plan.units.size(), serial, parallel_for);
-  return report_of(problem, workspace.plan);
+  return report_of(call);
 }
 
 }  // namespace longhaul

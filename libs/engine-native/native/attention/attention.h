@@ -51,6 +51,8 @@ struct AttentionReport {
   uint64_t kv_read_bytes = 0;
   /** One per entry of AttentionProblem::policies, over all KV heads. */
   std::vector<SequenceDensity> sequences;
+  /** Nanoseconds that went into scoring and choosing, all threads together. */
+  uint64_t select_ns = 0;
 };
 
 /**

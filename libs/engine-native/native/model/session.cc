@@ -181,6 +181,7 @@ StepOutput Session::run(StepInput& step) {
   output.run_ms = ms_since(start);
   output.attention_layers = step.context->statistics().layers;
   output.kv_read_bytes = step.context->statistics().kv_read_bytes;
+  output.select_ns = step.context->statistics().select_ns;
   output.sequences = step.context->statistics().sequences;
 
   int type;

@@ -47,6 +47,7 @@ struct StepOutput {
   // What attention did: see StepStatistics.
   int attention_layers = 0;
   uint64_t kv_read_bytes = 0;
+  uint64_t select_ns = 0;
   std::vector<SequenceDensity> sequences;
 };
 

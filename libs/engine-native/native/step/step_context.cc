@@ -37,6 +37,7 @@ int64_t StepFacts::rope_pairs() const {
 
 void StepStatistics::layer_done(const AttentionReport& report) {
   kv_read_bytes.fetch_add(report.kv_read_bytes, std::memory_order_relaxed);
+  select_ns.fetch_add(report.select_ns, std::memory_order_relaxed);
   for (size_t i = 0; i < report.sequences.size(); i++) {
     const SequenceDensity& from = report.sequences[i];
     SequenceDensity& to = sequences[i];

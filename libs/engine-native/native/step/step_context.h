@@ -57,6 +57,8 @@ struct StepStatistics {
   std::atomic<int> layers{0};
   // Bytes of the slices that queries looked at, each once per layer and sequence.
   std::atomic<uint64_t> kv_read_bytes{0};
+  // Scoring and choosing, all threads together.
+  std::atomic<uint64_t> select_ns{0};
   // By entry of StepFacts::attention. For the thread that runs the step.
   std::vector<SequenceDensity> sequences;
 
