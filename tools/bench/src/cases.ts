@@ -7,6 +7,8 @@ export interface BenchCase {
   sequences: number;
   /** prefill: tokens of the chunk; decode: measured tokens of each sequence. */
   tokens: number;
+  /** Ours: share of what is visible that sparse attention looks at; absent: dense. */
+  density?: number;
 }
 
 const K = 1024;
@@ -45,6 +47,8 @@ export interface Measured {
   tokensPerSecond: number;
   /** Peak resident memory of the process so far. */
   rssBytes: number;
+  /** Of a sparse case of ours: how much of the time went into scoring and choosing, 0 to 1. */
+  selectionShare?: number;
 }
 
 /** Tokens that are not special in any of the models: ids are drawn from a fixed sequence. */

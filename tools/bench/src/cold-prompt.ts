@@ -5,6 +5,8 @@ export interface ColdPrompt {
   answerTokens: number;
   /** The prompt is computed in chunks of so many tokens. */
   chunkTokens: number;
+  /** Ours: as of a BenchCase. */
+  density?: number;
 }
 
 export interface ColdPromptTimes {

@@ -9,7 +9,11 @@ export interface StepPart {
 }
 
 /** One step that computes all parts and draws the greedy next token of each. */
-export function buildStep(manifest: ModelManifest, parts: readonly StepPart[], lengthTokens: number): StepRequest {
+export function buildStep(
+  manifest: ModelManifest,
+  parts: readonly StepPart[],
+  { lengthTokens, attention }: { lengthTokens: number; attention: NonNullable<StepRequest['attention']> },
+): StepRequest {
   const cuSeqlens = Int32Array.from({ length: parts.length + 1 }, (_, i) => countTokens(parts.slice(0, i)));
   const width = Math.max(...parts.map((part) => Math.ceil((part.past + part.tokens.length) / PAGE_TOKENS)));
   const blockTable = parts.flatMap((part) => Array.from({ length: width }, (_, i) => part.firstPage + i));
@@ -20,6 +24,7 @@ export function buildStep(manifest: ModelManifest, parts: readonly StepPart[], l
     blockTable: Int32Array.from(blockTable),
     blockTableWidth: width,
     ...rope(manifest, parts.length, lengthTokens),
+    attention,
     logitRows: cuSeqlens.slice(1).map((end) => end - 1),
     samples: parts.map((part, row) => greedy(row, part.past + part.tokens.length)),
     scores: [],

@@ -1,11 +1,19 @@
 import { chooseKernels, levelsAsText } from '@longhaul/decode-worker';
-import { loadEngine, type NativeKvPool, type NativeModel, PAGE_TOKENS, type StepResult } from '@longhaul/engine-native';
+import {
+  loadEngine,
+  type NativeKvPool,
+  type NativeModel,
+  PAGE_TOKENS,
+  type StepRequest,
+  type StepResult,
+} from '@longhaul/engine-native';
 import { loadGraph, type ModelManifest, openPackage } from '@longhaul/model';
 import { type BenchCase, type Measured, someTokens } from '../cases.js';
 import { type ColdPrompt, type ColdPromptTimes } from '../cold-prompt.js';
 import { type BenchKv } from '../options.js';
 import { type BenchSide } from '../side.js';
 import { buildStep, type StepPart } from './build-step.js';
+import { FixedDensity } from './fixed-density.js';
 
 export interface OursOptions {
   /** Directory of the model package. */
@@ -15,11 +23,21 @@ export interface OursOptions {
   /** KV pages of the pool, PAGE_TOKENS tokens each. */
   pages: number;
   kv: BenchKv;
+  /** Keeps what the policies score pages by; sparse cases need it. */
+  keyBounds?: boolean;
 }
 
 /** Tokens really computed to fill the pool; the other pages are copies of theirs, every one of its own. */
 const TILE_TOKENS = 512;
 const WARM_TOKENS = 4;
+type Attention = NonNullable<StepRequest['attention']>;
+
+/** How long a case took, and how much of that went into scoring and choosing. */
+interface Timed {
+  ms: number;
+  selectMs: number;
+}
+
 const SILENT = { info: () => undefined, warning: () => undefined };
 
 /** The native engine on an imported package, driven step by step as the worker drives it. */
@@ -27,15 +45,17 @@ export class OursSide implements BenchSide {
   readonly #model: NativeModel;
   readonly #pool: NativeKvPool;
   readonly #pages: number;
+  readonly #sparse: FixedDensity;
+  readonly #threads: number;
   private constructor(
     readonly manifest: ModelManifest,
-    model: NativeModel,
-    pool: NativeKvPool,
-    pages: number,
+    parts: { model: NativeModel; pool: NativeKvPool; pages: number; threads: number; sparse: FixedDensity },
   ) {
-    this.#model = model;
-    this.#pool = pool;
-    this.#pages = pages;
+    this.#model = parts.model;
+    this.#pool = parts.pool;
+    this.#pages = parts.pages;
+    this.#sparse = parts.sparse;
+    this.#threads = parts.threads;
   }
 
   static async open(options: OursOptions): Promise<OursSide> {
@@ -50,8 +70,16 @@ export class OursSide implements BenchSide {
     process.stderr.write(`kernels of ours: ${levelsAsText(kernels)}\n`);
     const model = engine.createModel({ ...(await loadGraph(opened)), threads, spin, kernels });
     await model.ready;
-    const pool = engine.createPool({ layers, kvHeads, headDim, pages: options.pages, dtype: kv });
-    const side = new OursSide(manifest, model, pool, options.pages);
+    const { pages, keyBounds = false } = options;
+    const metadata = keyBounds ? (['key-bounds'] as const) : [];
+    const pool = engine.createPool({ layers, kvHeads, headDim, pages, dtype: kv, metadata });
+    const side = new OursSide(manifest, {
+      model,
+      pool,
+      pages,
+      threads,
+      sparse: new FixedDensity(engine, manifest, kv),
+    });
     await side.#fill();
     return side;
   }
@@ -61,13 +89,15 @@ export class OursSide implements BenchSide {
   }
 
   async measure(benchCase: BenchCase): Promise<Measured> {
-    const ms = benchCase.kind === 'prefill' ? await this.#prefill(benchCase) : await this.#decode(benchCase);
+    const { ms, selectMs } =
+      benchCase.kind === 'prefill' ? await this.#prefill(benchCase) : await this.#decode(benchCase);
     const tokens = benchCase.tokens * benchCase.sequences;
-    return { tokensPerSecond: (tokens * 1000) / ms, rssBytes: process.memoryUsage.rss() };
+    const rates = { tokensPerSecond: (tokens * 1000) / ms, rssBytes: process.memoryUsage.rss() };
+    return benchCase.density === undefined ? rates : { ...rates, selectionShare: selectMs / (ms * this.#threads) };
   }
 
   /** Nothing of the prompt is known before: every token is computed, in chunks. */
-  async read({ promptTokens, answerTokens, chunkTokens }: ColdPrompt): Promise<ColdPromptTimes> {
+  async read({ promptTokens, answerTokens, chunkTokens, density }: ColdPrompt): Promise<ColdPromptTimes> {
     const prompt = someTokens(promptTokens, this.manifest.shape.vocabSize, 13);
     const length = promptTokens + answerTokens;
     const [firstPage = 0] = this.#parts(1, length);
@@ -75,7 +105,8 @@ export class OursSide implements BenchSide {
     let token = 0;
     for (let past = 0; past < promptTokens; past += chunkTokens) {
       const tokens = prompt.slice(past, past + chunkTokens);
-      token = firstToken(await this.#step([{ tokens, past, firstPage }], length));
+      const parts = [{ tokens, past, firstPage }];
+      token = firstToken(await this.#step(parts, length, this.#attention(parts, density)));
     }
     const first = performance.now();
     for (let past = promptTokens; past < length - 1; past++) {
@@ -99,31 +130,40 @@ export class OursSide implements BenchSide {
     for (let page = tilePages; page < this.#pages; page++) this.#pool.copyPage(page % tilePages, page);
   }
 
-  async #prefill({ depth, tokens, sequences }: BenchCase): Promise<number> {
+  async #prefill({ depth, tokens, sequences, density }: BenchCase): Promise<Timed> {
     const chunk = someTokens(tokens, this.manifest.shape.vocabSize, 7);
     const parts = this.#parts(sequences, depth + tokens).map((firstPage) => ({
       tokens: chunk,
       past: depth,
       firstPage,
     }));
+    const attention = this.#attention(parts, density);
     const started = performance.now();
-    await this.#step(parts, depth + tokens);
-    return performance.now() - started;
+    const { attention: statistics } = await this.#step(parts, depth + tokens, attention);
+    return { ms: performance.now() - started, selectMs: statistics.selectMs };
   }
 
   /** All sequences step together, each fed its own greedy token. */
-  async #decode({ depth, tokens, sequences }: BenchCase): Promise<number> {
+  async #decode({ depth, tokens, sequences, density }: BenchCase): Promise<Timed> {
     const length = depth + WARM_TOKENS + tokens;
     const firstPages = this.#parts(sequences, length);
     let next = someTokens(sequences, this.manifest.shape.vocabSize, 11);
+    const before = firstPages.map((firstPage) => ({ tokens: [0], past: depth, firstPage }));
+    const attention = this.#attention(before, density);
     let started = 0;
+    let selectMs = 0;
     for (let i = 0; i < WARM_TOKENS + tokens; i++) {
-      if (i === WARM_TOKENS) started = performance.now();
+      if (i === WARM_TOKENS) [started, selectMs] = [performance.now(), 0];
       const parts = firstPages.map((firstPage, b) => ({ tokens: [next[b] ?? 0], past: depth + i, firstPage }));
-      const { samples } = await this.#step(parts, length);
+      const { samples, attention: statistics } = await this.#step(parts, length, attention);
+      selectMs += statistics.selectMs;
       next = samples.map((sample) => sample.token);
     }
-    return performance.now() - started;
+    return { ms: performance.now() - started, selectMs };
+  }
+
+  #attention(parts: readonly StepPart[], density: number | undefined): Attention {
+    return density === undefined ? [] : this.#sparse.of(parts, density);
   }
 
   /** First page of each sequence; the ranges never overlap. */
@@ -134,8 +174,8 @@ export class OursSide implements BenchSide {
     return Array.from({ length: sequences }, (_, b) => b * each);
   }
 
-  #step(parts: readonly StepPart[], length: number): Promise<StepResult> {
-    return this.#model.step(this.#pool, buildStep(this.manifest, parts, length));
+  #step(parts: readonly StepPart[], lengthTokens: number, attention: Attention = []): Promise<StepResult> {
+    return this.#model.step(this.#pool, buildStep(this.manifest, parts, { lengthTokens, attention }));
   }
 }
 
