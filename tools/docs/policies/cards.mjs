@@ -4,15 +4,25 @@ import { compactJson } from './compact-json.mjs';
 import { chunkCuts, grouped, policies, sharedPrefix } from './policies.mjs';
 
 export function cardSections() {
-  return methodCards.flatMap((card) => cardOf(card, policies.find(({ id }) => id === card.id).compiled));
+  return methodCards.flatMap((card) =>
+    cardOf(
+      card,
+      policies.find(({ id }) => id === card.id),
+    ),
+  );
 }
 
-function cardOf({ id, title, source, what, fails, differs, policy }, compiled) {
+function cardOf({ id, title, source, what, fails, differs, policy }, { compiled, built }) {
   return [
     `### ${title}`,
     '',
     `\`${id}\`. ${source}.`,
     '',
+    ...(built
+      ? []
+      : [
+          '- **Not built.** The JSON is read and checked; the native engine refuses it, since it has no row for what is dropped.',
+        ]),
     `- **What it is.** ${what}`,
     `- **When it fails.** ${fails}`,
     ...(differs === null ? [] : [`- **What differs here.** ${differs}`]),
@@ -33,15 +43,13 @@ function denseLength({ plans, skipSoftmax }) {
   return grouped(Math.min(UNBOUNDED, ...plans.map(denseUpTo)));
 }
 
-const ARTEFACTS = 'by `longhaul model calibrate`';
-
 function needs({ plans }) {
   const all = new Set();
   for (const { gates, branches } of plans) {
-    if (gates !== undefined) all.add(`the artefact \`gates\`, made ${ARTEFACTS}`);
+    if (gates !== undefined) all.add('the artefact `gates`');
     for (const { scorer } of branches) {
       if (scorer?.phi === 'relu-split') all.add('a KV pool that keeps `key-bounds`');
-      if (scorer?.phi === 'channel-subset') all.add(`the artefact \`label-channels\`, made ${ARTEFACTS}`);
+      if (scorer?.phi === 'channel-subset') all.add('the artefact `label-channels`');
     }
   }
   const text = [...all].join('; ');

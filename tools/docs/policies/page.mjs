@@ -1,4 +1,6 @@
 // docs/policies.md: which policy to choose, how to write one, a card for each method, and what goes with what.
+import { readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { policyBounds, writtenPreset } from '@longhaul/attention';
 import { cardSections } from './cards.mjs';
 import { matrixSection } from './matrix.mjs';
@@ -21,6 +23,7 @@ export function policiesPage(note) {
     '',
     'Each is a configuration of the same parts. The JSON is the method with its own parameters; `skip_softmax` and `dense_below` go with all of them.',
     '',
+    ...artefactNote(),
     ...cardSections(),
     ...matrixIntroduction(),
     ...matrixSection(),
@@ -128,11 +131,23 @@ function rules() {
   ];
 }
 
+/** Said for as long as the command line has no calibration. */
+function artefactNote() {
+  const sources = readdirSync(resolve(import.meta.dirname, '../../cli/src'), { recursive: true });
+  if (sources.some((name) => name.includes('calibrat'))) return [];
+  return [
+    '**Artefacts** (gates, label channels, thresholds) are read and checked, but nothing makes them and no package has any yet: `longhaul model calibrate` is not built. Until then a policy',
+    'that needs one is refused, or dense in those heads where it says `"on_missing_artefact": "dense"`.',
+    '',
+  ];
+}
+
 function matrixIntroduction() {
   return [
     '## What goes with what',
     '',
     '`no`: the code refuses it. `yes`: a test shows it, whose number stands beside it. `not tested`: nothing forbids it, and no test shows it yet.',
+    '`not built`: the native engine refuses the policy.',
     '',
   ];
 }
