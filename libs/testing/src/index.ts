@@ -4,7 +4,7 @@ export type { CompletionBody } from './mixed-requests.js';
 export { needleDocument, passKeyQuestion, seededRandom } from './needle-corpus.js';
 export type { NeedleDocument, PassKey } from './needle-corpus.js';
 export { indexOfLargest, PackageRunner } from './package-runner.js';
-export type { RunnablePackage, RunnerChunk, RunnerOptions, RunnerSequence } from './package-runner.js';
+export type { RunnablePackage, RunnerChunk, RunnerOptions, RunnerSequence, SequencePolicy } from './package-runner.js';
 export { s3Available } from './s3/s3-available.js';
 export type { S3Availability } from './s3/s3-available.js';
 export { startS3 } from './s3/start-s3.js';

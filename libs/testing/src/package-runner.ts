@@ -3,8 +3,10 @@ import {
   PAGE_TOKENS,
   type Engine,
   type KvDtype,
+  type KvMetadataChannel,
   type NativeKvPool,
   type NativeModel,
+  type NativeSequenceAttention,
   type StepRequest,
 } from '@longhaul/engine-native';
 
@@ -27,6 +29,8 @@ export interface RunnerOptions {
   kv: KvDtype;
   /** Tokens of the KV pool. */
   poolTokens: number;
+  /** What the pool keeps for policies that choose pages; nothing by default. */
+  metadata?: readonly KvMetadataChannel[];
   /** 1 by default. */
   threads?: number;
   /** Spin while waiting for work; false by default. */
@@ -38,6 +42,15 @@ export interface RunnerSequence {
   length: number;
   readonly pages: number[];
   readonly tables: readonly { invFreq: Float32Array; scale: number }[];
+  /** Null is dense. */
+  readonly attention: SequencePolicy | null;
+}
+
+/** The attention of a sequence under a policy. The runner frees its state with the sequence. */
+export interface SequencePolicy {
+  readonly state: NativeSequenceAttention;
+  /** Tokens of the prompt: positions from there on are decode. */
+  readonly decodeFrom: number;
 }
 
 /** New tokens of one sequence in a step. */
@@ -63,7 +76,8 @@ export class PackageRunner {
     const pages = Math.ceil(options.poolTokens / PAGE_TOKENS);
     this.#package = options.model;
     this.#model = model;
-    this.#pool = engine.createPool({ layers, kvHeads, headDim, pages, dtype: options.kv });
+    const metadata = options.metadata === undefined ? {} : { metadata: options.metadata };
+    this.#pool = engine.createPool({ layers, kvHeads, headDim, pages, dtype: options.kv, ...metadata });
     this.#freePages = Array.from({ length: pages }, (_, i) => (i % 2 === 0 ? i / 2 : pages - (i + 1) / 2));
   }
 
@@ -82,12 +96,13 @@ export class PackageRunner {
   }
 
   /** @param lengthTokens the longest it may become. */
-  createSequence(lengthTokens: number): RunnerSequence {
-    return { length: 0, pages: [], tables: this.#package.ropeTables(lengthTokens) };
+  createSequence(lengthTokens: number, attention: SequencePolicy | null = null): RunnerSequence {
+    return { length: 0, pages: [], tables: this.#package.ropeTables(lengthTokens), attention };
   }
 
-  /** Gives the pages of a sequence back. */
+  /** Gives the pages of a sequence back, and ends its attention. */
   release(sequence: RunnerSequence): void {
+    sequence.attention?.state.dispose();
     this.#freePages.push(...sequence.pages.splice(0));
     sequence.length = 0;
   }
@@ -179,6 +194,9 @@ export class PackageRunner {
       blockTable,
       blockTableWidth: width,
       ...this.#rope(chunks),
+      attention: chunks.flatMap(({ sequence: { attention } }, index) =>
+        attention === null ? [] : [{ sequence: index, ...attention }],
+      ),
       logitRows: Int32Array.from(logitRows),
       samples: [],
       scores: [],

@@ -1,15 +1,15 @@
 import { PackageRunner } from '@longhaul/testing';
-import type { KvDtype } from '@longhaul/engine-native';
+import { loadEngine, type KvDtype } from '@longhaul/engine-native';
 import { loadGraph, openPackage, ropeTables, type ModelPackage } from '@longhaul/model';
 import type { PolicyChoice } from '../policies/policy-choice.js';
 import type { PromptCodec } from '../prompt/prompt-codec.js';
-import { Progress } from '../report/progress.js';
+import { Progress, type ProgressOutput } from '../report/progress.js';
 import type { Journal } from '../run/journal.js';
 import { casesOf, placeOf, type Case, type Plan } from '../run/plan.js';
 import { compareRows } from './compare-rows.js';
 import type { Comparison } from './comparison.js';
 import { readAnswering, readForced, type Reading } from './reading.js';
-import { sequenceUnder } from './sparse-reader.js';
+import { openPolicies, POOL_CHANNELS, type OpenPolicies } from './open-policies.js';
 
 export interface AgreeOptions {
   readonly plan: Plan;
@@ -19,11 +19,14 @@ export interface AgreeOptions {
   /** Positions at the end of each prompt, and most tokens of its answer. */
   readonly positions: number;
   readonly threads: number;
+  /** Of progress; stderr by default. */
+  readonly output?: ProgressOutput;
 }
 
 interface Reader {
   readonly kv: string;
   readonly runner: PackageRunner;
+  readonly policies: OpenPolicies;
 }
 
 /** What a sample is compared as. */
@@ -36,7 +39,7 @@ interface Variant {
  * Reads every sample under every policy and KV type, and compares the logits with those of dense attention and the first KV
  * type. Without a server: one model a KV type is loaded here at the same time.
  *
- * @throws AppError as {@link sequenceUnder}
+ * @throws AppError of a policy that the model or its pool cannot take
  */
 export async function agree(options: AgreeOptions): Promise<void> {
   const { plan, journal, positions } = options;
@@ -50,11 +53,11 @@ export async function agree(options: AgreeOptions): Promise<void> {
         .map((policy) => ({ reader, policy })),
     );
   const cases = casesOf({ ...plan, kvTypes: plan.kvTypes.slice(0, 1) });
-  const unread = plan.kvTypes.map((kv) => ({ kv, runner: null as never }));
+  const unread = plan.kvTypes.map((kv) => ({ kv }) as Reader);
   const open = cases.filter((each) => variantsOf(unread, each).length > 0);
   if (open.length === 0) return;
   const readers = await openReaders(options);
-  const progress = new Progress(open.length);
+  const progress = new Progress(open.length, options.output);
   try {
     for (const each of open) {
       await compareCase(options, each, { dense: readers[0], variants: variantsOf(readers, each) });
@@ -70,10 +73,13 @@ async function openReaders({ plan, model, threads }: AgreeOptions): Promise<Read
   const { manifest } = model;
   const poolTokens = Math.max(...plan.lengths) + 1024;
   const tables = (lengthTokens: number) => manifest.ropeClasses.map((rope) => ropeTables(rope, lengthTokens));
+  const engine = await loadEngine();
   const readers: Reader[] = [];
   for (const kv of plan.kvTypes) {
     const runnable = { graph: await loadGraph(await openPackage(model.dir)), manifest, ropeTables: tables };
-    readers.push({ kv, runner: await PackageRunner.open({ model: runnable, kv: kv as KvDtype, poolTokens, threads }) });
+    const policies = openPolicies({ engine, manifest, policies: plan.policies, kv });
+    const pool = { kv: kv as KvDtype, poolTokens, metadata: POOL_CHANNELS };
+    readers.push({ kv, policies, runner: await PackageRunner.open({ engine, model: runnable, threads, ...pool }) });
   }
   return readers;
 }
@@ -94,7 +100,8 @@ async function compareCase(options: AgreeOptions, each: Case, { dense, variants 
   const reference = await readAnswering(dense.runner, own, { ...excerpt, ends });
   dense.runner.release(own);
   for (const { reader, policy } of variants) {
-    const sequence = sequenceUnder(reader.runner, policy, lengthTokens);
+    const state = reader.policies.open(policy);
+    const sequence = reader.runner.createSequence(lengthTokens, state && { state, decodeFrom: tokenIds.length });
     const reading = await readForced(reader.runner, sequence, { ...excerpt, answer: reference.answer });
     reader.runner.release(sequence);
     const place = placeOf({ ...each, kv: reader.kv }, policy);
