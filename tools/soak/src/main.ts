@@ -15,6 +15,7 @@ import {
 } from '@longhaul/testing';
 import { memoryTrend } from './memory-trend.js';
 import { parseOptions, type SoakOptions } from './options.js';
+import { policyOf, underPolicy, withDrafts } from './policies.js';
 import { startServer } from './server-process.js';
 
 const REQUESTS = 32;
@@ -47,12 +48,15 @@ async function soak(chosen: SoakOptions, out: string): Promise<boolean> {
   const kv = ['--kv-cache-tokens', String(chosen.kvCacheTokens), '--kv-cache-dtype', chosen.kvCacheDtype];
   const server = await startServer(['--model', model, ...kv]);
   try {
-    const requests = await runAlone(server.url, mixedRequests(REQUESTS, chosen.seed));
+    const bodies = mixedRequests(REQUESTS, chosen.seed).map((body, at) =>
+      underPolicy(body, policyOf(chosen.attention, at)),
+    );
+    const requests = await runAlone(server.url, bodies);
     console.log(`${REQUESTS} requests alone, now ${chosen.streams} streams for ${chosen.minutes} minutes`);
     const endMs = Date.now() + chosen.minutes * 60_000;
     const traffic = runTraffic({
       url: server.url,
-      requests: withDrafts(requests, chosen),
+      requests: drafted(requests, chosen),
       clients: chosen.streams,
       cancelShare: CANCEL_SHARE,
       seed: chosen.seed,
@@ -66,10 +70,12 @@ async function soak(chosen: SoakOptions, out: string): Promise<boolean> {
 }
 
 /** Lets a share of the requests ask for drafts: their answers have to be what they are without. */
-function withDrafts(requests: readonly KnownRequest[], { drafts, seed }: SoakOptions): KnownRequest[] {
+function drafted(requests: readonly KnownRequest[], { drafts, seed, attention }: SoakOptions): KnownRequest[] {
   const random = seededRandom(seed);
-  const longhaul = { speculation: { kind: 'lookup' } };
-  return requests.map(({ body, expected }) => ({ expected, body: random() < drafts ? { ...body, longhaul } : body }));
+  return requests.map(({ body, expected }, at) => ({
+    expected,
+    body: random() < drafts ? withDrafts(body, policyOf(attention, at)) : body,
+  }));
 }
 
 async function watchMemory(server: ServerProcess, endMs: number, minutes: number): Promise<number[]> {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { WeightScheme } from '@longhaul/model';
+import { attentionModes, type AttentionMode } from './policies.js';
 
 export interface SoakOptions {
   minutes: number;
@@ -10,6 +11,8 @@ export interface SoakOptions {
   seed: number;
   /** Share of the traffic that asks for lookup drafts; the answers alone, which it is compared with, do not. */
   drafts: number;
+  /** What the requests ask of attention; each is compared with itself alone. */
+  attention: AttentionMode;
 }
 
 const SCHEMES: readonly WeightScheme[] = ['f32', 'int8', 'int4'];
@@ -26,10 +29,13 @@ export function parseOptions(args: readonly string[]): SoakOptions {
       'kv-cache-tokens': { type: 'string', default: '4096' },
       seed: { type: 'string', default: '1' },
       drafts: { type: 'string', default: '0.5' },
+      attention: { type: 'string', default: 'dense' },
     },
   });
   const weights = SCHEMES.find((scheme) => scheme === values.weights);
   if (!weights) throw new Error(`--weights must be one of ${SCHEMES.join(', ')}`);
+  const attention = attentionModes.find((mode) => mode === values.attention);
+  if (!attention) throw new Error(`--attention must be one of ${attentionModes.join(', ')}`);
   return {
     minutes: inRange('--minutes', values.minutes, [0.1, 10_000]),
     streams: inRange('--streams', values.streams, [1, 256]),
@@ -38,6 +44,7 @@ export function parseOptions(args: readonly string[]): SoakOptions {
     kvCacheTokens: inRange('--kv-cache-tokens', values['kv-cache-tokens'], [2048, 2 ** 24]),
     seed: inRange('--seed', values.seed, [0, 2 ** 20]),
     drafts: inRange('--drafts', values.drafts, [0, 1]),
+    attention,
   };
 }
 
