@@ -53,8 +53,16 @@ export interface AttentionPolicyOptions {
 
 /** Immutable; sequences share it. */
 export interface NativeAttentionPolicy {
-  /** The attention of a sequence that begins. */
-  openSequence(): NativeSequenceAttention;
+  /** The attention of a sequence that begins; forks keep its options. */
+  openSequence(options?: SequenceAttentionOptions): NativeSequenceAttention;
+}
+
+export interface SequenceAttentionOptions {
+  /**
+   * For a share of its queries, [0, 1], in each layer and KV head, dense attention is computed as well. Which ones follows
+   * from `key` (64 bits), layer, KV head and position alone. Absent: none. Results are the same with it and without.
+   */
+  audit?: { key: bigint; share: number };
 }
 
 /**
@@ -73,6 +81,21 @@ export interface SequenceAttentionStatistics {
   prefillRead: number;
   decodeVisible: number;
   decodeRead: number;
-  /** The sequence's part of `kvReadBytes`. */
+  /** The sequence's part of `kvReadBytes`; what the audit reads is not counted. */
   kvReadBytes: number;
+  audit: AuditStatistics;
+}
+
+/**
+ * What audited queries lost. A query of one KV head in one layer is a sample, and counts with the mean of its query heads.
+ * Only queries whose plan leaves something out, or may, are audited.
+ */
+export interface AuditStatistics {
+  samples: number;
+  /** Of the share of the attention's mass that the keys looked at have; each at most 1. */
+  recallSum: number;
+  /** The least of them; 1 without samples. */
+  recallLeast: number;
+  /** Of the relative L2 errors of the output. */
+  errorSum: number;
 }

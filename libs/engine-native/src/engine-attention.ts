@@ -1,5 +1,10 @@
 import { invalidArgument } from '@longhaul/kernel';
-import type { AttentionPolicyOptions, NativeAttentionPolicy, NativeSequenceAttention } from './attention-types.js';
+import type {
+  AttentionPolicyOptions,
+  NativeAttentionPolicy,
+  NativeSequenceAttention,
+  SequenceAttentionOptions,
+} from './attention-types.js';
 import type { AddonSequenceAttention, NativeAddon } from './native-addon.js';
 import { callNative, disposedError } from './native-error.js';
 
@@ -13,8 +18,9 @@ export class EngineAttentionPolicy implements NativeAttentionPolicy {
     this.#native = callNative(() => new addon.AttentionPolicy(options));
   }
 
-  openSequence(): NativeSequenceAttention {
-    return new EngineSequenceAttention(this.#addon, this.#native);
+  /** Throws AppError INVALID_ARGUMENT with the field. */
+  openSequence(options: SequenceAttentionOptions = {}): NativeSequenceAttention {
+    return new EngineSequenceAttention(this.#addon, this.#native, options);
   }
 }
 
@@ -24,9 +30,9 @@ export class EngineSequenceAttention implements NativeSequenceAttention {
   readonly #native: AddonSequenceAttention;
   #disposed = false;
 
-  constructor(addon: NativeAddon, of: object) {
+  constructor(addon: NativeAddon, of: object, options: SequenceAttentionOptions = {}) {
     this.#addon = addon;
-    this.#native = callNative(() => new addon.SequenceAttention(of));
+    this.#native = callNative(() => new addon.SequenceAttention(of, options));
   }
 
   /** The addon's own object. */

@@ -37,9 +37,11 @@ export type {
 } from './addon-types.js';
 export type {
   AttentionPolicyOptions,
+  AuditStatistics,
   NativeAttentionPolicy,
   NativeHeadPlan,
   NativeSequenceAttention,
+  SequenceAttentionOptions,
   SequenceAttentionStatistics,
 } from './attention-types.js';
 export { loadEngine } from './engine.js';

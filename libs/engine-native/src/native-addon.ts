@@ -9,7 +9,7 @@ import type {
   NativeModelOptions,
   RuntimeInfo,
 } from './addon-types.js';
-import type { AttentionPolicyOptions } from './attention-types.js';
+import type { AttentionPolicyOptions, SequenceAttentionOptions } from './attention-types.js';
 import type { RuntimeLogListener } from './runtime-log-line.js';
 
 /** The exports of the compiled addon. Its errors are `NativeError`s. */
@@ -27,8 +27,8 @@ export interface NativeAddon {
   KvPool: new (options: KvPoolOptions) => NativeKvPool;
   LoadGate: new (options: LoadGateOptions) => NativeLoadGate;
   AttentionPolicy: new (options: AttentionPolicyOptions) => object;
-  /** Of a policy, or as a copy of another one. */
-  SequenceAttention: new (of: object) => AddonSequenceAttention;
+  /** Of a policy, or as a copy of another one with its options. */
+  SequenceAttention: new (of: object, options?: SequenceAttentionOptions) => AddonSequenceAttention;
   Model: new (options: NativeModelOptions) => NativeModel;
 }
 

@@ -103,6 +103,40 @@ describe('the attention of a sequence', () => {
     });
   });
 
+  it('audits a share of its queries, and gives the same results', async () => {
+    const policy = engine.createAttentionPolicy(masked);
+    const run = async (share: number, key = 7n) => {
+      const state = policy.openSequence({ audit: { key, share } }).fork();
+      const { logits, attention } = await step({ attention: [{ sequence: 0, state, decodeFrom: 120 }] });
+      return { logits, audit: attention.sequences[0]?.audit };
+    };
+    const none = await run(0);
+    expect(none.audit).toEqual({ samples: 0, recallSum: 0, recallLeast: 1, errorSum: 0 });
+    const all = await run(1);
+    expect(all.logits).toEqual(none.logits);
+    expect(all.audit?.samples).toBe(2 * 130);
+    expect(all.audit?.recallLeast).toBeLessThan(0.5);
+    expect(all.audit?.recallSum).toBeLessThan(2 * 130);
+    expect(all.audit?.errorSum).toBeGreaterThan(1);
+    const some = await run(0.3);
+    expect(some.audit).toEqual((await run(0.3)).audit);
+    expect(some.audit?.samples).toBeGreaterThan(40);
+    expect(some.audit?.samples).toBeLessThan(120);
+    expect((await run(0.3, 8n)).audit).not.toEqual(some.audit);
+  });
+
+  it.each<[string, unknown]>([
+    ['audit', 1],
+    ['audit.share', { key: 1n, share: 1.5 }],
+    ['share', { key: 1n, share: 'all' }],
+    ['key', { key: 1, share: 0.5 }],
+  ])('is not opened with a bad %s', (field, audit) => {
+    const policy = engine.createAttentionPolicy(masked);
+    expect(() => policy.openSequence({ audit: audit as never })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', field }),
+    );
+  });
+
   it('is refused once disposed', async () => {
     const state = open(masked);
     state.dispose();

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "plan.h"
+#include "policy/audit.h"
 #include "policy/policy_selector.h"
+#include "policy/summary.h"
 
 namespace longhaul {
 namespace attention {
@@ -28,6 +30,17 @@ struct Workspace {
   size_t pending_capacity = 0;
   /** By query block. */
   std::vector<Selection> selections;
+  /** Dense results of audited queries, [group][head_dim] and [group] each. */
+  std::vector<AuditedRow> audited;
+  std::vector<float> audit_values;
+  std::vector<float> audit_lse;
+
+  void prepare_audit(const AttentionProblem& problem) {
+    sample_rows(problem, plan.blocks, audited);
+    const size_t rows = audited.size() * static_cast<size_t>(problem.heads / problem.kv_heads);
+    if (audit_lse.size() < rows) audit_lse.resize(rows);
+    if (audit_values.size() < rows * static_cast<size_t>(problem.head_dim)) audit_values.resize(rows * static_cast<size_t>(problem.head_dim));
+  }
 
   void begin(const AttentionProblem& problem) {
     plan.begin(problem);
@@ -61,11 +74,12 @@ struct Call {
 
   int group() const { return problem.heads / problem.kv_heads; }
 
-  float* output_of(const Unit& unit) const {
-    return problem.out + (static_cast<size_t>(unit.first_token) * problem.heads +
-                          static_cast<size_t>(unit.kv_head) * group()) *
-                             problem.head_dim;
+  /** Of the group of a KV head; before its unit has run, the queries are there. */
+  float* output_at(int row, int kv_head) const {
+    return problem.out + (static_cast<size_t>(row) * problem.heads + static_cast<size_t>(kv_head) * group()) * problem.head_dim;
   }
+
+  float* output_of(const Unit& unit) const { return output_at(unit.first_token, unit.kv_head); }
 
   size_t output_stride() const { return static_cast<size_t>(problem.heads) * problem.head_dim; }
 };
@@ -125,6 +139,65 @@ float skip_of(const AttentionProblem& p, const QueryBlock& block) {
   return block.owner < 0 ? 0.0f : p.policies[static_cast<size_t>(block.owner)].state->policy().skip_softmax() * kLog2e;
 }
 
+/** What the tiles of a block have in common. */
+TileJob job_of(const Call& call, const QueryBlock& block) {
+  const AttentionProblem& p = call.problem;
+  TileJob job{};
+  job.pool = p.pool;
+  job.layer = p.layer;
+  job.kv_head = block.kv_head;
+  job.group = call.group();
+  job.softcap_log2 = p.softcap > 0.0f ? p.softcap * kLog2e : 0.0f;
+  job.q_stride = job.out_stride = call.output_stride();
+  job.block_row = p.page_row(block.sequence, block.kv_head);
+  job.block_pages = block_pages(p.head_dim);
+  job.split_pages = kSplitPages;
+  return job;
+}
+
+/** Dense attention of an audited query, into the scratch of the audit. */
+void audit_one(Call& call, size_t index) {
+  const AuditedRow& audited = call.work.audited[index];
+  const QueryBlock& block = call.work.plan.blocks[static_cast<size_t>(audited.block)];
+  const size_t first = index * static_cast<size_t>(call.group());
+  const int position = block.first_position + audited.token;
+  TileJob job = job_of(call, block);
+  job.tokens = 1;
+  job.first_position = position;
+  job.window = call.problem.window;
+  job.q = call.output_at(block.first_token + audited.token, block.kv_head);
+  job.out = call.work.audit_values.data() + first * static_cast<size_t>(call.problem.head_dim);
+  job.lse = call.work.audit_lse.data() + first;
+  job.pages = visible_to(block.visible, job.window, position);
+  call.kernels.run_tile(job);
+}
+
+/** Compares the audited queries of a unit, whose rows are complete but for learned sinks, with their dense results. */
+void finish_audit(const Call& call, const Unit& unit, const float* lse) {
+  std::vector<AuditedRow>& audited = call.work.audited;
+  const int first = unit.first_token - call.work.plan.blocks[static_cast<size_t>(unit.block)].first_token;
+  const auto before = [](const AuditedRow& row, const std::pair<int, int>& at) { return std::pair{row.block, row.token} < at; };
+  auto row = std::lower_bound(audited.begin(), audited.end(), std::pair{unit.block, first}, before);
+  for (; row != audited.end() && row->block == unit.block && row->token < first + unit.tokens; ++row) {
+    const size_t at = static_cast<size_t>(row - audited.begin()) * static_cast<size_t>(call.group());
+    const int token = row->token - first;
+    const size_t dim = static_cast<size_t>(call.problem.head_dim);
+    const RowResult sparse{call.output_at(unit.first_token + token, unit.kv_head), dim, lse + token * call.group()};
+    row->totals = compare(call.problem, sparse, {call.work.audit_values.data() + at * dim, dim, call.work.audit_lse.data() + at});
+  }
+}
+
+/** Adds the summary of what the unit's list drops; a unit of a plan with summaries is one query. */
+void finish_summary(const Call& call, const Unit& unit, float* lse) {
+  const Selection& selection = call.work.selections[static_cast<size_t>(unit.block)];
+  if (selection.summary_logits.empty()) return;
+  const size_t dim = static_cast<size_t>(call.problem.head_dim);
+  for (int head = 0; head < call.group(); ++head) {
+    lse[head] = add_summary(selection.summary_logits[static_cast<size_t>(head)], selection.summary_value.data(), call.problem.head_dim,
+                            lse[head], call.output_of(unit) + static_cast<size_t>(head) * dim);
+  }
+}
+
 void run_unit(const Call& call, size_t index) {
   const AttentionProblem& p = call.problem;
   const Unit& unit = call.work.plan.units[index];
@@ -132,29 +205,18 @@ void run_unit(const Call& call, size_t index) {
   const StaticMask mask = mask_of(p, block);
   thread_local std::vector<float> own_lse;
   own_lse.resize(static_cast<size_t>(unit.tokens) * call.group());
-  TileJob job{};
-  job.pool = p.pool;
-  job.layer = p.layer;
-  job.kv_head = unit.kv_head;
-  job.group = call.group();
+  TileJob job = job_of(call, block);
   job.tokens = unit.tokens;
-  job.first_position = p.past_lens[unit.sequence] + unit.first_token - p.cu_seqlens[unit.sequence];
+  job.first_position = block.first_position + unit.first_token - block.first_token;
   job.window = mask.window;
   job.sink = mask.sink;
   job.reach = mask.reach;
   job.skip_log2 = skip_of(p, block);
-  job.softcap_log2 = p.softcap > 0.0f ? p.softcap * kLog2e : 0.0f;
-  job.q = call.output_of(unit);
-  job.q_stride = call.output_stride();
-  job.out = call.output_of(unit);
-  job.out_stride = call.output_stride();
+  job.q = job.out = call.output_of(unit);
   job.lse = own_lse.data();
-  job.block_row = block_row_of(call, unit);
   job.ahead = ahead_of(call, index);
   job.pages = unit.pages;
   job.page_tokens = unit.page_tokens;
-  job.block_pages = block_pages(p.head_dim);
-  job.split_pages = kSplitPages;
   if (unit.merge >= 0) {
     const Partial& partial = call.work.plan.partials[static_cast<size_t>(unit.partial)];
     job.out = call.work.values.data() + partial.offset;
@@ -169,6 +231,8 @@ void run_unit(const Call& call, size_t index) {
     if (call.work.pending[static_cast<size_t>(unit.merge)].fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     merge_splits(call, unit, own_lse);
   }
+  if (block.plan != nullptr && block.plan->summary) finish_summary(call, unit, own_lse.data());
+  if (!call.work.audited.empty()) finish_audit(call, unit, own_lse.data());
   if (p.sinks != nullptr) apply_sinks(call, unit, own_lse.data());
 }
 
@@ -241,6 +305,8 @@ AttentionReport report_of(const Call& call) {
   const uint64_t slice = slice_bytes(p.pool.dtype, p.head_dim);
   AttentionReport report{plan.slices_read * slice, plan.densities, call.select_ns};
   for (SequenceDensity& density : report.sequences) density.kv_read_bytes *= slice;
+  // In order: the sums are the same whoever ran the units.
+  for (const AuditedRow& row : call.work.audited) report.sequences[static_cast<size_t>(plan.blocks[static_cast<size_t>(row.block)].owner)].audit.add(row.totals);
   return report;
 }
 
@@ -258,6 +324,9 @@ AttentionReport attend(const AttentionProblem& problem, const ParallelFor& paral
   for_each<append_one>(call, workspace.plan.runs.size(), floats < kSerialAppendFloats, parallel_for);
   for_each<select_run>(call, workspace.plan.selection_runs.size(), false, parallel_for);
   workspace.prepare_tiles(problem);
+  // Before anything is executed: outputs take the place of the queries.
+  workspace.prepare_audit(problem);
+  for_each<audit_one>(call, workspace.audited.size(), false, parallel_for);
   const bool serial = workspace.plan.cost < kSerialCost;
   if (!serial) call.threads = std::max(1, parallel_for.threads);
   for_each<execute_one>(call, workspace.plan.units.size(), serial, parallel_for);

@@ -35,14 +35,32 @@ struct HeadTables {
   std::vector<int32_t> pages;
 };
 
+/** What audited queries lost to their policy, a query of a KV head being one sample: means over its query heads. */
+struct AuditTotals {
+  uint64_t samples = 0;
+  /** Attention mass of the keys looked at, of that of all: 1 where nothing was lost. */
+  double recall_sum = 0.0;
+  double recall_least = 1.0;
+  /** Relative L2 error of the output. */
+  double error_sum = 0.0;
+
+  void add(const AuditTotals& other) {
+    samples += other.samples;
+    recall_sum += other.recall_sum;
+    recall_least = std::min(recall_least, other.recall_least);
+    error_sum += other.error_sum;
+  }
+};
+
 /** Pairs of a query and a page, by phase: of which the query might see a token, and of which it does. */
 struct SequenceDensity {
   uint64_t prefill_visible = 0;
   uint64_t prefill_read = 0;
   uint64_t decode_visible = 0;
   uint64_t decode_read = 0;
-  /** As AttentionReport has it. */
+  /** As AttentionReport has it; what the audit reads is not counted. */
   uint64_t kv_read_bytes = 0;
+  AuditTotals audit;
 };
 
 /** What a call of attend() did. */

@@ -135,7 +135,7 @@ void Plan::add_selection_runs(const AttentionProblem& p) {
     const QueryBlock& block = blocks[static_cast<size_t>(i)];
     if (!is_selected(p, block)) continue;
     const bool follows = !selection_runs.empty() && selection_runs.back().end == i && block.plan != nullptr &&
-                         block.plan->reuses() && blocks[static_cast<size_t>(i) - 1].plan == block.plan &&
+                         block.plan->has_memory() && blocks[static_cast<size_t>(i) - 1].plan == block.plan &&
                          blocks[static_cast<size_t>(i) - 1].kv_head == block.kv_head &&
                          blocks[static_cast<size_t>(i) - 1].owner == block.owner;
     if (follows) ++selection_runs.back().end;

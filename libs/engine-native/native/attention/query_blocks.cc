@@ -31,6 +31,16 @@ Cut cut_around(const PolicySequence& owner, const HeadPlan& prefill, const HeadP
 
 }  // namespace
 
+PageList visible_to(const PageList& pages, int window, int position) {
+  const int begin = (window > 0 ? std::max(0, position - window + 1) : 0) / kPageTokens;
+  const int end = position / kPageTokens + 1;
+  if (pages.logical == nullptr) return {nullptr, std::max(pages.begin, begin), std::min(pages.end, end)};
+  const auto entry = [&](int page) {
+    return static_cast<int>(std::lower_bound(pages.logical + pages.begin, pages.logical + pages.end, page) - pages.logical);
+  };
+  return {pages.logical, entry(begin), entry(end)};
+}
+
 PageList visible_pages(const AttentionProblem& p, const PageList& held, int first, int last) {
   const int begin = (p.window > 0 ? std::max(0, first - p.window + 1) : 0) / kPageTokens;
   const int end = last / kPageTokens + 1;

@@ -27,6 +27,9 @@ inline Span span_of(const AttentionProblem& p, int sequence) {
 /** Of the pages that a head holds, those that some query at a position in [first, last] sees. */
 PageList visible_pages(const AttentionProblem& p, const PageList& held, int first, int last);
 
+/** Of the pages of a block, those that its query at a position sees. */
+PageList visible_to(const PageList& pages, int window, int position);
+
 /** Adds the blocks of a sequence without a policy, of `step` tokens each. */
 void cut_evenly(const AttentionProblem& p, int sequence, const std::vector<PageList>& held_by_head, int step,
                 std::vector<QueryBlock>& blocks);

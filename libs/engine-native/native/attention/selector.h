@@ -65,10 +65,18 @@ struct Selection {
   std::vector<int32_t> pages;
   /** By entry of `pages`: bit t for token t of the page. Empty: all of them. */
   std::vector<uint16_t> tokens;
+  /**
+   * What is dropped, as one further row of a block of one query (policy/summary.h): [group] natural logits, and the value
+   * [head_dim]. Empty: it does not count.
+   */
+  std::vector<float> summary_logits;
+  std::vector<float> summary_value;
 
   void clear() {
     pages.clear();
     tokens.clear();
+    summary_logits.clear();
+    summary_value.clear();
   }
 };
 

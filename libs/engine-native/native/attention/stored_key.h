@@ -40,6 +40,28 @@ inline void stored_key(KvDtype dtype, const std::byte* slice, int head_dim, int 
   }
 }
 
+/** The value of a token of a page as the pool gives it back, like stored_key. */
+inline void stored_value(KvDtype dtype, const std::byte* slice, int head_dim, int token, float* __restrict__ value) {
+  const std::byte* tile = slice + key_tile_bytes(dtype, head_dim);
+  switch (dtype) {
+    case KvDtype::kF32:
+      std::memcpy(value, reinterpret_cast<const float*>(tile) + token * head_dim, sizeof(float) * static_cast<size_t>(head_dim));
+      return;
+    case KvDtype::kBf16: {
+      const auto* pairs = reinterpret_cast<const uint16_t*>(tile);
+      for (int d = 0; d < head_dim; ++d) value[d] = from_bf16(pairs[(token / 2 * head_dim + d) * 2 + token % 2]);
+      return;
+    }
+    case KvDtype::kInt8: {
+      const auto* quads = reinterpret_cast<const int8_t*>(tile);
+      const float inverse = scales_of(slice, head_dim).inverse_value[token];
+      for (int d = 0; d < head_dim; ++d) value[d] = static_cast<float>(quads[(token / 4 * head_dim + d) * 4 + token % 4]) / inverse;
+      rotate_head(value, head_dim);
+      return;
+    }
+  }
+}
+
 /**
  * A query of a call as RoPE left it, times the softmax scale in units of log2 (or of tanh's argument with a soft-cap).
  * To be asked for between appending and executing: the output holds the queries then.

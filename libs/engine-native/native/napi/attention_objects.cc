@@ -14,6 +14,23 @@ bool has_tag(const Napi::Value& value, const napi_type_tag& tag) {
   return value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&tag);
 }
 
+// None where the options say nothing.
+attention::AuditSampling audit_option(const Napi::Value& options) {
+  if (!options.IsObject()) return {};
+  const Napi::Value value = options.As<Napi::Object>().Get("audit");
+  if (value.IsUndefined() || value.IsNull()) return {};
+  if (!value.IsObject()) throw invalid("audit", "must be an object");
+  const Napi::Object audit = value.As<Napi::Object>();
+  const attention::AuditSampling sampling{bigint_field(audit, "key"), number_field(audit, "share")};
+  if (!(sampling.share >= 0.0 && sampling.share <= 1.0)) throw invalid("audit.share", "must be in [0, 1]");
+  return sampling;
+}
+
+std::shared_ptr<attention::SequenceState> state_of(const Napi::Value& of, const Napi::Value& options) {
+  if (has_tag(of, kSequenceTag)) return std::make_shared<attention::SequenceState>(*SequenceAttentionObject::from(of, "of").state());
+  return std::make_shared<attention::SequenceState>(AttentionPolicyObject::from(of, "policy").policy(), audit_option(options));
+}
+
 }  // namespace
 
 Napi::Function AttentionPolicyObject::define(Napi::Env env) { return DefineClass(env, "AttentionPolicy", {}); }
@@ -42,9 +59,7 @@ SequenceAttentionObject& SequenceAttentionObject::from(const Napi::Value& value,
 SequenceAttentionObject::SequenceAttentionObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<SequenceAttentionObject>(info) {
   guarded(info.Env(), [&] {
-    const Napi::Value of = info[0];
-    state_ = has_tag(of, kSequenceTag) ? std::make_shared<attention::SequenceState>(*from(of, "of").state())
-                                       : std::make_shared<attention::SequenceState>(AttentionPolicyObject::from(of, "policy").policy());
+    state_ = state_of(info[0], info[1]);
     Value().TypeTag(&kSequenceTag);
   });
 }

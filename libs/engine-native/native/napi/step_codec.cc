@@ -113,6 +113,12 @@ Napi::Object write_attention(Napi::Env env, const model::StepOutput& output) {
     entry.Set("decodeVisible", number(density.decode_visible));
     entry.Set("decodeRead", number(density.decode_read));
     entry.Set("kvReadBytes", number(density.kv_read_bytes));
+    Napi::Object audit = Napi::Object::New(env);
+    audit.Set("samples", number(density.audit.samples));
+    audit.Set("recallSum", Napi::Number::New(env, density.audit.recall_sum));
+    audit.Set("recallLeast", Napi::Number::New(env, density.audit.recall_least));
+    audit.Set("errorSum", Napi::Number::New(env, density.audit.error_sum));
+    entry.Set("audit", audit);
     sequences.Set(i, entry);
   }
   Napi::Object attention = Napi::Object::New(env);

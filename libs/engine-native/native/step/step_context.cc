@@ -46,6 +46,7 @@ void StepStatistics::layer_done(const AttentionReport& report) {
     to.decode_visible += from.decode_visible;
     to.decode_read += from.decode_read;
     to.kv_read_bytes += from.kv_read_bytes;
+    to.audit.add(from.audit);
   }
   layers.fetch_add(1, std::memory_order_relaxed);
 }

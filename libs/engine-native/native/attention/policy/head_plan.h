@@ -62,6 +62,8 @@ struct HeadPlan {
 
   bool dense() const { return rule == Rule::kAll; }
   bool reuses() const { return reuse_every > 1 || reuse_cosine <= 1.0f; }
+  /** What a selection keeps makes that of the next query: they are made one after the other. */
+  bool has_memory() const { return reuses() || summary; }
 };
 
 }  // namespace longhaul::attention

@@ -35,7 +35,6 @@ class PlanCheck {
         require_scorer();
         break;
     }
-    require(!plan_.summary, "summary", "is not built");
     require(!plan_.summary || plan_.rule == Rule::kNone, "summary", "goes with the rule none alone");
   }
 
@@ -110,7 +109,7 @@ void require_table(const PolicyFacts& facts) {
                                  std::to_string(facts.plans.size()));
     const HeadPlan& plan = facts.plans[facts.table[i]];
     const bool prefill = i < heads;
-    if (prefill && (plan.reuses() || plan.summary))
+    if (prefill && plan.has_memory())
       throw invalid("table", "entry " + std::to_string(i) + ": reuse and summaries are for decode");
     const bool of_blocks = plan.scorer == Scorer::kAntidiagonal || plan.scorer == Scorer::kVerticalSlash;
     if (!prefill && of_blocks) throw invalid("table", "entry " + std::to_string(i) + ": the scorer is for prefill");

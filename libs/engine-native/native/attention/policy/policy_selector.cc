@@ -5,6 +5,7 @@
 #include "../attention.h"
 #include "reuse.h"
 #include "select_units.h"
+#include "summary.h"
 
 namespace longhaul::attention {
 namespace {
@@ -60,7 +61,9 @@ void PolicySelector::select(const AttentionProblem& problem, const QueryBlock& b
     case Rule::kAll:
       return;
     case Rule::kNone:
-      return select_masked(problem, block, selection);
+      select_masked(problem, block, selection);
+      if (block.plan->summary) summarise(problem, block, selection);
+      return;
     case Rule::kTopK:
     case Rule::kTopCdf:
       return select_or_use_again(problem, block, selection);
