@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { createEngine, defaultLimits, type Engine, type EngineLimits } from '@longhaul/engine';
+import type { AttentionArtefacts } from '@longhaul/attention';
+import { createEngine, defaultLimits, stepPromptTokens, type Engine, type EngineLimits } from '@longhaul/engine';
 import {
   kvPageBytes,
   loadEngine,
@@ -25,6 +26,7 @@ import { followEngine } from './adapters/health/engine-health.js';
 import { meteredEngineObserver, observeEngine } from './adapters/metrics/metered-engine.js';
 import type { EngineConfig } from './config.js';
 import { KV_QUALITY, prefixStoreOptions, type StoreConnection } from './adapters/store/prefix-store.js';
+import { attentionShape, channelsFor } from './core/attention-shape.js';
 import { arithmeticOf } from './core/kernels/arithmetic.js';
 import { poolPages } from './core/pool-size.js';
 import { createRopeTables } from './core/rope-tables.js';
@@ -47,6 +49,8 @@ export interface LocalEngineParts {
   health?: HealthModel;
   /** Where KV is kept beyond this engine. It stays the caller's and must outlive the engine. */
   store?: StoreConnection | null;
+  /** What calibration has found out about the model, for attention policies; none by default. */
+  artefacts?: AttentionArtefacts;
   /** Where the machine's kernel profiles are; `kernel-profiles` in LONGHAUL_HOME by default. */
   kernelProfiles?: string | undefined;
 }
@@ -61,14 +65,19 @@ export async function openLocalEngine(
   log: EventLog,
   parts: LocalEngineParts = {},
 ): Promise<LocalEngine> {
-  const { health = new HealthModel(), store = null } = parts;
+  const { health = new HealthModel(), store = null, artefacts = {} } = parts;
   const modelPackage = await openPackage(config.model);
   const manifest = servedManifest(modelPackage.manifest, config);
   const files = await readTokenizerFiles(modelPackage);
   const tokenizer = createTokenizer(files);
   const native = await openNative(modelPackage, { manifest, config, log, directory: parts.kernelProfiles });
-  const info = modelInfo(manifest, config, native.kernels);
+  const limits = limitsOf(config, native.pages);
+  const shape = attentionShape(manifest, {
+    ...{ kvDtype: config.kvCacheDtype, channels: channelsFor(config.attentionAllowed), artefacts },
+  });
   const watch = watchSteps(createNativeRunner(native.engine, native.model, { pool: native.pool, ...manifest.shape }));
+  const attention = { shape, stepPromptTokens: stepPromptTokens(limits) };
+  const info = modelInfo(manifest, config, { kernels: native.kernels, attention });
   const engine = createEngine({
     runner: watch.runner,
     model: {
@@ -81,7 +90,8 @@ export async function openLocalEngine(
       open: ({ includeSpecial }) => createDetokenizer(tokenizer, { includeSpecial, continuation: true }),
     },
     openStopMatcher: (strings, options) => createStopMatcher(strings, options),
-    limits: limitsOf(config, native.pages),
+    limits,
+    attention: { shape },
     observer: meteredEngineObserver(info.id, log),
     store: store === null ? null : prefixStoreOptions({ config, manifest, pool: native.pool, connection: store }),
   });
@@ -158,7 +168,8 @@ async function openNative(
   // The graph is built while a child process tries the addon: it does not make the start longer.
   const [native, graph] = await Promise.all([loadEngine(), loadGraph(modelPackage)]);
   const { layers, kvHeads, headDim } = manifest.shape;
-  const shape = { layers, kvHeads, headDim, dtype: config.kvCacheDtype };
+  const metadata = channelsFor(config.attentionAllowed);
+  const shape = { layers, kvHeads, headDim, dtype: config.kvCacheDtype, metadata };
   const threads = config.threads ?? availableParallelism();
   const kernels = await chooseKernels({ ...question, engine: native });
   const model = native.createModel({ ...graph, threads, spin: config.spin, kernels: kernels.levels });

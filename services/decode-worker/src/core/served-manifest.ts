@@ -23,7 +23,11 @@ export function servedManifest(manifest: ModelManifest, choices: ServingChoices)
 }
 
 /** What the router is told about it. */
-export function modelInfo(manifest: ModelManifest, choices: ServingChoices, kernels: KernelReport): ModelInfo {
+export function modelInfo(
+  manifest: ModelManifest,
+  choices: ServingChoices,
+  { kernels, attention }: { kernels: KernelReport; attention: ModelInfo['attention'] },
+): ModelInfo {
   return {
     id: choices.servedModelName ?? manifest.name,
     family: manifest.family,
@@ -36,5 +40,6 @@ export function modelInfo(manifest: ModelManifest, choices: ServingChoices, kern
     defaults: samplingDefaultsOf(manifest),
     createdUnixS: manifest.createdUnixS,
     kernels,
+    ...(attention === undefined ? {} : { attention }),
   };
 }
