@@ -16,6 +16,15 @@ const root = resolve(import.meta.dirname, '../../..');
 
 const output = 'libs/engine/src/engine-output.spec.ts';
 const restart = 'services/embedded/test/kv-store.e2e-spec.ts';
+/** Asks a model the same under every policy but those that the native engine has not, and compares bits. */
+const onModel = {
+  file: 'services/embedded/test/attention.e2e-spec.ts',
+  listedIn: 'services/embedded/test/support/small-policies.ts',
+  policies: [
+    ...['balanced', 'fast', 'streaming', 'masformer', 'longgen', 'duo-attention', 'xattention', 'minference'],
+    ...['flexprefill', 'skip-softmax', 'quest', 'lserve', 'tokenselect', 'double-sparsity'],
+  ],
+};
 
 /** @type {readonly Proof[]} */
 export const proofs = [
@@ -46,6 +55,22 @@ export const proofs = [
     ...{ column: 'drafts', file: 'libs/engine/src/engine-drafts-workload.spec.ts', policies: ['dense'] },
     title: 'gives with drafts what it gives without, token for token, and leaks no page',
   },
+  {
+    ...onModel,
+    column: 'prefix-cache',
+    title: 'is the same over a prefix that an equal policy has left in the pool',
+  },
+  { ...onModel, column: 'chunks', title: 'is the same in other chunks' },
+  { ...onModel, column: 'batching', title: 'is the same in a batch of all policies' },
+  ...['kv-bf16', 'kv-f32', 'kv-int8'].map((column) => ({
+    ...onModel,
+    column,
+    title: 'an answer under a policy, KV in %s',
+  })),
+  { ...onModel, column: 'store', title: 'is the same over a prefix from a store' },
+  { ...onModel, column: 'n', title: 'is the same in each of several choices' },
+  { ...onModel, column: 'logprobs', title: 'is the same in a batch of all policies' },
+  { ...onModel, column: 'drafts', title: 'is the same with drafted tokens, where the policy allows them' },
 ];
 
 /** The proofs that hold, with the number of their test on the page. */
