@@ -1,5 +1,6 @@
 import type { ApiCase } from '../case.js';
 import type { Random } from '../random.js';
+import { attentionChanged, attentionIllegal, attentionLegal } from './attention.js';
 import { grpcCancelled, grpcGarbage, grpcIllegal, grpcLegal, grpcMutated, grpcOdd } from './grpc.js';
 import { cancelled, contentEncodings, mediaTypes, oddHeaders, pathSpellings } from './http.js';
 import { brokenJson, brokenUtf8, deepJson, mutatedBody, wideJson } from './json.js';
@@ -57,6 +58,9 @@ export const CASE_KINDS: readonly CaseKind[] = [
   kind('tokenize: legal', 20, tokenize),
   kind('detokenize: legal', 20, detokenize),
   kind('tokenize, detokenize: wrong', 20, badTokenRequests),
+  kind('attention: legal policies', 40, attentionLegal),
+  kind('attention: wrong policies', 40, attentionIllegal),
+  kind('attention: policies changed', 60, attentionChanged),
   kind('grpc: legal', 20, grpcLegal),
   kind('grpc: out of range', 40, grpcIllegal),
   kind('grpc: garbage', 30, grpcGarbage),
