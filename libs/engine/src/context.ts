@@ -1,4 +1,5 @@
 import type { ModelShape } from '@longhaul/attention';
+import type { AuditOptions } from './attention/audit.js';
 import type { CompiledPolicies } from './attention/compiled-policies.js';
 import type { JudgeAttention } from './attention/judge.js';
 import type { OpenDrafter } from './drafting/drafter.js';
@@ -22,7 +23,9 @@ export interface EngineOptions {
   observer?: EngineObserver;
   /** What attention policies are made for. Null or absent: every request is computed densely, others are refused. */
   attention?: { shape: ModelShape } | null;
-  /** Watches over what policies leave out. Absent: nobody does. */
+  /** Compares policies with dense attention. Absent: nothing is compared. */
+  audit?: AuditOptions;
+  /** Watches over what policies leave out, beside the audit. Absent: nobody does. */
   judgeAttention?: JudgeAttention;
   /** Keeps KV beyond the engine's life; null or absent: none. Needs prefix caching. */
   store?: PrefixStoreOptions | null;

@@ -9,6 +9,7 @@ import {
 import { assertPolicy } from './attention/assert-policy.js';
 import { AttentionStates } from './attention/attention-states.js';
 import { CompiledPolicies } from './attention/compiled-policies.js';
+import { checkAudit, defaultAudit } from './attention/audit.js';
 import { keepPolicies } from './attention/judge.js';
 import type { EngineContext, EngineOptions } from './context.js';
 import type { Engine, EngineQueues } from './engine.js';
@@ -62,6 +63,7 @@ export class EngineCore implements Engine {
 
   constructor(options: EngineOptions) {
     checkLimits(options.limits);
+    checkAudit(options.audit ?? defaultAudit);
     const roots = new ChainRoots(options.model, options.store ?? null);
     const { runner, limits } = options;
     const policies = new CompiledPolicies({ runner, limits, shape: options.attention?.shape ?? null });
@@ -71,6 +73,7 @@ export class EngineCore implements Engine {
       store: null,
       attention: null,
       openDrafter,
+      audit: defaultAudit,
       judgeAttention: keepPolicies,
     };
     this.#context = { ...defaults, ...options, roots, policies };

@@ -6,6 +6,7 @@ export { engineViolations } from './invariants.js';
 export type { EngineView } from './snapshot.js';
 export type { Violation, ViolationKind } from './violation.js';
 export { defaultLimits, PAGE_TOKENS, pagesFor, stepPromptTokens } from './limits.js';
+export { defaultAudit, type AuditOptions } from './attention/audit.js';
 export type { AttentionVerdict, JudgeAttention } from './attention/judge.js';
 export type { EngineLimits } from './limits.js';
 export type { EngineObserver, FinishedRequest, StepOutcome, StepStats, TokenTally } from './observer.js';

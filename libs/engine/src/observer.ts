@@ -65,6 +65,17 @@ export interface EngineObserver {
   draftingFailed?(draft: { requestId: string; error: AppError }): void;
   firstToken?(request: { requestId: string; ttftMs: number }): void;
   interToken?(token: { requestId: string; itlMs: number }): void;
+  /** A step has compared queries of a request with dense attention. Means over the samples, each 0 to 1 but the error. */
+  audited?(of: {
+    requestId: string;
+    label: CompiledPolicy['label'];
+    samples: number;
+    recall: number;
+    error: number;
+    breach: boolean;
+  }): void;
+  /** A choice goes on under dense attention: its policy has kept too little of late, `recall` of the mass. */
+  fellBack?(of: { requestId: string; choice: number; label: CompiledPolicy['label']; recall: number }): void;
   finished?(request: FinishedRequest): void;
   /** A cached block that nobody used was given up: how long it was kept, and for how long nobody had used it. */
   blockEvicted?(block: { lifetimeMs: number; idleMs: number }): void;

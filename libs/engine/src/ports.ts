@@ -116,6 +116,14 @@ export interface SequenceAttention {
   close(): void;
 }
 
+export interface SequenceAttentionOptions {
+  /**
+   * For a share of the queries, 0 to 1, dense attention is computed as well. Which ones follows from `key` (64 bits), layer, KV
+   * head and position alone. Results are the same with it and without. Absent: none. Forks keep it.
+   */
+  audit?: { key: bigint; share: number };
+}
+
 /** How one sequence of a step is computed. */
 export interface StepAttention {
   /** Index in the batch. */
@@ -139,6 +147,17 @@ export interface SequenceAttentionStatistics {
   decodeRead: number;
   /** As in AttentionStatistics. */
   kvReadBytes: number;
+  audit: AuditStatistics;
+}
+
+/** What audited queries lost against dense attention. A query of one KV head in one layer is a sample. */
+export interface AuditStatistics {
+  samples: number;
+  /** Of the share of the attention's mass on the keys that were looked at, each 0 to 1; and the least of them, 1 without samples. */
+  recallSum: number;
+  recallLeast: number;
+  /** Of the relative L2 errors of the output. */
+  errorSum: number;
 }
 
 /** What the attention of a step did. */
@@ -180,7 +199,7 @@ export interface ModelRunner {
    * What a sequence under a policy needs; closed by whoever opened it. Optional: without it every request is computed
    * densely, and those under a policy are refused.
    */
-  openAttention?(policy: CompiledPolicy): SequenceAttention;
+  openAttention?(policy: CompiledPolicy, options?: SequenceAttentionOptions): SequenceAttention;
   /** Fills freed pages with NaN. Optional; a debugging aid that proves freed pages are never read. */
   poison?(pages: Int32Array): void;
 }

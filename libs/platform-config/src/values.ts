@@ -19,6 +19,15 @@ const UNITS: Readonly<Record<string, number>> = {
   GIB: 2 ** 30,
 };
 
+/** A share of something, 0 to 1, in decimals. */
+export function share() {
+  return z
+    .string()
+    .regex(/^(\d+(\.\d*)?|\.\d+)$/, 'must be a number from 0 to 1')
+    .transform(Number)
+    .pipe(z.number().max(1, 'must be at most 1'));
+}
+
 /** A size such as `4096`, `64MiB` or `2GB`, in bytes. */
 export function bytes(min = 1) {
   return z

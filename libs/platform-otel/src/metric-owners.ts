@@ -32,6 +32,8 @@ export const METRIC_OWNERS = {
     ...(['kvWriteBehindQueue', 'kvWriteBehindDropped'] as const),
     ...(['drafts', 'draftTokens', 'acceptedTokens', 'acceptedTokensByPosition'] as const),
     ...(['attentionRequests', 'attentionDensity'] as const),
+    ...(['attentionAuditRecall', 'attentionAuditError', 'attentionAuditSamples'] as const),
+    ...(['attentionAuditBreaches', 'attentionAuditFallbacks'] as const),
     ...(['drafterBytes', 'draftingFailures', 'invariantChecks', 'invariantViolations'] as const),
   ],
   router: [
@@ -82,6 +84,11 @@ export const KNOWN_LABELS: Partial<Record<MetricKey, readonly Attributes[]>> = {
   attentionDensity: ['balanced', 'fast', 'custom'].flatMap((policy) =>
     ['prefill', 'decode'].map((phase) => ({ policy, phase })),
   ),
+  attentionAuditRecall: each('policy', 'balanced', 'fast', 'custom'),
+  attentionAuditError: each('policy', 'balanced', 'fast', 'custom'),
+  attentionAuditSamples: each('policy', 'balanced', 'fast', 'custom'),
+  attentionAuditBreaches: each('policy', 'balanced', 'fast', 'custom'),
+  attentionAuditFallbacks: each('policy', 'balanced', 'fast', 'custom'),
   requestSuccess: each('finished_reason', 'stop', 'length'),
   apiRequests: ['POST /v1/chat/completions', 'POST /v1/completions'].map((method) => ({
     ...{ api: 'http', method, status: '200', reason: 'OK' },

@@ -53,6 +53,18 @@ export const engineSettings = {
       'Attention policies that requests may ask for: presets, and whole policies (custom). For any but dense the KV pool keeps bounds of the keys of each page: a sixteenth more memory with bf16, an eighth with int8.',
     defaultText: attentionChoices.join(','),
   },
+  auditShare: {
+    schema: values.share().default(0),
+    description:
+      'Share of the queries under attention policies for which dense attention is computed as well, to tell what the policy loses; a choice that loses too much goes on densely.',
+    allowed: '0 to 1; 0 is none',
+  },
+  auditLeastRecall: {
+    schema: values.share().default(0.5),
+    description:
+      'What a policy must keep of the attention mass, on the mean of the latest samples of a choice; with less the choice goes on densely.',
+    allowed: '0 to 1; 0 never falls back',
+  },
   threads: {
     schema: values.integer(1, 512).optional(),
     description: 'Compute threads.',

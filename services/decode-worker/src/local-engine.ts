@@ -92,6 +92,7 @@ export async function openLocalEngine(
     openStopMatcher: (strings, options) => createStopMatcher(strings, options),
     limits,
     attention: { shape },
+    audit: { share: config.auditShare, leastRecall: config.auditLeastRecall },
     observer: meteredEngineObserver(info.id, log),
     store: store === null ? null : prefixStoreOptions({ config, manifest, pool: native.pool, connection: store }),
   });

@@ -1,5 +1,5 @@
 import type { CompiledPolicy } from '@longhaul/attention';
-import type { ModelRunner, SequenceAttention } from '../ports.js';
+import type { ModelRunner, SequenceAttention, SequenceAttentionOptions } from '../ports.js';
 
 /** A runner's state of one sequence. Whoever has it closes it, once. */
 export interface OpenAttention {
@@ -24,9 +24,9 @@ export class AttentionStates {
   }
 
   /** @throws Error where the runner knows no policies: requests are refused before. */
-  openFor(policy: CompiledPolicy): OpenAttention {
+  openFor(policy: CompiledPolicy, options: SequenceAttentionOptions): OpenAttention {
     if (this.#runner.openAttention === undefined) throw new Error('the runner has no attention policies');
-    return this.#wrap(policy, this.#runner.openAttention(policy));
+    return this.#wrap(policy, this.#runner.openAttention(policy, options));
   }
 
   #wrap(policy: CompiledPolicy, state: SequenceAttention): OpenAttention {

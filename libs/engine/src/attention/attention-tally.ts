@@ -1,5 +1,5 @@
-import type { AttentionUsage, QualityName } from '@longhaul/inference';
-import type { SequenceAttentionStatistics } from '../ports.js';
+import type { AttentionUsage, AuditUsage, QualityName } from '@longhaul/inference';
+import type { AuditStatistics, SequenceAttentionStatistics } from '../ports.js';
 
 /** Shares of the visible pages that were read, by phase; null where the runner told of no query of that phase. */
 export interface PhaseDensity {
@@ -14,6 +14,9 @@ export class AttentionTally {
   #decodeVisible = 0;
   #decodeRead = 0;
   #kvReadBytes: number | null = null;
+  #samples = 0;
+  #recallSum = 0;
+  #breaches = 0;
 
   add(step: SequenceAttentionStatistics): void {
     this.#prefillVisible += step.prefillVisible;
@@ -21,6 +24,13 @@ export class AttentionTally {
     this.#decodeVisible += step.decodeVisible;
     this.#decodeRead += step.decodeRead;
     this.#kvReadBytes = (this.#kvReadBytes ?? 0) + step.kvReadBytes;
+  }
+
+  /** @param breach a generated token of which a sample lies below the bound. What is computed again is not added again. */
+  addAudit({ samples, recallSum }: AuditStatistics, breach: boolean): void {
+    this.#samples += samples;
+    this.#recallSum += recallSum;
+    if (breach) this.#breaches++;
   }
 
   get density(): PhaseDensity {
@@ -33,7 +43,12 @@ export class AttentionTally {
   usage(of: { policy: string; quality: QualityName; fallbacks: number }): AttentionUsage {
     const { prefill, decode } = this.density;
     const density = { prefill: prefill ?? 1, decode: decode ?? 1 };
-    return { ...of, density, kvReadBytes: this.#kvReadBytes, audit: null };
+    return { ...of, density, kvReadBytes: this.#kvReadBytes, audit: this.#audit() };
+  }
+
+  #audit(): AuditUsage | null {
+    const [samples, breaches] = [this.#samples, this.#breaches];
+    return samples === 0 ? null : { samples, recall: this.#recallSum / samples, breaches };
   }
 }
 

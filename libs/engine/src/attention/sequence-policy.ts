@@ -1,5 +1,6 @@
 import type { CompiledPolicy } from '@longhaul/attention';
-import type { StepAttention } from '../ports.js';
+import type { SequenceAttentionOptions, StepAttention } from '../ports.js';
+import { AuditWindow } from './audit-window.js';
 import type { AttentionStates, OpenAttention } from './attention-states.js';
 
 /** From a position on the text is computed under a policy; null is dense. */
@@ -14,14 +15,18 @@ interface PolicySpan {
  * the transaction that a step is: what a step may have to take back is tried on a copy.
  */
 export class SequencePolicy {
+  /** What the audit has found of late. Kept over preemptions, since nothing is judged twice. */
+  readonly audited = new AuditWindow();
   readonly #decodeFrom: number;
+  readonly #options: SequenceAttentionOptions;
   /** Ascending. */
   #spans: readonly PolicySpan[];
   #current: OpenAttention | null = null;
   #trial: OpenAttention | null = null;
   #fallbacks = 0;
 
-  constructor(policy: CompiledPolicy | null, promptLength: number) {
+  constructor(policy: CompiledPolicy | null, promptLength: number, options: SequenceAttentionOptions) {
+    this.#options = options;
     this.#decodeFrom = promptLength;
     this.#spans = [{ from: 0, policy }];
   }
@@ -66,7 +71,7 @@ export class SequencePolicy {
     const policy = this.at(past);
     if (this.#current !== null && this.#current.policy !== policy) this.close();
     if (policy === null) return null;
-    this.#current ??= states.openFor(policy);
+    this.#current ??= states.openFor(policy, this.#options);
     const generated = past + tokens - Math.max(past, this.#decodeFrom);
     // One token computed again finds its own selection. Of several the first would find that of the last.
     if (generated > 1 && !policy.drafts) this.#trial = this.#current.fork();

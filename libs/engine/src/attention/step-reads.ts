@@ -1,3 +1,4 @@
+import { NO_SAMPLES } from './audit.js';
 import { pagesFor } from '../limits.js';
 import type { AttentionStatistics, SequenceAttentionStatistics } from '../ports.js';
 import type { ItemResults } from '../step/build-step.js';
@@ -22,7 +23,7 @@ export function stepReads(
 }
 
 /** Nothing is left out: there is no share to tell. */
-const NO_PAIRS = { prefillVisible: 0, prefillRead: 0, decodeVisible: 0, decodeRead: 0 };
+const NO_PAIRS = { prefillVisible: 0, prefillRead: 0, decodeVisible: 0, decodeRead: 0, audit: NO_SAMPLES };
 
 function pagesOf({ item: { past, tokens } }: ItemResults): number {
   return pagesFor(past + tokens);

@@ -1,4 +1,5 @@
 import type { GenerationRequest } from '@longhaul/inference';
+import { auditKey } from '../attention/audit.js';
 import { AttentionTally } from '../attention/attention-tally.js';
 import { effective, positionFacts } from '../attention/compiled-policies.js';
 import { PositionRules } from '../attention/position-rules.js';
@@ -22,6 +23,10 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
     root: context.roots.of({ ...request, policy }, table.key),
     ...{ compiled, policy },
     rules: new PositionRules(policy && positionFacts(policy), request.promptTokenIds.length),
+    audit:
+      policy === null || context.audit.share === 0
+        ? {}
+        : { audit: { key: auditKey(request.promptTokenIds), share: context.audit.share } },
     attention: new AttentionTally(),
     events,
     biasTokens: Int32Array.from(bias, ([token]) => token),

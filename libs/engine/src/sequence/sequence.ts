@@ -6,7 +6,7 @@ import { SequencePolicy } from '../attention/sequence-policy.js';
 import type { ChainRoot } from '../keys/chain-roots.js';
 import { KeyChain } from '../keys/key-chain.js';
 import { PAGE_TOKENS } from '../limits.js';
-import type { RopeTable } from '../ports.js';
+import type { RopeTable, SequenceAttentionOptions } from '../ports.js';
 import type { CacheNode } from '../pages/prefix-cache.js';
 import type { EventBuffer } from '../stream/event-buffer.js';
 import type { ChoiceOutput } from './choice-output.js';
@@ -23,6 +23,8 @@ export interface RequestState {
   readonly compiled: CompiledPolicy;
   readonly policy: CompiledPolicy | null;
   readonly rules: PositionRules;
+  /** Which of its queries are compared with dense attention. */
+  readonly audit: SequenceAttentionOptions;
   /** What attention has read for it so far. */
   readonly attention: AttentionTally;
   readonly events: EventBuffer;
@@ -102,7 +104,7 @@ export class Sequence {
     this.promptLength = owner.request.promptTokenIds.length;
     this.output = parts.output;
     this.statistics = parts.statistics;
-    this.attention = new SequencePolicy(owner.policy, this.promptLength);
+    this.attention = new SequencePolicy(owner.policy, this.promptLength, owner.audit);
   }
 
   get outputLength(): number {

@@ -139,7 +139,7 @@ export function expectedTokens(
   policy: CompiledPolicy | null = compiled(asked.attention),
 ): number[] {
   const promptLength = asked.promptTokenIds.length;
-  const open = () => policy && new SimulatedAttention(policy, () => undefined);
+  const open = () => policy && new SimulatedAttention(policy, () => undefined, { options: {}, forked: null });
   const tokens = [...asked.promptTokenIds];
   let table = simulatedRope.forLength(tokens.length);
   const output: number[] = [];

@@ -1,6 +1,6 @@
 import type { CompiledPolicy, NativeHeadPlan } from '@longhaul/attention';
 import { QUERY_BLOCK } from '../attention/position-rules.js';
-import type { SequenceAttention } from '../ports.js';
+import type { SequenceAttention, SequenceAttentionOptions } from '../ports.js';
 import { mix } from './mix.js';
 
 type Told = (change: 'opened' | 'forked' | 'closed') => void;
@@ -13,12 +13,20 @@ type Told = (change: 'opened' | 'forked' | 'closed') => void;
 export class SimulatedAttention implements SequenceAttention {
   readonly policy: CompiledPolicy;
   closed = false;
+  /** As it was opened, and as forks have it. */
+  readonly options: SequenceAttentionOptions;
   #selection: number | null;
   readonly #told: Told;
 
-  /** @param forked what it takes over, if it is a fork. */
-  constructor(policy: CompiledPolicy, told: Told, forked: { selection: number | null } | null = null) {
+  /** @param of how it is opened, and what it takes over, if it is a fork. */
+  constructor(
+    policy: CompiledPolicy,
+    told: Told,
+    of: { options: SequenceAttentionOptions; forked: { selection: number | null } | null },
+  ) {
+    const { options, forked } = of;
     this.policy = policy;
+    this.options = options;
     this.#told = told;
     this.#selection = forked?.selection ?? null;
     told(forked === null ? 'opened' : 'forked');
@@ -26,7 +34,10 @@ export class SimulatedAttention implements SequenceAttention {
 
   fork(): SimulatedAttention {
     this.#assertOpen();
-    return new SimulatedAttention(this.policy, this.#told, { selection: this.#selection });
+    return new SimulatedAttention(this.policy, this.#told, {
+      options: this.options,
+      forked: { selection: this.#selection },
+    });
   }
 
   close(): void {

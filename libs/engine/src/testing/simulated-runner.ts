@@ -1,6 +1,15 @@
 import { PAGE_TOKENS } from '../limits.js';
 import type { CompiledPolicy } from '@longhaul/attention';
-import type { LoadGate, ModelRunner, RopeTables, RunnerResult, RunnerStep, StepAttention } from '../ports.js';
+import type {
+  LoadGate,
+  ModelRunner,
+  RopeTables,
+  RunnerResult,
+  RunnerStep,
+  SequenceAttentionOptions,
+  SequenceAttentionStatistics,
+  StepAttention,
+} from '../ports.js';
 import type { PageTransfer } from '../store/page-transfer.js';
 import { sampleReference, scoreReference } from '../sampling/sampler.js';
 import { mix } from './mix.js';
@@ -48,6 +57,8 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   nanAfterToken: number | null = null;
   /** Every row is NaN. */
   allNaN = false;
+  /** What an audited query keeps of the attention's mass, by its position. */
+  recallAt: (position: number) => number = () => 0.9;
   /** Multiplies every logit, for rows at the ends of f32. */
   logitScale = 1;
 
@@ -69,7 +80,7 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
       sampleMs: 0,
       attention: {
         ...{ layers: LAYERS, kvReadBytes: 0 },
-        sequences: request.attention.map((of) => simulatedStatistics(request, of)),
+        sequences: request.attention.map((of) => simulatedStatistics(request, of, this.recallAt)),
       },
     };
   }
@@ -90,11 +101,12 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
     return gate;
   }
 
-  openAttention(policy: CompiledPolicy): SimulatedAttention {
-    return new SimulatedAttention(policy, (change) => {
+  openAttention(policy: CompiledPolicy, options: SequenceAttentionOptions = {}): SimulatedAttention {
+    const told = (change: 'opened' | 'forked' | 'closed') => {
       this.openStates += change === 'closed' ? -1 : 1;
       this.forkedStates += change === 'forked' ? 1 : 0;
-    });
+    };
+    return new SimulatedAttention(policy, told, { options, forked: null });
   }
 
   /** Stored values as K, their complement as V: one head, two 32-bit dimensions. */
@@ -216,17 +228,33 @@ function seenBy(
 }
 
 /** Every second page is read where attention is not dense. */
-function simulatedStatistics(request: RunnerStep, { sequence, decodeFrom }: StepAttention) {
+function simulatedStatistics(
+  request: RunnerStep,
+  { sequence, decodeFrom, state }: StepAttention,
+  recallAt: (position: number) => number,
+): SequenceAttentionStatistics {
+  const { audit } = (state as SimulatedAttention).options;
+  const recalls: number[] = [];
   const past = request.pastLens[sequence] as number;
   const rows = (request.cuSeqlens[sequence + 1] as number) - (request.cuSeqlens[sequence] as number);
   const visible = { prefill: 0, decode: 0 };
   for (let position = past; position < past + rows; position++) {
     visible[position < decodeFrom ? 'prefill' : 'decode'] += LAYERS * Math.ceil((position + 1) / PAGE_TOKENS);
+    if (audit !== undefined && isSampled(audit, position)) recalls.push(recallAt(position));
   }
+  const recallSum = recalls.reduce((sum, recall) => sum + recall, 0);
   return {
     ...{ prefillVisible: visible.prefill, prefillRead: visible.prefill / 2 },
     ...{ decodeVisible: visible.decode, decodeRead: visible.decode / 4, kvReadBytes: 100 * rows },
+    audit: {
+      ...{ samples: recalls.length, recallSum, recallLeast: Math.min(1, ...recalls) },
+      errorSum: recalls.length - recallSum,
+    },
   };
+}
+
+function isSampled({ key, share }: { key: bigint; share: number }, position: number): boolean {
+  return mix(Number(key & 0xffffffffn), position) / 2 ** 32 < share;
 }
 
 function slotOf(request: RunnerStep, b: number, position: number): number {

@@ -1,4 +1,4 @@
-import type { SequenceAttention } from '@longhaul/engine';
+import type { SequenceAttention, SequenceAttentionOptions } from '@longhaul/engine';
 import type { CompiledPolicy } from '@longhaul/attention';
 import type { Engine, NativeAttentionPolicy, NativeSequenceAttention } from '@longhaul/engine-native';
 
@@ -39,12 +39,12 @@ export function nativeAttentionOf(state: SequenceAttention): NativeSequenceAtten
 export function attentionOpener(
   native: Pick<Engine, 'createAttentionPolicy'>,
   heads: AttentionHeads,
-): (policy: CompiledPolicy) => SequenceAttention {
+): (policy: CompiledPolicy, options?: SequenceAttentionOptions) => SequenceAttention {
   const known = new WeakMap<CompiledPolicy, NativeAttentionPolicy>();
-  return (policy) => {
+  return (policy, options = {}) => {
     const made = known.get(policy) ?? native.createAttentionPolicy({ ...heads, ...numbersOf(policy) });
     known.set(policy, made);
-    return new RunnerAttention(made.openSequence());
+    return new RunnerAttention(made.openSequence(options));
   };
 }
 

@@ -86,8 +86,26 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
       count('kvWriteBehindDropped', blocks, { ...labels, reason: error?.reason ?? reason });
       if (error !== null) log.failure('block-write-failed', error);
     },
+    ...auditObserver(labels, log),
     finished(request) {
       if (request.requestId !== WARM_UP_ID) recordFinished(request, labels);
+    },
+  };
+}
+
+/** What comparing policies with dense attention finds. */
+function auditObserver(labels: { model_name: string }, log: EventLog): Pick<EngineObserver, 'audited' | 'fellBack'> {
+  return {
+    audited({ label, samples, recall, error, breach }) {
+      const of = { ...labels, policy: label };
+      count('attentionAuditSamples', samples, of);
+      record('attentionAuditRecall', recall, of);
+      record('attentionAuditError', error, of);
+      if (breach) count('attentionAuditBreaches', 1, of);
+    },
+    fellBack({ requestId, choice, label, recall }) {
+      count('attentionAuditFallbacks', 1, { ...labels, policy: label });
+      log.warning('attention-fell-back', { requestId, choice, policy: label, recall });
     },
   };
 }
