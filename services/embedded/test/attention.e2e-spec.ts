@@ -11,9 +11,7 @@ import { loadConfig } from '@longhaul/platform-config';
 import { EventLog } from '@longhaul/platform-otel';
 import { NEEDLE_3M, seededRandom } from '@longhaul/testing';
 import { madeArtefacts } from './support/made-artefacts.js';
-import { post } from './support/api.js';
 import { PackageFolder } from './support/packages.js';
-import { serve } from './support/serve.js';
 import { smallPolicies } from './support/small-policies.js';
 
 // Every policy is asked in each of them.
@@ -215,39 +213,5 @@ describe.each(['bf16', 'f32', 'int8'])('an answer under a policy, KV in %s', (dt
     const short = await ask(plain, requestOf({ preset: 'balanced' }));
     expect(said(short)).toEqual(said(dense));
     expect(short.attention).toMatchObject({ policy: 'balanced', density: { prefill: 1, decode: 1 }, fallbacks: 0 });
-  });
-});
-
-describe('over HTTP', () => {
-  it('a request chooses how its attention is computed, and its usage says what that has read', async () => {
-    const server = await serve(needle, { kvTokens: 4096 });
-    const ask = (attention: unknown) =>
-      post<{ usage: { longhaul: Record<string, unknown> } }>(`${server.url}/v1/completions`, {
-        ...{ model: server.model, prompt, max_tokens: 4, temperature: 0 },
-        longhaul: { attention },
-      });
-    const { body, status } = await ask({ preset: 'balanced', dense_below: 0 });
-    expect(status).toBe(200);
-    const { density, kv_bytes_read: bytes } = body.usage.longhaul as {
-      density: { prefill: number };
-      kv_bytes_read: number;
-    };
-    expect(body.usage.longhaul).toMatchObject({ policy: 'balanced', quality: 'sparse', audit: null, fallbacks: 0 });
-    expect(density.prefill).toBeLessThan(0.95);
-    expect(bytes).toBeGreaterThan(0);
-    expect((await ask('fast')).body.usage.longhaul).toMatchObject({ policy: 'fast' });
-    const metrics = await (await fetch(`${server.url}/metrics`)).text();
-    expect(metrics).toMatch(/longhaul_attention_requests_total\{[^}]*policy="fast"[^}]*\} [1-9]/);
-    await server.close();
-  });
-
-  it('a server whose policies are dense only keeps no bounds of keys, and refuses what needs them', async () => {
-    const server = await serve(needle, { kvTokens: 1024, flags: ['--attention-allowed', 'dense'] });
-    const longhaul = { attention: 'balanced' };
-    const asked = { model: server.model, prompt: 'x', max_tokens: 1, longhaul };
-    const { status } = await post(`${server.url}/v1/completions`, asked);
-    expect(status).toBeGreaterThanOrEqual(400);
-    expect(server.server.local.info.attention?.shape.channels).toEqual([]);
-    await server.close();
   });
 });
