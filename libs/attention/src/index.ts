@@ -9,7 +9,7 @@ export * from './methods/index.js';
 export type * from './model-shape.js';
 export { checkPreset, parsePolicy, parsePolicyText } from './parse-policy.js';
 export { policyName } from './policy-name.js';
-export { headReduces, phases, presetNames } from './policy.js';
+export { attentionChoices, headReduces, phases, presetNames } from './policy.js';
 export type * from './policy.js';
 export { DENSE, isDensePreset, isPreset, writtenPreset } from './presets.js';
 export type { ArtefactContent } from './artefacts/artefact-schema.js';

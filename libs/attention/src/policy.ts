@@ -14,6 +14,10 @@ export type Phase = (typeof phases)[number];
 export const presetNames = ['dense', 'balanced', 'fast'] as const;
 export type PresetName = (typeof presetNames)[number];
 
+/** What may be allowed: presets by name, and `custom` for policies of the caller's own. */
+export const attentionChoices = [...presetNames, 'custom'] as const;
+export type AttentionChoice = (typeof attentionChoices)[number];
+
 /** A policy by name. */
 export interface PresetPolicy {
   readonly preset: PresetName;

@@ -1,5 +1,5 @@
+import { attentionChoices } from '@longhaul/attention';
 import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
-import { attentionChoices } from './core/attention-shape.js';
 import { prefixStoreSettings, remoteStoreSettings } from './prefix-store-settings.js';
 
 /** Keys of the engine, in every shape in which the worker runs. */

@@ -2,7 +2,7 @@ import { presetNames, type PresetName } from '@longhaul/attention';
 import { AppError } from '@longhaul/kernel';
 import { configInvalid, values, type ConfigOf, type Settings } from '@longhaul/platform-config';
 import { NEVER } from 'zod';
-import { attentionChoices, type AttentionChoice } from './core/attention/attention-choice.js';
+import { attentionChoices, type AttentionChoice } from '@longhaul/attention';
 import { faultsOfRules, type AttentionRules } from './core/attention/attention-rules.js';
 import { parseSamplingDefaults } from './core/sampling-defaults.js';
 

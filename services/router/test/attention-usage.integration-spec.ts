@@ -1,24 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { inferenceV1 } from '@longhaul/contracts';
 import type { AttentionUsage } from '@longhaul/inference';
-import { BothApis } from './support/both-apis.js';
-import type { RunningRouter } from './support/start-router.js';
+import { OneAtATime } from './support/both-apis.js';
 
-let open: BothApis | null = null;
-afterEach(async () => {
-  await open?.close();
-  open = null;
-});
-
-async function start(...how: Parameters<typeof BothApis.start>): Promise<RunningRouter> {
-  open = await BothApis.start(...how);
-  return open.running;
-}
-
-function apis(): BothApis {
-  if (open === null) throw new Error('not started');
-  return open;
-}
+const router = new OneAtATime();
+afterEach(() => router.close());
 
 describe('usage of attention', () => {
   const attention: AttentionUsage = {
@@ -29,12 +15,14 @@ describe('usage of attention', () => {
   const expected = { ...rest, kv_bytes_read: kvReadBytes };
 
   it('says how attention was computed, whole and in a stream that asks for usage', async () => {
-    const { backend } = await start();
+    const { backend } = await router.start();
     backend.script.attention = attention;
     for (const api of ['chat', 'completions'] as const) {
-      const whole = (await (await apis().send(api, {})).json()) as { usage: { longhaul: unknown } };
+      const whole = (await (await router.apis.send(api, {})).json()) as { usage: { longhaul: unknown } };
       expect(whole.usage.longhaul).toEqual(expected);
-      const streamed = await (await apis().send(api, { stream: true, stream_options: { include_usage: true } })).text();
+      const streamed = await (
+        await router.apis.send(api, { stream: true, stream_options: { include_usage: true } })
+      ).text();
       const chunks = streamed.split('\n\n').flatMap((event) => (event.startsWith('data: {') ? [event.slice(6)] : []));
       const usages = chunks.map((chunk) => (JSON.parse(chunk) as { usage: { longhaul: unknown } | null }).usage);
       expect(usages.at(-1)?.longhaul).toEqual(expected);
@@ -43,10 +31,10 @@ describe('usage of attention', () => {
   });
 
   it('is the same over gRPC', async () => {
-    const { backend } = await start();
+    const { backend } = await router.start();
     backend.script.attention = attention;
     const events = [];
-    for await (const { event } of apis().stream({})) events.push(event);
+    for await (const { event } of router.apis.stream({})) events.push(event);
     expect(events.at(-1)).toMatchObject({
       $case: 'done',
       value: {
@@ -59,37 +47,37 @@ describe('usage of attention', () => {
   });
 
   it('is null, and unset over gRPC, where the engine does not tell', async () => {
-    await start();
-    const whole = (await (await apis().send('chat', {})).json()) as { usage: { longhaul: unknown } };
+    await router.start();
+    const whole = (await (await router.apis.send('chat', {})).json()) as { usage: { longhaul: unknown } };
     expect(whole.usage.longhaul).toBeNull();
     let last: inferenceV1.GenerateResponse['event'];
-    for await (const { event } of apis().stream({})) last = event;
+    for await (const { event } of router.apis.stream({})) last = event;
     expect(last?.$case === 'done' ? last.value.attention : null).toBeUndefined();
   });
 
   it('has no count of bytes where the engine does not count', async () => {
-    const { backend } = await start();
+    const { backend } = await router.start();
     backend.script.attention = { ...attention, kvReadBytes: null };
-    const whole = (await (await apis().send('chat', {})).json()) as { usage: { longhaul: object } };
+    const whole = (await (await router.apis.send('chat', {})).json()) as { usage: { longhaul: object } };
     expect(whole.usage.longhaul).toEqual({ ...expected, kv_bytes_read: null });
-    for await (const { event } of apis().stream({})) {
+    for await (const { event } of router.apis.stream({})) {
       if (event?.$case === 'done') expect(event.value.attention).toMatchObject({ kvBytesRead: undefined });
     }
   });
 
   it('has no audit where nothing was compared, and no recall without samples', async () => {
-    const { backend } = await start();
+    const { backend } = await router.start();
     for (const audit of [null, { samples: 0, recall: null, breaches: 0 }]) {
       backend.script.attention = { ...attention, audit };
-      const whole = (await (await apis().send('chat', {})).json()) as { usage: { longhaul: { audit: unknown } } };
+      const whole = (await (await router.apis.send('chat', {})).json()) as { usage: { longhaul: { audit: unknown } } };
       expect(whole.usage.longhaul.audit).toEqual(audit);
     }
   });
 
   it('is one for several prompts', async () => {
-    const { backend } = await start();
+    const { backend } = await router.start();
     backend.script.attention = attention;
-    const response = await apis().send('completions', { prompt: ['a', 'b', 'c'] });
+    const response = await router.apis.send('completions', { prompt: ['a', 'b', 'c'] });
     const { usage } = (await response.json()) as { usage: { longhaul: unknown } };
     expect(usage.longhaul).toEqual({
       ...expected,

@@ -1,9 +1,5 @@
-import type { AttentionArtefacts, KvMetadataChannel, ModelShape } from '@longhaul/attention';
+import type { AttentionArtefacts, AttentionChoice, KvMetadataChannel, ModelShape } from '@longhaul/attention';
 import type { ModelManifest } from '@longhaul/model';
-
-/** What requests may be allowed to ask for of attention: presets, and whole policies. */
-export const attentionChoices = ['dense', 'balanced', 'fast', 'custom'] as const;
-export type AttentionChoice = (typeof attentionChoices)[number];
 
 /** What the pool has to keep beside the pages for the policies that are allowed: bounds of the keys for all but dense. */
 export function channelsFor(allowed: readonly AttentionChoice[]): readonly KvMetadataChannel[] {

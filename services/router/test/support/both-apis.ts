@@ -98,3 +98,23 @@ export class BothApis {
 function headersOf(key: string | undefined): Record<string, string> {
   return key === undefined ? {} : { authorization: `Bearer ${key}` };
 }
+
+/** Of a spec whose tests start one router each; `close` is for its afterEach. */
+export class OneAtATime {
+  #open: BothApis | null = null;
+
+  async start(...how: Parameters<typeof BothApis.start>): Promise<RunningRouter> {
+    this.#open = await BothApis.start(...how);
+    return this.#open.running;
+  }
+
+  get apis(): BothApis {
+    if (this.#open === null) throw new Error('not started');
+    return this.#open;
+  }
+
+  async close(): Promise<void> {
+    await this.#open?.close();
+    this.#open = null;
+  }
+}

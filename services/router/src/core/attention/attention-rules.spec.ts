@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { unlimited, type Tenant } from '../tenants/tenant.js';
-import { attentionChoices, type AttentionChoice } from './attention-choice.js';
+import { attentionChoices, type AttentionChoice } from '@longhaul/attention';
 import { allowedFor, faultsOfRules, faultsOfTenants, requireAllowed, type AttentionRules } from './attention-rules.js';
 
 const rulesOf = (preset: AttentionRules['default'], ...allowed: AttentionChoice[]): AttentionRules => ({

@@ -1,7 +1,7 @@
 import type { PresetName } from '@longhaul/attention';
 import { AppError } from '@longhaul/kernel';
 import type { Tenant } from '../tenants/tenant.js';
-import { attentionChoices, CUSTOM, type AttentionChoice } from './attention-choice.js';
+import { attentionChoices, type AttentionChoice } from '@longhaul/attention';
 
 /** What a server says about attention, of the one model that it serves. */
 export interface AttentionRules {
@@ -53,8 +53,8 @@ export function defaultFor({ defaultPolicy }: Tenant, rules: AttentionRules): Pr
 export function requireAllowed(choice: AttentionChoice, tenant: Tenant, rules: AttentionRules): void {
   const usable = allowedFor(tenant, rules);
   if (usable.includes(choice)) return;
-  const what = choice === CUSTOM ? 'a policy of your own' : `the policy ${choice}`;
-  const there = usable.map((name) => (name === CUSTOM ? 'a policy of your own' : name)).join(', ');
+  const what = choice === 'custom' ? 'a policy of your own' : `the policy ${choice}`;
+  const there = usable.map((name) => (name === 'custom' ? 'a policy of your own' : name)).join(', ');
   const forNobody = !rules.allowed.has(choice);
   throw new AppError({
     code: forNobody ? 'INVALID_ARGUMENT' : 'PERMISSION_DENIED',

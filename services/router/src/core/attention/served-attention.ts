@@ -1,6 +1,7 @@
 import {
   compilePolicy,
   isDensePreset,
+  type AttentionChoice,
   type CompiledPolicy,
   type ModelShape,
   type PolicySpec,
@@ -9,7 +10,7 @@ import {
 import type { AttentionFacts } from '@longhaul/inference';
 import { AppError, invalidArgument } from '@longhaul/kernel';
 import type { Tenant } from '../tenants/tenant.js';
-import { choiceOf, CUSTOM, type AttentionChoice } from './attention-choice.js';
+import { choiceOf } from './attention-choice.js';
 import { allowedFor, defaultFor, requireAllowed, type AttentionRules } from './attention-rules.js';
 
 /** How the attention of one request is computed. */
@@ -71,7 +72,7 @@ export class ServedAttention {
     const allowed = allowedFor(tenant, this.#rules);
     return {
       default: defaultFor(tenant, this.#rules),
-      allowed: allowed.filter((choice) => choice === CUSTOM || this.#problemOf(choice) === null),
+      allowed: allowed.filter((choice) => choice === 'custom' || this.#problemOf(choice) === null),
     };
   }
 

@@ -1,7 +1,7 @@
 import { presetNames } from '@longhaul/attention';
 import { requestBounds } from '@longhaul/inference';
 import { z } from 'zod';
-import { attentionChoices } from '../attention/attention-choice.js';
+import { attentionChoices } from '@longhaul/attention';
 import { keyDigest, type KeyOwner } from './key-directory.js';
 import type { Tenant } from './tenant.js';
 

@@ -1,5 +1,5 @@
 import type { PresetName } from '@longhaul/attention';
-import type { AttentionChoice } from '../attention/attention-choice.js';
+import type { AttentionChoice } from '@longhaul/attention';
 
 /** Bounds of a tenant. Read and checked; nothing enforces them yet. Absent: none. */
 export interface TenantLimits {
