@@ -46,6 +46,18 @@ describe('gRPC status mapping', () => {
     expect(fromStatus(received(sent))).toMatchObject({ code, reason: 'SOME_REASON', retry: 'never' });
   });
 
+  it('gives every text a form that a trailer can have', () => {
+    const half = '\ud800';
+    const error = new AppError({
+      ...{ code: 'INVALID_ARGUMENT', reason: 'R', message: `no field ${half}`, field: half },
+      details: { [half]: half },
+    });
+    const { details, metadata } = toStatus(error);
+    expect(() => encodeURI(details)).not.toThrow();
+    expect(details).toBe('no field \ufffd');
+    expect(metadata.get('grpc-status-details-bin')).toHaveLength(1);
+  });
+
   it('says what every gRPC library reads: ErrorInfo, BadRequest and RetryInfo', () => {
     expect(sentDetails(full)).toMatchObject({
       reason: 'QUEUE_FULL',

@@ -18,6 +18,9 @@ export interface StatusParts {
 /** A status with details for an error. Causes stay behind: only code, reason, message, field and facts travel. */
 export function toStatus(error: AppError): StatusParts {
   const { grpc } = ERROR_TABLE[error.code];
+  // A message may repeat a caller's text, of which grpc-js makes a trailer: half a surrogate pair would throw there, where
+  // nobody catches it.
+  const message = error.message.toWellFormed();
   const delayMs = retryDelayMs(error);
   const texts = Object.entries(error.details).map(([key, value]) => [key, String(value)] as const);
   const details: StatusDetails = {
@@ -28,9 +31,9 @@ export function toStatus(error: AppError): StatusParts {
     facts: error.details,
   };
   const metadata = new Metadata();
-  metadata.set(DETAILS_TRAILER, Buffer.from(encodeStatusDetails(grpc, error.message, details)));
+  metadata.set(DETAILS_TRAILER, Buffer.from(encodeStatusDetails(grpc, message, details)));
   if (error.retry === 'same' && delayMs !== null) metadata.set(PUSHBACK_TRAILER, String(delayMs));
-  return { code: grpc, details: error.message, metadata };
+  return { code: grpc, details: message, metadata };
 }
 
 /** The AppError that a peer sent, or one with the status name as its reason where the peer is not ours. */

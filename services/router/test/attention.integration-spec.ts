@@ -73,6 +73,18 @@ describe('longhaul.attention', () => {
     expect(backend.requests).toHaveLength(0);
   });
 
+  it('is refused for a field whose name is half a character, and the next request is answered', async () => {
+    await router.start();
+    for (const name of ['\ud800', `${'a'.repeat(63)}\u{1f600}`]) {
+      const policy = { plans: [], [name]: 1 };
+      expect(await router.apis.overHttp('chat', { attention: policy })).toMatchObject({ status: 400 });
+      const refusal = await router.apis.overGrpc({ attention: JSON.stringify(policy) });
+      expect(refusal).toMatchObject({ code: 'invalid_argument' });
+      expect(refusal?.message).toMatch(/no field/);
+      expect(await router.apis.overGrpc({})).toBeNull();
+    }
+  });
+
   it('is refused when it is no JSON, no object, or too large, and never repeated', async () => {
     await router.start();
     for (const attention of [1, true, [], ['dense']]) {

@@ -91,6 +91,8 @@ describe('the gRPC API', () => {
       [{ addGenerationPrompt: true, continueFinalMessage: true }, 'continue_final_message'],
       [{ templateVariablesJson: '[1]' }, 'chat.template_variables_json'],
       [{ templateVariablesJson: '{' }, 'chat.template_variables_json'],
+      // Half a character, which no trailer can have.
+      [{ templateVariablesJson: '{"\\ud800":1}' }, 'chat.template_variables_json.\ufffd'],
       [{ messages: [{ role: 'tool', content: 'x' }] }, 'chat.messages[0].role'],
     ] as const) {
       const value = { messages, ...chat } as inferenceV1.ChatInput;

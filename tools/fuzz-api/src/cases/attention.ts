@@ -149,6 +149,8 @@ export const ILLEGAL_ATTENTION: readonly unknown[] = [
   { plans: [], skip_softmax: -1 },
   { plans: [], name: 'A B' },
   { plans: [], plan: [] },
+  // Half a character, which no trailer of gRPC can have.
+  { plans: [], '\ud800': 1 },
 ];
 
 /** A legal policy of which one value, somewhere, is another one. */
