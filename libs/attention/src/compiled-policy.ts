@@ -61,7 +61,7 @@ export interface CompiledPolicy {
   readonly quality: PolicyQuality;
   /** Class of the KV of prompt tokens at `exactBelow` and beyond. */
   readonly kvQuality: PolicyQuality;
-  /** Whether tokens may be drafted: not where lists are kept from step to step. */
+  /** Whether tokens may be drafted: not where lists, or sums for a summary, are kept from step to step. */
   readonly drafts: boolean;
   /** 0: off. See `skip_softmax` of a policy. */
   readonly skipSoftmax: number;

@@ -15,7 +15,7 @@ describe('drafts', () => {
     expect(() => checkSpeculation(drafts, { preset: 'fast' })).toThrow(
       expect.objectContaining({
         ...{ code: 'INVALID_ARGUMENT', field: 'speculation' },
-        message: expect.stringMatching(/^The policy fast keeps lists from step to step/),
+        message: expect.stringMatching(/^The policy fast keeps lists or sums from step to step/),
       }),
     );
   });

@@ -43,7 +43,7 @@ export function checkSpeculation({ kind, maxDraftTokens }: Speculation, attentio
 function requireDrafts(attention: PolicySpec): void {
   if (allowsDrafts(attention)) return;
   const message =
-    `The policy ${policyName(attention)} keeps lists from step to step, so it allows no drafted tokens; ` +
-    'leave speculation out, or use a policy without reuse.';
+    `The policy ${policyName(attention)} keeps lists or sums from step to step, so it allows no drafted tokens; ` +
+    'leave speculation out, or use a policy without reuse and without summary.';
   throw invalidArgument('speculation', message);
 }

@@ -120,7 +120,7 @@ function rules() {
     '| `top-cdf` of `key-bounds`; of `keys` or `labels` without `vote` | bounds and logits are no shares of a mass |',
     "| a budget below sink, window and the query's own unit | they are always looked at |",
     '| `reuse` in prefill; `summary` of what is not dropped, or in prefill | there is nothing to keep, or to sum up |',
-    '| drafted tokens with `reuse` | several tokens at once would share a list that each alone would choose |',
+    '| drafted tokens with `reuse` or `summary` | several tokens at once would share a list, or sums, that each alone would make |',
     '| layers that all have a sliding window | they stay as the model has them; where only some have one, the plan is for the others |',
     '| a channel that the KV pool does not keep, an artefact that the package lacks | nothing is guessed. The error names `longhaul model calibrate` |',
     '| thresholds that were calibrated for another stride | they say nothing about this one |',

@@ -53,10 +53,14 @@ function contradictions({ plans, table, ...facts }: CompiledPolicy): string[] {
       ({ rule, denseBelow }) => rule === 'all' || facts.exactBelow <= denseBelow,
     ),
     'reuse in decode alone': prefill.every(({ reuseEvery, reuseCosine }) => reuseEvery === 1 && reuseCosine > 1),
-    drafts: facts.drafts === decode.every(({ reuseEvery, reuseCosine }) => reuseEvery === 1 && reuseCosine > 1),
+    'drafts where nothing is kept': !facts.drafts || decode.every(keepsNothing),
     labels: [...prefill, ...decode].some(({ scorer }) => scorer === 'labels') === (facts.labels !== null),
   };
   return Object.keys(checks).filter((name) => !checks[name]);
+}
+
+function keepsNothing({ reuseEvery, reuseCosine, summary }: NativeHeadPlan): boolean {
+  return reuseEvery === 1 && reuseCosine > 1 && !summary;
 }
 
 /** The same JSON, written otherwise: keys the other way round, and without what says nothing. */

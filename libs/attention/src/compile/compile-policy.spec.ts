@@ -79,8 +79,17 @@ describe('a compiled policy', () => {
     expect(planAt(compiled, 'decode', [2, 0])).toMatchObject({ denseBelow: 1000, budgetTokens: 2048 });
   });
 
-  it('that keeps lists allows no drafts', () => {
+  it('that keeps lists, or sums for a summary, allows no drafts', () => {
     expect(compilePolicy({ preset: 'fast' }, shape).drafts).toBe(false);
+    const summary: HeadPlan = {
+      phase: 'decode',
+      branches: [
+        { range: 'window', tokens: 100 },
+        { range: 'middle', selector: { rule: 'none' }, exec: 'summary' },
+      ],
+    };
+    expect(compilePolicy({ plans: [summary] }, shape).drafts).toBe(false);
+    expect(compilePolicy({ plans: [{ ...streamingPlan, phase: 'decode' }] }, shape).drafts).toBe(true);
     expect(compilePolicy({ preset: 'balanced' }, shape).drafts).toBe(true);
   });
 

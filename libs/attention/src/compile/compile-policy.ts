@@ -2,6 +2,7 @@ import { AppError } from '@longhaul/kernel';
 import type { ArtefactKind, CompiledPolicy, NativeHeadPlan } from '../compiled-policy.js';
 import { checkComposition } from '../composition/check-composition.js';
 import { neededArtefacts } from '../composition/needed-artefacts.js';
+import { allowsDrafts } from '../drafts.js';
 import type { ModelShape } from '../model-shape.js';
 import type { HeadPlan, Phase, PolicySpec, WrittenPolicy } from '../policy.js';
 import { isPreset, writtenPreset } from '../presets.js';
@@ -54,7 +55,7 @@ function compileWritten(policy: WrittenPolicy, shape: ModelShape): CompiledPolic
     numericsId: isDense(prefill) && isDense(decode) ? '' : numericsOf([prefill, decode].map(halfNumerics)),
     quality: isDense(prefill) && isDense(decode) ? 'exact' : 'sparse',
     kvQuality: isDense(prefill) ? 'exact' : 'sparse',
-    drafts: decode.heads.every(keepsNothing),
+    drafts: allowsDrafts({ ...policy, plans }),
     skipSoftmax,
     plans: table.plans,
     table: table.bytes(),
@@ -83,11 +84,6 @@ function headTable(policy: WrittenPolicy, shape: ModelShape): PlanTable {
 
 function isCalibrated(plan: HeadPlan): boolean {
   return neededArtefacts(plan).includes('xattention-thresholds');
-}
-
-/** Whether a list is chosen anew at every step, so that several tokens may be computed at once. */
-function keepsNothing({ reuseEvery, reuseCosine }: NativeHeadPlan): boolean {
-  return reuseEvery === 1 && reuseCosine > 1;
 }
 
 function digestsOf(plans: readonly HeadPlan[], shape: ModelShape): readonly string[] {
