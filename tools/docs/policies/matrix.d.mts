@@ -2,7 +2,6 @@ import type { NumberedProof } from './proofs.mjs';
 
 export interface NamedPolicy {
   readonly id: string;
-  readonly built: boolean;
   readonly compiled: { readonly drafts: boolean };
 }
 

@@ -147,7 +147,6 @@ function matrixIntroduction() {
     '## What goes with what',
     '',
     '`no`: the code refuses it. `yes`: a test shows it, whose number stands beside it. `not tested`: nothing forbids it, and no test shows it yet.',
-    '`not built`: the native engine refuses the policy.',
     '',
   ];
 }

@@ -1,6 +1,4 @@
 // Every policy that has a name, and what it comes to for a model.
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { compilePolicy, DENSE, methodCards, presetNames, UNBOUNDED } from '@longhaul/attention';
 import { models } from './models.mjs';
 
@@ -10,16 +8,7 @@ const [shown] = models;
 export const policies = [
   ...presetNames.map((preset) => ({ id: preset, spec: preset === 'dense' ? DENSE : { preset } })),
   ...methodCards.filter(({ id }) => id !== 'dense').map(({ id, policy }) => ({ id, spec: policy })),
-].map((policy) => {
-  const compiled = compilePolicy(policy.spec, shown);
-  return { ...policy, compiled, built: isBuilt(compiled) };
-});
-
-/** Whether the native engine computes all of a policy. It says itself what it does not. */
-function isBuilt({ plans }) {
-  const source = join(resolve(import.meta.dirname, '../../..'), 'libs/engine-native/native/attention/policy/policy.cc');
-  return !plans.some(({ summary }) => summary) || !readFileSync(source, 'utf8').includes('"summary", "is not built"');
-}
+].map((policy) => ({ ...policy, compiled: compilePolicy(policy.spec, shown) }));
 
 /** Facts of a policy for the matrix: what code says of it, whatever is tested. */
 export function allows({ compiled }, column) {

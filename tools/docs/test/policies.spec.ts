@@ -18,25 +18,21 @@ describe('the matrix of policies', () => {
   );
 
   it('says yes with the number of the test that shows it', () => {
-    const quest = { id: 'quest', built: true, compiled: { drafts: true } };
+    const quest = { id: 'quest', compiled: { drafts: true } };
     expect(cell(quest, 'store', [numbered, numbered])).toBe('yes (3)');
     expect(cell(quest, 'store', [{ ...numbered, policies: 'every' }])).toBe('yes (3)');
   });
 
   it('never says yes without a test', () => {
-    const quest = { id: 'quest', built: true, compiled: { drafts: true } };
+    const quest = { id: 'quest', compiled: { drafts: true } };
     expect(cell(quest, 'chunks', [numbered])).toBe('not tested');
     expect(cell({ ...quest, id: 'lserve' }, 'store', [numbered])).toBe('not tested');
     expect(cell(quest, 'drafts', [])).toBe('not tested');
   });
 
   it('says no where the code refuses it, whatever is tested', () => {
-    const kept = { id: 'quest', built: true, compiled: { drafts: false } };
+    const kept = { id: 'quest', compiled: { drafts: false } };
     expect(cell(kept, 'drafts', [{ ...numbered, column: 'drafts' }])).toBe('no');
-  });
-
-  it('says that a policy is not built where the native engine refuses it', () => {
-    expect(cell({ id: 'quest', built: false, compiled: { drafts: true } }, 'store', [numbered])).toBe('not built');
   });
 
   it('takes no test for one that is gone, is of another name, or is not about the policy', () => {

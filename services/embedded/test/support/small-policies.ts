@@ -42,7 +42,7 @@ function smallOf(id: string): PolicySpec {
 
 /** Every method and every preset, really sparse on short texts. */
 export const smallPolicies: readonly (readonly [id: string, policy: PolicySpec])[] = [
-  ...methodCards.filter(({ id }) => id !== 'razor-attention').map(({ id }) => [id, smallOf(id)] as const),
+  ...methodCards.map(({ id }) => [id, smallOf(id)] as const),
   ['balanced', { preset: 'balanced', dense_below: 0 }],
   ['fast', { preset: 'fast', dense_below: 0 }],
 ];
