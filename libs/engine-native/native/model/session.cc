@@ -1,6 +1,8 @@
 #include "session.h"
 
+#include <atomic>
 #include <chrono>
+#include <mutex>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -40,6 +42,21 @@ void configure(ort::SessionOptions* target, const ModelOptions& options) {
   ort::check(api.AddCustomOpDomain(target, ops::domain()));
 }
 
+/**
+ * Creates a session; until one of this process is there, only one at a time. ONNX Runtime notes the domain of our operators
+ * in a table of the process: it looks, then adds, and two first sessions at once would both add, which fails one of them.
+ */
+ort::Owned<ort::Session> create_session(const ort::SessionOptions* options, const std::vector<uint8_t>& graph) {
+  static std::mutex alone;
+  static std::atomic<bool> noted{false};
+  std::unique_lock<std::mutex> lock(alone, std::defer_lock);
+  if (!noted.load()) lock.lock();
+  auto session = ort::make<ort::Session>(ort::api().CreateSessionFromArray, ort::env(),
+                                         static_cast<const void*>(graph.data()), graph.size(), options);
+  noted.store(true);
+  return session;
+}
+
 std::string take_name(char* name, ort::Allocator* allocator) {
   std::string result(name);
   ort::check(ort::api().AllocatorFree(allocator, name));
@@ -73,12 +90,9 @@ Session::Session(ModelOptions options) : options_(std::move(options)) {
 }
 
 void Session::load() {
-  const ort::Env* env = ort::env();
   throw_if_interrupted();
   try {
-    session_ = ort::make<ort::Session>(ort::api().CreateSessionFromArray, env,
-                                       static_cast<const void*>(options_.graph.data()), options_.graph.size(),
-                                       static_cast<const ort::SessionOptions*>(session_options_.get()));
+    session_ = create_session(session_options_.get(), options_.graph);
     options_.graph = {};
     read_signature();
   } catch (const Fault&) {
