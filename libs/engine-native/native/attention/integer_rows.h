@@ -145,7 +145,8 @@ struct IntegerRows : TileRows<typename Dot::V> {
     for (int v = 0; v < kVectors; ++v) {
       const int page = group.first + v / kVectorsPerPage;
       if (page < group.begin || page >= group.end) continue;
-      top = V::max(top, V::sub(V::load(x + v * V::kLanes), V::load(scales_of_vector(group, v).log2_value + lane_of(v))));
+      const F logit = V::sub(V::load(x + v * V::kLanes), V::load(scales_of_vector(group, v).log2_value + lane_of(v)));
+      top = V::max(top, fault_on_top<V>(logit));
     }
     const float highest = V::reduce_max(top);
     if (highest < reached[row] - job.skip_log2) return true;

@@ -2,7 +2,7 @@
 //
 // Executors take a list of pages per (sequence, KV head, block of queries). A tile of all its keys writes normalised rows
 // and their lse; a tile that is one split leaves sums, relative to a whole power of two, which merge_row adds in order.
-// Dense attention is the full list. This is the only place where a softmax over values happens.
+// Dense attention is the full list. Softmax over values happens here, and where a summary joins a row (policy/summary.h).
 #pragma once
 
 #include <cstddef>
@@ -60,7 +60,8 @@ struct TileJob {
   float softcap_log2;
   /**
    * 0: off. Otherwise a key block (in an int8 pool a group of pages) counts nothing for a row where its largest logit lies
-   * at least that far below the largest so far of the row's split, in units of log2.
+   * at least that far below the largest so far of the row's split, in units of log2. Pools of floats allow up to one more,
+   * since the largest so far is kept as a whole number.
    */
   float skip_log2;
   /** Rotated queries in units of log2 (or of tanh's argument when there is a soft-cap), token t at q + t * q_stride. */

@@ -88,7 +88,11 @@ std::vector<ScoredKey> scored_keys(const TileJob& job, const float* q, int posit
 bool skips(const TileJob& job, const std::vector<ScoredKey>& keys, double running) {
   if (!(job.skip_log2 > 0.0f)) return false;
   double highest = -std::numeric_limits<double>::infinity();
-  for (const ScoredKey& key : keys) highest = std::max(highest, key.logit);
+  for (const ScoredKey& key : keys) {
+    // A fault is never skipped.
+    if (std::isnan(key.logit)) return false;
+    highest = std::max(highest, key.logit);
+  }
   return highest < std::ceil(running) - job.skip_log2 - 1.0;
 }
 

@@ -161,7 +161,8 @@ LONGHAUL_INLINE typename V::F exp2_approximation(typename V::F x) {
 /** tanh by way of 2^x; absolute error below 3e-7. */
 template <class V>
 LONGHAUL_INLINE typename V::F tanh_approximation(typename V::F x) {
-  const typename V::F bounded = V::min(V::max(x, V::set1(-15.0f)), V::set1(15.0f));
+  // In this order what is no number stays none.
+  const typename V::F bounded = V::min(V::set1(15.0f), V::max(V::set1(-15.0f), x));
   const typename V::F e = exp2_approximation<V, 6>(V::mul(bounded, V::set1(2.0f * kLog2e)));
   return V::sub(V::set1(1.0f), V::div(V::set1(2.0f), V::add(e, V::set1(1.0f))));
 }

@@ -78,7 +78,7 @@ struct SoftmaxRows : TileRows<typename Op::V> {
     for (int r = 0; r < count; ++r) {
       const float* row = logits + r * kLogitStride;
       F top = V::set1(kMasked);
-      for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) top = V::max(top, V::load(row + i));
+      for (int i = begin * kPageTokens; i < end * kPageTokens; i += V::kLanes) top = V::max(top, fault_on_top<V>(V::load(row + i)));
       const bool matters = V::reduce_max(top) >= maxima[first + r] - job.skip_log2 - 1.0f;
       skipped |= (matters ? 0u : 1u) << r;
     }

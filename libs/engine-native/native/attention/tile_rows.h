@@ -33,6 +33,13 @@ struct KeyBlock {
   bool prefetch;
 };
 
+/** Logits of which one that is not a number counts as the greatest of all, so that no skipping of keys hides it. */
+template <class V>
+LONGHAUL_INLINE typename V::F fault_on_top(typename V::F logits) {
+  // Of two numbers that do not compare the second is the least.
+  return V::min(logits, V::set1(-kMasked));
+}
+
 /** What a row has summed up so far: O at `values`, the exponentials in `sum`, both relative to 2^maximum. */
 struct RowTotal {
   float* values;

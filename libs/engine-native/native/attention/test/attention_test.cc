@@ -215,6 +215,9 @@ void test_rules() {
       rolled_back_tokens_do_not_count(shape);
     }
     faults_are_not_swallowed(grouped_shape(dtype, 0), std::numeric_limits<float>::quiet_NaN());
+    Shape capped = grouped_shape(dtype, 0);
+    capped.softcap = 5.0f;
+    faults_are_not_swallowed(capped, std::numeric_limits<float>::quiet_NaN());
     Shape small;
     small.dtype = dtype;
     small.heads = small.kv_heads = 1;

@@ -164,6 +164,28 @@ void what_cannot_matter_is_skipped(KvDtype dtype) {
   expect(same_bits(outputs(50.0f), dense.run_all(256, 2)), "what may matter is not skipped " + name_of(shape), 0, 0);
 }
 
+/** A fault of a query, a key or a value, in any slot of a page, comes out where it is seen, whatever may be skipped. */
+void faults_are_not_skipped(KvDtype dtype) {
+  const Shape shape = grouped_shape(dtype, 0);
+  const auto policy = policy_of(shape, {dense_plan()}, {dense_plan()}, 2.0f);
+  const size_t row = static_cast<size_t>(shape.heads * shape.head_dim);
+  const int key = shape.heads * shape.head_dim, value = (shape.heads + shape.kv_heads) * shape.head_dim;
+  for (const int offset : {0, key, value}) {
+    for (const int faulty : {45, 47, 48}) {
+      World world(shape, {{40, 20}}, 71);
+      world.qkv[0][static_cast<size_t>(faulty * world.row_floats() + offset)] = std::numeric_limits<float>::quiet_NaN();
+      Runner runner(world, 15);
+      runner.policies = {under(policy, 0, 1000)};
+      const std::vector<float> all = runner.run_all(64, 1);
+      bool seen = true;
+      for (int at = faulty; at < (offset == 0 ? faulty + 1 : 60); ++at) {
+        seen = seen && !std::isfinite(all[static_cast<size_t>(at - 40) * row]);
+      }
+      expect(seen, "a fault is not skipped " + name_of(shape), offset, faulty);
+    }
+  }
+}
+
 void test_rules() {
   for (const KvDtype dtype : kKvDtypes) {
     if (kernels_under_test(dtype) == nullptr) continue;
@@ -179,6 +201,7 @@ void test_rules() {
     if (!slow) neighbours_change_no_bit(dtype, 0.0f);
     neighbours_change_no_bit(dtype, 2.0f);
     what_cannot_matter_is_skipped(dtype);
+    faults_are_not_skipped(dtype);
   }
 }
 
