@@ -247,9 +247,6 @@ export interface SampleResult {
   topLogprobs: Float32Array;
 }
 
-/** How attention chooses what the queries of a sequence look at: `dense` is everything that is visible to them. */
-export const ATTENTION_POLICY = { dense: 0 } as const;
-
 /**
  * One step: all tokens of all sequences flattened, in the order of the sequences. Prefill chunks, decode tokens and
  * verification runs are the same thing: a sequence with `cuSeqlens[b+1] - cuSeqlens[b]` new tokens after `pastLens[b]`.
@@ -280,8 +277,6 @@ export interface StepRequest {
    * queries at positions from there on are decode whenever they are computed. Absent: none.
    */
   attention?: readonly { sequence: number; state: NativeSequenceAttention; decodeFrom: number }[];
-  /** [B] numbers of ATTENTION_POLICY, one per sequence. Absent: all dense. */
-  policies?: Int32Array;
   /** [R] rows of T whose logits are wanted, ascending. */
   logitRows: Int32Array;
   samples: readonly SampleSpec[];

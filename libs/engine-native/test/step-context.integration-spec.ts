@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  ATTENTION_POLICY,
   kvPageBytes,
   loadEngine,
   NO_PAGE,
   type NativeKvPool,
   type NativeModel,
-  type StepRequest,
 } from '../src/index.js';
 import { AttentionCase, attentionGraph } from './support/attention-case.js';
 import type { AttentionShape } from './support/attention-reference.js';
@@ -68,34 +66,6 @@ describe('the context of a step', () => {
     for (const one of cases) alone.push(await run(one));
     expect(await Promise.all(cases.map(run))).toEqual(alone);
     for (const one of cases) await one.dispose();
-  });
-});
-
-describe("a sequence's policy", () => {
-  let subject: AttentionCase;
-  beforeAll(async () => {
-    subject = new AttentionCase({ engine, shape, lengths: [30, 17], dtype: 'f32', seed: 5 });
-    await subject.model.ready;
-  });
-  afterAll(() => subject.dispose());
-  const request = (changes: Partial<StepRequest>): StepRequest => ({
-    ...subject.request(subject.sequences, [0, 0], [30, 17]),
-    ...changes,
-  });
-
-  it('is dense where the step says nothing', async () => {
-    const { dense } = ATTENTION_POLICY;
-    const said = await subject.model.step(subject.pool, request({ policies: Int32Array.of(dense, dense) }));
-    expect((await subject.model.step(subject.pool, request({}))).logits).toEqual(said.logits);
-  });
-
-  it('is refused when nobody knows it, naming the sequence, and the next step runs', async () => {
-    await expect(subject.model.step(subject.pool, request({ policies: Int32Array.of(0, 3) }))).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      field: 'policies',
-      message: expect.stringContaining('sequence 1 has policy 3'),
-    });
-    await expect(subject.model.step(subject.pool, request({}))).resolves.toBeDefined();
   });
 });
 

@@ -124,11 +124,6 @@ void require_gates(const StepFacts& step) {
   }
 }
 
-void require_policies(const StepFacts& step) {
-  require_length("policies", static_cast<int64_t>(step.sequences.size()), step.batch());
-  for (int b = 0; b < step.batch(); b++) attention_policy(step.sequences[static_cast<size_t>(b)].policy, b);
-}
-
 void require_attention(const StepFacts& step) {
   const KvPoolView& pool = step.pool->view();
   int previous = -1;
@@ -167,7 +162,6 @@ void validate(const StepInput& step, int vocab) {
   const StepFacts& facts = step.facts();
   require_pages(facts, require_batch(step));
   require_rope(facts);
-  require_policies(facts);
   require_attention(facts);
   require_gates(facts);
   require_rows(step);

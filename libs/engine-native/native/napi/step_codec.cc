@@ -129,14 +129,6 @@ Napi::Object write_attention(Napi::Env env, const model::StepOutput& output) {
   return attention;
 }
 
-// One per sequence; all dense where the request says nothing.
-std::vector<StepSequence> read_sequences(const Napi::Object& request, size_t batch) {
-  if (!request.Has("policies")) return std::vector<StepSequence>(batch);
-  std::vector<StepSequence> sequences;
-  for (int32_t policy : copied_field<int32_t>(request, "policies")) sequences.push_back({policy});
-  return sequences;
-}
-
 StepFacts read_facts(const Napi::Value& pool, const Napi::Object& request) {
   StepFacts facts;
   facts.pool = KvPoolObject::from(pool, "pool").pool();
@@ -148,7 +140,6 @@ StepFacts read_facts(const Napi::Value& pool, const Napi::Object& request) {
   facts.rope_inv_freq = copied_field<float>(request, "ropeInvFreq");
   facts.rope_scale = copied_field<float>(request, "ropeScale");
   facts.rope_classes = int32_field(request, "ropeClasses");
-  facts.sequences = read_sequences(request, facts.past_lens.size());
   if (request.Has("attention")) facts.attention = read_list<attention::PolicySequence>(request, "attention", read_attention);
   if (request.Has("gates")) facts.gates = read_list<GatedSequence>(request, "gates", read_gate);
   return facts;

@@ -22,15 +22,6 @@ Registry& registry() {
 
 }  // namespace
 
-AttentionPolicy attention_policy(int32_t number, int sequence) {
-  switch (static_cast<AttentionPolicy>(number)) {
-    case AttentionPolicy::kDense:
-      return AttentionPolicy::kDense;
-  }
-  throw invalid("policies", "sequence " + std::to_string(sequence) + " has policy " + std::to_string(number) +
-                                "; known is 0 (dense)");
-}
-
 int64_t StepFacts::rope_pairs() const {
   return rope_scale.empty() ? 0 : static_cast<int64_t>(rope_inv_freq.size() / rope_scale.size());
 }

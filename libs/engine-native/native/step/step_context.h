@@ -12,20 +12,6 @@
 
 namespace longhaul {
 
-// How attention chooses what a sequence's queries look at.
-enum class AttentionPolicy : int32_t {
-  kDense = 0,  // every key that is visible to them
-};
-
-// The policy of a number. Throws Fault naming the sequence for one that is none.
-AttentionPolicy attention_policy(int32_t number, int sequence);
-
-// What a step says about one of its sequences.
-struct StepSequence {
-  // A number of AttentionPolicy; whoever acts on it checks it.
-  int32_t policy = 0;
-};
-
 // Facts of one step: B sequences with T new tokens. Arrays are row-major.
 struct StepFacts {
   std::shared_ptr<KvPool> pool;
@@ -41,8 +27,6 @@ struct StepFacts {
   // [rope_classes, B, pairs] and [rope_classes, B].
   std::vector<float> rope_inv_freq, rope_scale;
   int rope_classes = 0;
-  // [B]
-  std::vector<StepSequence> sequences;
   // Of the sequences whose attention a policy decides, ascending by sequence; the others are dense.
   std::vector<attention::PolicySequence> attention;
   // Ascending by sequence.
