@@ -1,4 +1,4 @@
-import { invalidArgument } from '@longhaul/kernel';
+import { AppError, invalidArgument } from '@longhaul/kernel';
 import type {
   AttentionPolicyOptions,
   NativeAttentionPolicy,
@@ -29,23 +29,31 @@ export class EngineSequenceAttention implements NativeSequenceAttention {
   readonly #addon: NativeAddon;
   readonly #native: AddonSequenceAttention;
   #disposed = false;
+  #inUse = false;
 
   constructor(addon: NativeAddon, of: object, options: SequenceAttentionOptions = {}) {
     this.#addon = addon;
     this.#native = callNative(() => new addon.SequenceAttention(of, options));
   }
 
-  /** The addon's own object. */
-  static nativeOf(state: NativeSequenceAttention): NativeSequenceAttention {
+  /** The addon's own object, for a step that has it until `giveBack`. Throws AppError FAILED_PRECONDITION while another has. */
+  static take(state: NativeSequenceAttention): NativeSequenceAttention {
     if (typeof state !== 'object' || state === null || !(#native in state)) {
       throw invalidArgument('attention.state', 'attention.state: must be the attention of a sequence of this engine.');
     }
+    const native = state.#idle();
+    state.#inUse = true;
     // What the addon reads of it is no method.
-    return state.#alive() as NativeSequenceAttention;
+    return native as NativeSequenceAttention;
   }
 
+  static giveBack(state: NativeSequenceAttention): void {
+    if (#native in state) state.#inUse = false;
+  }
+
+  /** Throws AppError FAILED_PRECONDITION while a step has it: it would copy what is being written. */
   fork(): NativeSequenceAttention {
-    return new EngineSequenceAttention(this.#addon, this.#alive());
+    return new EngineSequenceAttention(this.#addon, this.#idle());
   }
 
   /** Idempotent. */
@@ -58,8 +66,16 @@ export class EngineSequenceAttention implements NativeSequenceAttention {
     this.dispose();
   }
 
-  #alive(): AddonSequenceAttention {
+  #idle(): AddonSequenceAttention {
     if (this.#disposed) throw disposedError('sequence attention');
+    if (this.#inUse) {
+      throw new AppError({
+        code: 'FAILED_PRECONDITION',
+        reason: 'STEP_IN_PROGRESS',
+        message: 'attention.state: a step uses it.',
+        field: 'attention.state',
+      });
+    }
     return this.#native;
   }
 }

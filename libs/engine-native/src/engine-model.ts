@@ -1,5 +1,6 @@
 import { AppError } from '@longhaul/kernel';
 import type { NativeKvPool, NativeModel, NativeModelOptions, StepRequest, StepResult } from './addon-types.js';
+import type { NativeSequenceAttention } from './attention-types.js';
 import { EngineSequenceAttention } from './engine-attention.js';
 import { EngineKvPool } from './engine-kv-pool.js';
 import { EngineLoadGate } from './engine-load-gate.js';
@@ -12,9 +13,14 @@ function withNativeGates(request: StepRequest): StepRequest {
   return { ...request, gates };
 }
 
-function withNativeAttention(request: StepRequest): StepRequest {
+/** @param taken gets the states that the step has from here on, also when one of them is refused. */
+function withNativeAttention(request: StepRequest, taken: NativeSequenceAttention[]): StepRequest {
   if (request.attention === undefined || request.attention.length === 0) return request;
-  const attention = request.attention.map((one) => ({ ...one, state: EngineSequenceAttention.nativeOf(one.state) }));
+  const attention = request.attention.map((one) => {
+    const state = EngineSequenceAttention.take(one.state);
+    taken.push(one.state);
+    return { ...one, state };
+  });
   return { ...request, attention };
 }
 
@@ -57,14 +63,16 @@ export class EngineModel implements NativeModel {
       });
     }
     const nativePool = EngineKvPool.nativeOf(pool);
-    const nativeRequest = withNativeAttention(withNativeGates(request));
+    const withGates = withNativeGates(request);
+    const taken: NativeSequenceAttention[] = [];
     this.#running = true;
     try {
-      return await this.#native.step(nativePool, nativeRequest);
+      return await this.#native.step(nativePool, withNativeAttention(withGates, taken));
     } catch (error) {
       throw fromNative(error);
     } finally {
       this.#running = false;
+      taken.forEach((state) => EngineSequenceAttention.giveBack(state));
     }
   }
 

@@ -32,6 +32,10 @@ describe('an attention policy', () => {
     ['plans[1].unitTokens', withPlan({ unitTokens: 24 })],
     ['plans[1].scorer', withPlan({ scorer: 'key-bounds' })],
     ['plans[1].mass', withPlan({ mass: '1' })],
+    [
+      'plans[1].headReduce',
+      withPlan({ rule: 'top-cdf', scorer: 'keys', unitTokens: 1, mass: 0.5, headReduce: 'sum' }),
+    ],
     ['plans[1].summary', withPlan({ summary: 1 })],
   ])('is refused for a bad %s', (field, options) => {
     expect(() => engine.createAttentionPolicy(options)).toThrow(
@@ -128,6 +132,8 @@ describe('the attention of a sequence', () => {
   it.each<[string, unknown]>([
     ['audit', 1],
     ['audit.share', { key: 1n, share: 1.5 }],
+    ['key', { key: -1n, share: 0.5 }],
+    ['key', { key: 2n ** 64n, share: 0.5 }],
     ['share', { key: 1n, share: 'all' }],
     ['key', { key: 1, share: 0.5 }],
   ])('is not opened with a bad %s', (field, audit) => {
@@ -135,6 +141,18 @@ describe('the attention of a sequence', () => {
     expect(() => policy.openSequence({ audit: audit as never })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', field }),
     );
+  });
+
+  it('is of one step at a time, and is not copied meanwhile', async () => {
+    const state = open(masked);
+    const twice = [0, 1].map((sequence) => ({ sequence, state, decodeFrom: 0 }));
+    const refusal = { code: 'FAILED_PRECONDITION', reason: 'STEP_IN_PROGRESS', field: 'attention.state' };
+    await expect(step({ attention: twice })).rejects.toMatchObject(refusal);
+    const running = step({ attention: [{ sequence: 0, state, decodeFrom: 0 }] });
+    expect(() => state.fork()).toThrow(expect.objectContaining(refusal));
+    await running;
+    state.fork().dispose();
+    await expect(step({ attention: [{ sequence: 1, state, decodeFrom: 0 }] })).resolves.toBeDefined();
   });
 
   it('is refused once disposed', async () => {
