@@ -177,7 +177,8 @@ const char* find_fault(const AttentionProblem& problem);
  * INVALID_ARGUMENT (field "selector") for a selection that does not ascend, leaves what its block sees or its head holds.
  *
  * What a token gets depends on its own sequence alone, bit for bit, not on its neighbours in the batch nor on the
- * number of threads. Another cut of a prompt into chunks changes results by rounding only. Slots of a page beyond the
+ * number of threads. Another cut of a prompt into chunks changes results by rounding only; under a policy that ranks, if
+ * chunks end at multiples of kBlockTokens. Slots of a page beyond the
  * end of its sequence may hold anything, NaN included, when the page is taken into use: the first token of a page
  * clears it. Safe to call at the same time for different layers or pools; not twice for one sequence.
  */

@@ -75,6 +75,9 @@ const char* policy_fault(const AttentionProblem& p) {
     const attention::AttentionPolicy& of = policy.state->policy();
     if (of.kv_heads() != p.kv_heads || of.layers() != p.pool.layers) return "policies are for other layers or KV heads";
     if (!p.pool.channels.has_all(of.needed_channels())) return "policies need metadata that the pool does not keep";
+    for (const int32_t channel : of.labels().channels) {
+      if (channel >= p.head_dim) return "policies rank by dimensions that the head does not have";
+    }
     last = policy.sequence;
   }
   return nullptr;

@@ -2,7 +2,7 @@
 //
 // Without a policy a block is what one tile takes, counted from the first new token. Under a policy the cut is by position
 // alone: prefill at multiples of kBlockTokens, each decode query by itself, and where a plan begins to be sparse. So what a
-// query is selected with does not depend on which tokens its step brought.
+// query is selected with does not depend on which tokens its step brought, if chunks of a prompt end at those multiples.
 #pragma once
 
 #include <vector>

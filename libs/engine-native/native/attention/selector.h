@@ -1,8 +1,9 @@
 // The seam of attention policies: what a block of queries looks at, out of what it may see.
 //
 // attend() runs in phases: append, which tells the selector what each page has got; then one selection per (sequence,
-// KV head, block of queries); then tiles over the selected pages, cut into splits; then the merge. Dense attention is
-// the identity, and is what a problem without a selector gets.
+// KV head, block of queries); then tiles over the selected pages, cut into splits; then the merge, summaries and the audit.
+// A problem without a selector gets what the policies of its sequences choose; a sequence without a policy is dense, the
+// identity.
 #pragma once
 
 #include <cstdint>
@@ -93,7 +94,7 @@ class Selector {
   /**
    * Writes the logical pages that the block attends to: strictly ascending, held by its KV head, none beyond those it sees;
    * none at all leaves the block with zeros. All appends of the call have been told. From any thread, several blocks at a
-   * time; those of one KV head of a sequence whose plan uses lists again come one after the other, in order. What a block
+   * time; those of one KV head of a sequence whose plan uses lists again, or sums up what it drops, come one after the other, in order. What a block
    * gets must not depend on the batch, or an answer depends on its neighbours.
    *
    * @param selection empty; what is in it afterwards is copied by nobody and lives as long as the call of attend().

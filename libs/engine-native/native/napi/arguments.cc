@@ -49,6 +49,15 @@ std::string string_field(const Napi::Object& object, const char* name) {
   return value.As<Napi::String>().Utf8Value();
 }
 
+uint64_t uint64_field(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (!value.IsBigInt()) throw invalid(name, "must be a bigint");
+  bool lossless;
+  const uint64_t result = value.As<Napi::BigInt>().Uint64Value(&lossless);
+  if (!lossless) throw invalid(name, "must be from 0 to 2^64 - 1");
+  return result;
+}
+
 uint64_t bigint_field(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
   if (!value.IsBigInt()) throw invalid(name, "must be a bigint");

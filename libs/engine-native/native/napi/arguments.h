@@ -35,6 +35,8 @@ bool bool_field(const Napi::Object& object, const char* name);
 std::string string_field(const Napi::Object& object, const char* name);
 // The lowest 64 bits.
 uint64_t bigint_field(const Napi::Object& object, const char* name);
+// From 0 to 2^64 - 1.
+uint64_t uint64_field(const Napi::Object& object, const char* name);
 Napi::Array array_field(const Napi::Object& object, const char* name);
 
 // A view of a typed array's memory, valid while the array is neither detached nor collected.

@@ -21,7 +21,7 @@ attention::AuditSampling audit_option(const Napi::Value& options) {
   if (value.IsUndefined() || value.IsNull()) return {};
   if (!value.IsObject()) throw invalid("audit", "must be an object");
   const Napi::Object audit = value.As<Napi::Object>();
-  const attention::AuditSampling sampling{bigint_field(audit, "key"), number_field(audit, "share")};
+  const attention::AuditSampling sampling{uint64_field(audit, "key"), number_field(audit, "share")};
   if (!(sampling.share >= 0.0 && sampling.share <= 1.0)) throw invalid("audit.share", "must be in [0, 1]");
   return sampling;
 }

@@ -20,7 +20,7 @@ bool is_sampled(const AuditSampling& sampling, int layer, int kv_head, int posit
   return static_cast<double>(mixed(mixed(sampling.key) ^ place) >> 11) * 0x1p-53 < sampling.share;
 }
 
-/** Relative L2 error of one head. */
+/** Relative L2 error of one head; 1 where it is no number, which a fault of the dense result makes it. */
 double error_of(const float* sparse, const float* dense, int head_dim) {
   double difference = 0.0, norm = 0.0;
   for (int d = 0; d < head_dim; ++d) {
@@ -28,7 +28,8 @@ double error_of(const float* sparse, const float* dense, int head_dim) {
     norm += static_cast<double>(dense[d]) * dense[d];
   }
   if (difference == 0.0) return 0.0;
-  return norm > 0.0 ? std::sqrt(difference / norm) : 1.0;
+  const double error = std::sqrt(difference / norm);
+  return std::isfinite(error) ? error : 1.0;
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kMaxPlans = 256;
 constexpr int kMaxLayers = 1024;
 constexpr int kMaxKvHeads = 1024;
-/** Beyond this, 2^x is zero in f32 anyway. */
+/** e^-100 is nothing beside 1 in f32. */
 constexpr float kMaxSkip = 100.0f;
 
 /** Checks one plan; faults name its fields. */
@@ -75,6 +75,8 @@ class PlanCheck {
     require(tokens == (plan_.unit_tokens == 1), "unitTokens", tokens ? "must be 1: the scorer ranks tokens" : "must not be 1: the scorer ranks pages");
     require(plan_.rule != Rule::kTopCdf || plan_.scorer != Scorer::kKeyBounds, "scorer",
             "key bounds are bounds and no shares of a sum: they go with top-k");
+    require(plan_.rule != Rule::kTopCdf || !tokens || plan_.head_reduce == HeadReduce::kVote, "headReduce",
+            "must be vote: products with keys are no shares of a sum");
     require(plan_.scorer != Scorer::kVerticalSlash || plan_.unit_tokens == kPageTokens, "unitTokens", "must be 16: lines are cut into pages");
     if (plan_.scorer != Scorer::kAntidiagonal) return;
     require(plan_.stride == 4 || plan_.stride == 8 || plan_.stride == 16, "stride", "must be 4, 8 or 16");

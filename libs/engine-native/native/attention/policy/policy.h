@@ -11,7 +11,7 @@ namespace longhaul::attention {
 
 /** Channels of keys that stand in for them when tokens are ranked (Double Sparsity); r of 0: none. */
 struct Labels {
-  /** [layers][kv_heads][r] dimensions, ascending. */
+  /** [layers][kv_heads][r] dimensions. */
   std::vector<int32_t> channels;
   int r = 0;
 };
@@ -23,7 +23,7 @@ struct PolicyFacts {
   std::vector<HeadPlan> plans;
   /** [2][layers][kv_heads] of `plans`; prefill first. */
   std::vector<uint8_t> table;
-  /** Natural logarithm below which a key block cannot matter to a row; 0: none is skipped. */
+  /** How far below the largest logit of a row a key block does not matter to it, natural logarithm; 0: none is skipped. */
   float skip_softmax = 0.0f;
   Labels labels;
 };

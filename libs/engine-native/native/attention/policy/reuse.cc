@@ -44,8 +44,12 @@ bool serves(const AttentionProblem& p, const QueryBlock& block, const KeptList& 
     const int decoded = position - p.policies[static_cast<size_t>(block.owner)].decode_from;
     return kept.selected_at == std::max(first, position - decoded % block.plan->reuse_every) && kept.selected_at < position;
   }
-  // A chain without gaps from the first decode position on: what is kept does not depend on where a step began.
-  return kept.used_at == position - 1 && cosine(query_of(p, block), kept.query) >= block.plan->reuse_cosine;
+  // A chain without gaps from the first decode position on: what is kept does not depend on where a step began. A step that
+  // failed may have used the list for this very position.
+  const bool again = kept.used_at == position && kept.selected_at < position;
+  if (kept.used_at != position - 1 && !again) return false;
+  const std::vector<float> query = query_of(p, block);
+  return query.size() == kept.query.size() && cosine(query, kept.query) >= block.plan->reuse_cosine;
 }
 
 void use_again(const AttentionProblem& p, const QueryBlock& block, KeptList& kept, Selection& selection) {

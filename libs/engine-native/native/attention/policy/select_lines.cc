@@ -45,7 +45,7 @@ class LinePages {
     if (page >= first_ && page < first_ + size()) taken_[static_cast<size_t>(page - first_)] = 1;
   }
 
-  /** Of the candidates that are `state`, the best `keep` become taken, the others what `rest` says. */
+  /** Of the candidates in [begin, end) that are `state`, the best `keep` become taken; of the others nothing is, unless it is to `grow`. */
   void rank(int begin, int end, char state, int keep, char grow) {
     std::vector<float> scores;
     for (int page = begin; page < end; ++page) {

@@ -42,7 +42,7 @@ void summarise(const AttentionProblem& p, const QueryBlock& block, Selection& se
   const int end = position - plan.window_tokens + 1;
   if (end <= begin) return;
   KeptSums& sums = p.policies[static_cast<size_t>(block.owner)].state->sums(p.layer, block.kv_head);
-  if (sums.begin != begin || sums.end > end || sums.keys.empty()) restart(sums, p.head_dim, begin);
+  if (sums.begin != begin || sums.end > end || sums.keys.size() != static_cast<size_t>(p.head_dim)) restart(sums, p.head_dim, begin);
   add_rows(p, block, sums.end, end, sums);
   sums.end = end;
   if (sums.count == 0) return;

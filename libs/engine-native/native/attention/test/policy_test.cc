@@ -229,6 +229,14 @@ void computing_again_changes_no_bit(const World& world, const Method& method) {
   const auto fork = std::make_shared<SequenceState>(*runner.policies[0].state);
   const std::vector<float> rest = in_chunks_of(runner, kPrompt + 10, kEnd, 1);
   expect(same_bits(in_chunks_of(runner, kPrompt, kPrompt + 10, 10), first), std::string(method.name) + ": computing again changes no bit " + name_of(world.shape), 0, 0);
+  runner.policies = {under(compiled(world.shape, method), 0, kPrompt)};
+  std::vector<float> again;
+  for (int at = kPrompt; at < kPrompt + 10; ++at) {
+    runner.run({at}, {at + 1}, 1);
+    const std::vector<float> part = runner.run({at}, {at + 1}, 1);
+    again.insert(again.end(), part.begin(), part.end());
+  }
+  expect(same_bits(again, first), std::string(method.name) + ": a step that is tried twice changes no bit " + name_of(world.shape), 0, 0);
   runner.policies[0].state = fork;
   expect(same_bits(in_chunks_of(runner, kPrompt + 10, kEnd, 5), rest), std::string(method.name) + ": a fork goes on as its origin " + name_of(world.shape), 0, 0);
 }
