@@ -1,11 +1,4 @@
-export {
-  KERNEL_LEVELS,
-  KERNEL_OPERATORS,
-  KV_DTYPES,
-  NO_PAGE,
-  PAGE_TOKENS,
-  SKIPPED_PAGE,
-} from './addon-types.js';
+export { KERNEL_LEVELS, KERNEL_OPERATORS, KV_DTYPES, NO_PAGE, PAGE_TOKENS, SKIPPED_PAGE } from './addon-types.js';
 export type {
   AttentionStatistics,
   DrawStatus,

@@ -1,11 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  kvPageBytes,
-  loadEngine,
-  NO_PAGE,
-  type NativeKvPool,
-  type NativeModel,
-} from '../src/index.js';
+import { kvPageBytes, loadEngine, NO_PAGE, type NativeKvPool, type NativeModel } from '../src/index.js';
 import { AttentionCase, attentionGraph } from './support/attention-case.js';
 import type { AttentionShape } from './support/attention-reference.js';
 import { inMemory, integers, node, type TestGraph } from './support/graph.js';
