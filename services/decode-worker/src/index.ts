@@ -8,6 +8,7 @@ export { createWorkerServer } from './worker-server.js';
 export type { ListenConfig, WorkerServer } from './worker-server.js';
 export type { StoreConnection } from './adapters/store/prefix-store.js';
 export type { ChosenKernels, KernelQuestion } from './adapters/kernels/choose-kernels.js';
+export { attentionShape, channelsFor } from './core/attention-shape.js';
 export { bestLevels } from './core/kernels/best-levels.js';
 export { measuredOperators } from './core/kernels/measured-operators.js';
 export { connectStore } from './adapters/store/remote-store.js';

@@ -1,4 +1,5 @@
-import { compilePolicy, type KvMetadataChannel, type ModelShape } from '@longhaul/attention';
+import { compilePolicy, type KvMetadataChannel } from '@longhaul/attention';
+import { attentionShape } from '@longhaul/decode-worker';
 import type { Engine, NativeAttentionPolicy, NativeSequenceAttention } from '@longhaul/engine-native';
 import type { ModelManifest } from '@longhaul/model';
 import type { PolicyChoice } from '../policies/policy-choice.js';
@@ -21,7 +22,8 @@ export interface OpenPoliciesOptions {
 
 /** @throws AppError naming the field of a policy that the model cannot take. */
 export function openPolicies({ engine, manifest, policies, kv }: OpenPoliciesOptions): OpenPolicies {
-  const shape = shapeOf(manifest, kv);
+  // Artefacts of calibration are not read here: a policy that needs one is refused.
+  const shape = attentionShape(manifest, { kvDtype: kv, channels: POOL_CHANNELS, artefacts: {} });
   const made = new Map<PolicyChoice, NativeAttentionPolicy>();
   for (const policy of policies) {
     if (policy.attention === null) continue;
@@ -30,12 +32,4 @@ export function openPolicies({ engine, manifest, policies, kv }: OpenPoliciesOpt
     made.set(policy, engine.createAttentionPolicy({ layers, kvHeads, plans, table, skipSoftmax, labels }));
   }
   return { open: (policy) => made.get(policy)?.openSequence() ?? null };
-}
-
-/** Artefacts of calibration are not read here: a policy that needs one is refused. */
-function shapeOf({ name, shape, layerAttention }: OpenPoliciesOptions['manifest'], kv: string): ModelShape {
-  const { layers, kvHeads, heads, headDim } = shape;
-  const windows = layerAttention.map(({ window }) => window ?? 0);
-  const pool = { kvDtype: kv, artefacts: {}, channels: POOL_CHANNELS };
-  return { package: name, layers, kvHeads, heads, headDim, windows, ...pool };
 }
