@@ -1,5 +1,5 @@
 // `npm run bench`, `bench:peers`, `bench:memory`, `bench:restart`, `bench:kv`, `bench:kernels`,
-// `bench:drafts`, `bench:fidelity`, `bench:worst-bodies`: the first word names the program in tools/bench.
+// `bench:sparse`, `bench:drafts`, `bench:fidelity`, `bench:worst-bodies`: the first word names the program in tools/bench.
 import { join } from 'node:path';
 import { become, fail, prepare, ROOT, runtime } from './steps.mjs';
 
@@ -10,6 +10,7 @@ const PROGRAMS = [
   'bench-restart',
   'bench-kv',
   'bench-kernels',
+  'bench-sparse',
   'bench-drafts',
   'bench-fidelity',
   'bench-worst-bodies',

@@ -10,6 +10,7 @@ import { type BenchOptions, parseOptions } from './options.js';
 import { peerBar } from './peer-bars.js';
 import { installPeer } from './peer/install-peer.js';
 import { installOpenVino, measureOpenVino, OPENVINO_SETTINGS } from './peer/openvino.js';
+import { PEER_SETTINGS } from './peer/peer-side.js';
 import { thisProcessor } from './processor.js';
 import { warnIfBusy } from './report.js';
 import { SideProcess } from './side-process.js';
@@ -20,10 +21,6 @@ import { SideProcess } from './side-process.js';
  * against OpenVINO GenAI on the same file.
  */
 const HEADROOM_TOKENS = 1024;
-const LLAMA_SETTINGS = [
-  { name: 'llama.cpp, fa on', flashAttention: true },
-  { name: 'llama.cpp, fa off', flashAttention: false },
-];
 
 /** What one run measures. */
 interface Program {
@@ -53,8 +50,7 @@ async function startLlama({ model, cases, options }: Program): Promise<ReadonlyM
   const modulePath = installPeer(join(options.cacheDir, 'peers'));
   const maxDepth = Math.max(...cases.map((item) => item.depth));
   const vocab = model.package.manifest.shape.vocabSize;
-  for (const { name, flashAttention } of LLAMA_SETTINGS) {
-    const setting = { flashAttention };
+  for (const [name, setting] of Object.entries(PEER_SETTINGS)) {
     const { threads } = options;
     const peer = { side: 'peer', modulePath, modelPath: model.gguf, threads, vocab, maxDepth, setting } as const;
     peers.set(name, await SideProcess.start(peer));

@@ -7,8 +7,16 @@ export interface BenchCase {
   sequences: number;
   /** prefill: tokens of the chunk; decode: measured tokens of each sequence. */
   tokens: number;
-  /** Ours: share of what is visible that sparse attention looks at; absent: dense. */
-  density?: number;
+  /** Ours: how it attends; absent: densely. */
+  sparsity?: Sparsity;
+}
+
+/** How attention of ours is asked to look at what it sees. */
+export interface Sparsity {
+  /** Share of what is visible that is looked at, 0 to 1. */
+  density: number;
+  /** Share of the queries that are computed densely as well, as by `--audit-share`; absent: none. */
+  auditShare?: number;
 }
 
 const K = 1024;
@@ -49,6 +57,8 @@ export interface Measured {
   rssBytes: number;
   /** Of a sparse case of ours: how much of the time went into scoring and choosing, 0 to 1. */
   selectionShare?: number;
+  /** Of a sparse case of ours: share of the visible pages that was really read. */
+  readShare?: number;
 }
 
 /** Tokens that are not special in any of the models: ids are drawn from a fixed sequence. */

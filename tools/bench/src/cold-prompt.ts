@@ -1,3 +1,5 @@
+import { type Sparsity } from './cases.js';
+
 /** A whole prompt that nobody has read before, and a short answer. */
 export interface ColdPrompt {
   promptTokens: number;
@@ -5,8 +7,14 @@ export interface ColdPrompt {
   answerTokens: number;
   /** The prompt is computed in chunks of so many tokens. */
   chunkTokens: number;
-  /** Ours: as of a BenchCase. */
-  density?: number;
+}
+
+/** A prompt of ours that is read under several kinds of attention at once: each chunk is computed under all of them before the next one. */
+export interface PairedPrompt {
+  promptTokens: number;
+  chunkTokens: number;
+  /** `dense`, or how much is looked at. */
+  variants: readonly (Sparsity | 'dense')[];
 }
 
 export interface ColdPromptTimes {

@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type KvDtype } from '@longhaul/engine-native';
 import { BENCH_MODELS } from './models.js';
-import { SPARSE_LENGTHS } from './sparse/sparse-cases.js';
 
 /** KV types of ours that can be measured. */
 export const BENCH_KV_TYPES = ['bf16', 'int8'] as const satisfies readonly KvDtype[];
@@ -22,8 +21,6 @@ export interface BenchOptions {
   only: string;
   /** File for the results; null prints the table alone. */
   json: string | null;
-  /** `bench:sparse`: lengths of the texts that are measured. */
-  lengths: readonly number[];
   /** Files written, fetched and imported for benchmarks. */
   cacheDir: string;
 }
@@ -41,7 +38,6 @@ export function parseOptions(args: readonly string[], defaults: { rounds: number
       spin: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       json: { type: 'string' },
-      lengths: { type: 'string', default: SPARSE_LENGTHS.map(({ tokens }) => tokens).join(',') },
       cache: { type: 'string', default: '.longhaul' },
     },
   });
@@ -54,14 +50,8 @@ export function parseOptions(args: readonly string[], defaults: { rounds: number
     spin: values.spin,
     only: values.only,
     json: values.json === undefined ? null : resolve(values.json),
-    lengths: values.lengths.split(',').map((text) => sparseLength(text)),
     cacheDir: resolve(values.cache),
   };
-}
-
-function sparseLength(text: string): number {
-  const lengths = SPARSE_LENGTHS.map(({ tokens }) => String(tokens));
-  return Number(oneOf('--lengths', text.trim(), lengths));
 }
 
 /** An option that is one of some words. @throws Error naming it. */

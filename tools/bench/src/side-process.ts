@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type BenchCase, type Measured } from './cases.js';
-import { type ColdPrompt, type ColdPromptTimes } from './cold-prompt.js';
+import { type ColdPrompt, type ColdPromptTimes, type PairedPrompt } from './cold-prompt.js';
 import { type SideOptions, type WorkerReply, type WorkerRequest } from './worker-messages.js';
 
 const WORKER = fileURLToPath(new URL('./side-worker.js', import.meta.url));
@@ -25,6 +25,11 @@ export class SideProcess {
     return new SideProcess(child, reply.kvBytes);
   }
 
+  /** Whether it can be asked anything more. */
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && !this.#child.killed && this.#child.connected;
+  }
+
   async measure(benchCase: BenchCase): Promise<Measured> {
     this.#tell({ kind: 'measure', benchCase });
     const reply = await nextReply(this.#child);
@@ -39,8 +44,15 @@ export class SideProcess {
     return reply.times;
   }
 
+  async readPaired(prompt: PairedPrompt): Promise<readonly Measured[]> {
+    this.#tell({ kind: 'read-paired', prompt });
+    const reply = await nextReply(this.#child);
+    if (reply.kind !== 'read-paired') throw new Error(`a bench worker answered ${reply.kind}`);
+    return reply.variants;
+  }
+
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || !this.#child.connected) return;
+    if (!this.isRunning) return;
     const ended = once(this.#child, 'exit');
     this.#tell({ kind: 'stop' });
     await ended;

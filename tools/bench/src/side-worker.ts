@@ -1,5 +1,6 @@
+import { type Measured } from './cases.js';
 import { type BenchSide } from './side.js';
-import { type ColdPrompt, type ColdPromptTimes } from './cold-prompt.js';
+import { type ColdPrompt, type ColdPromptTimes, type PairedPrompt } from './cold-prompt.js';
 import { OursSide } from './ours/ours-side.js';
 import { PeerSide } from './peer/peer-side.js';
 import { type SideOptions, type WorkerReply, type WorkerRequest } from './worker-messages.js';
@@ -20,6 +21,8 @@ async function open(): Promise<{ side: BenchSide; kvBytes: number | null }> {
 async function answer(side: BenchSide, request: WorkerRequest): Promise<void> {
   if (request.kind === 'measure') return reply({ kind: 'measured', measured: await side.measure(request.benchCase) });
   if (request.kind === 'read') return reply({ kind: 'read', times: await readBy(side, request.prompt) });
+  if (request.kind === 'read-paired')
+    return reply({ kind: 'read-paired', variants: await pairedBy(side, request.prompt) });
   await side.dispose();
   process.exit(0);
 }
@@ -27,6 +30,11 @@ async function answer(side: BenchSide, request: WorkerRequest): Promise<void> {
 function readBy(side: BenchSide, prompt: ColdPrompt): Promise<ColdPromptTimes> {
   if (side.read === undefined) throw new Error('this side reads no whole prompts');
   return side.read(prompt);
+}
+
+function pairedBy(side: BenchSide, prompt: PairedPrompt): Promise<readonly Measured[]> {
+  if (side.readPaired === undefined) throw new Error('this side reads prompts under one kind of attention only');
+  return side.readPaired(prompt);
 }
 
 function fail(error: unknown): void {

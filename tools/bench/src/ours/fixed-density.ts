@@ -1,6 +1,8 @@
 import { compilePolicy, type HeadPlan, type ModelShape } from '@longhaul/attention';
+import { attentionShape } from '@longhaul/decode-worker';
 import { type Engine, type KvDtype, type StepRequest } from '@longhaul/engine-native';
 import { type ModelManifest } from '@longhaul/model';
+import { type Sparsity } from '../cases.js';
 import { type StepPart } from './build-step.js';
 
 /** Tokens of a unit of prefill, and the least list of a decode step. */
@@ -8,6 +10,8 @@ const BLOCK_TOKENS = 128;
 const LEAST_TOKENS = 256;
 const ALWAYS_DECODE = 0;
 const NEVER_DECODE = 2 ** 30;
+/** Which queries are audited follows from it; any will do. */
+const AUDIT_KEY = 0x5eed_0f_a0d17n;
 
 type Attention = NonNullable<StepRequest['attention']>;
 
@@ -21,19 +25,13 @@ export class FixedDensity {
   readonly #shape: ModelShape;
 
   constructor(engine: Engine, manifest: ModelManifest, kv: KvDtype) {
-    const { layers, heads, kvHeads, headDim } = manifest.shape;
     this.#engine = engine;
-    this.#shape = {
-      ...{ layers, heads, kvHeads, headDim },
-      windows: Array.from({ length: layers }, () => 0),
-      kvDtype: kv,
-      artefacts: {},
-      channels: ['key-bounds'],
-    };
+    this.#shape = attentionShape(manifest, { kvDtype: kv, channels: ['key-bounds'], artefacts: {} });
   }
 
-  /** The attention of a step whose parts all look at `density` of what they see. */
-  of(parts: readonly StepPart[], density: number): Attention {
+  /** The attention of a step whose parts all look at the same share of what they see. */
+  of(parts: readonly StepPart[], { density, auditShare }: Sparsity): Attention {
+    const audit = auditShare === undefined ? {} : { audit: { key: AUDIT_KEY, share: auditShare } };
     return parts.map(({ past, tokens }, sequence) => {
       const isDecode = tokens.length === 1;
       const visible = past + Math.ceil(tokens.length / 2);
@@ -41,7 +39,7 @@ export class FixedDensity {
       const { plans, table, labels, skipSoftmax } = compilePolicy({ plans: [planOf(isDecode, budget)] }, this.#shape);
       const { layers, kvHeads } = this.#shape;
       const policy = this.#engine.createAttentionPolicy({ layers, kvHeads, plans, table, labels, skipSoftmax });
-      return { sequence, state: policy.openSequence(), decodeFrom: isDecode ? ALWAYS_DECODE : NEVER_DECODE };
+      return { sequence, state: policy.openSequence(audit), decodeFrom: isDecode ? ALWAYS_DECODE : NEVER_DECODE };
     });
   }
 }

@@ -8,12 +8,13 @@ import {
   type StepResult,
 } from '@longhaul/engine-native';
 import { loadGraph, type ModelManifest, openPackage } from '@longhaul/model';
-import { type BenchCase, type Measured, someTokens } from '../cases.js';
-import { type ColdPrompt, type ColdPromptTimes } from '../cold-prompt.js';
+import { type BenchCase, type Measured, someTokens, type Sparsity } from '../cases.js';
+import { type ColdPrompt, type ColdPromptTimes, type PairedPrompt } from '../cold-prompt.js';
 import { type BenchKv } from '../options.js';
 import { type BenchSide } from '../side.js';
 import { buildStep, type StepPart } from './build-step.js';
 import { FixedDensity } from './fixed-density.js';
+import { StepTimes } from './step-times.js';
 
 export interface OursOptions {
   /** Directory of the model package. */
@@ -31,12 +32,6 @@ export interface OursOptions {
 const TILE_TOKENS = 512;
 const WARM_TOKENS = 4;
 type Attention = NonNullable<StepRequest['attention']>;
-
-/** How long a case took, and how much of that went into scoring and choosing. */
-interface Timed {
-  ms: number;
-  selectMs: number;
-}
 
 const SILENT = { info: () => undefined, warning: () => undefined };
 
@@ -89,24 +84,20 @@ export class OursSide implements BenchSide {
   }
 
   async measure(benchCase: BenchCase): Promise<Measured> {
-    const { ms, selectMs } =
-      benchCase.kind === 'prefill' ? await this.#prefill(benchCase) : await this.#decode(benchCase);
-    const tokens = benchCase.tokens * benchCase.sequences;
-    const rates = { tokensPerSecond: (tokens * 1000) / ms, rssBytes: process.memoryUsage.rss() };
-    return benchCase.density === undefined ? rates : { ...rates, selectionShare: selectMs / (ms * this.#threads) };
+    const times = benchCase.kind === 'prefill' ? await this.#prefill(benchCase) : await this.#decode(benchCase);
+    return times.measured(benchCase.tokens * benchCase.sequences, this.#threads);
   }
 
   /** Nothing of the prompt is known before: every token is computed, in chunks. */
-  async read({ promptTokens, answerTokens, chunkTokens, density }: ColdPrompt): Promise<ColdPromptTimes> {
-    const prompt = someTokens(promptTokens, this.manifest.shape.vocabSize, 13);
+  async read({ promptTokens, answerTokens, chunkTokens }: ColdPrompt): Promise<ColdPromptTimes> {
+    const prompt = this.#prompt(promptTokens);
     const length = promptTokens + answerTokens;
     const [firstPage = 0] = this.#parts(1, length);
     const started = performance.now();
     let token = 0;
     for (let past = 0; past < promptTokens; past += chunkTokens) {
       const tokens = prompt.slice(past, past + chunkTokens);
-      const parts = [{ tokens, past, firstPage }];
-      token = firstToken(await this.#step(parts, length, this.#attention(parts, density)));
+      token = firstToken(await this.#step([{ tokens, past, firstPage }], length));
     }
     const first = performance.now();
     for (let past = promptTokens; past < length - 1; past++) {
@@ -114,6 +105,21 @@ export class OursSide implements BenchSide {
     }
     const tokenSeconds = (performance.now() - first) / 1000 / (answerTokens - 1);
     return { firstTokenSeconds: (first - started) / 1000, tokenSeconds };
+  }
+
+  /** What the last variant makes of a chunk is the KV that all of them find before the next one. */
+  async readPaired({ promptTokens, chunkTokens, variants }: PairedPrompt): Promise<readonly Measured[]> {
+    const prompt = this.#prompt(promptTokens);
+    const [firstPage = 0] = this.#parts(1, promptTokens);
+    const timed = variants.map((variant) => ({ variant, times: new StepTimes() }));
+    for (let past = 0; past < promptTokens; past += chunkTokens) {
+      const parts = [{ tokens: prompt.slice(past, past + chunkTokens), past, firstPage }];
+      for (const { variant, times } of timed) {
+        const attention = this.#attention(parts, variant);
+        await times.time(() => this.#step(parts, promptTokens, attention));
+      }
+    }
+    return timed.map(({ times }) => times.measured(promptTokens, this.#threads));
   }
 
   async dispose(): Promise<void> {
@@ -130,40 +136,39 @@ export class OursSide implements BenchSide {
     for (let page = tilePages; page < this.#pages; page++) this.#pool.copyPage(page % tilePages, page);
   }
 
-  async #prefill({ depth, tokens, sequences, density }: BenchCase): Promise<Timed> {
+  #prompt(tokens: number): number[] {
+    return someTokens(tokens, this.manifest.shape.vocabSize, 13);
+  }
+
+  async #prefill({ depth, tokens, sequences, sparsity }: BenchCase): Promise<StepTimes> {
     const chunk = someTokens(tokens, this.manifest.shape.vocabSize, 7);
-    const parts = this.#parts(sequences, depth + tokens).map((firstPage) => ({
-      tokens: chunk,
-      past: depth,
-      firstPage,
-    }));
-    const attention = this.#attention(parts, density);
-    const started = performance.now();
-    const { attention: statistics } = await this.#step(parts, depth + tokens, attention);
-    return { ms: performance.now() - started, selectMs: statistics.selectMs };
+    const firstPages = this.#parts(sequences, depth + tokens);
+    const parts = firstPages.map((firstPage) => ({ tokens: chunk, past: depth, firstPage }));
+    const attention = this.#attention(parts, sparsity);
+    const times = new StepTimes();
+    await times.time(() => this.#step(parts, depth + tokens, attention));
+    return times;
   }
 
   /** All sequences step together, each fed its own greedy token. */
-  async #decode({ depth, tokens, sequences, density }: BenchCase): Promise<Timed> {
+  async #decode({ depth, tokens, sequences, sparsity }: BenchCase): Promise<StepTimes> {
     const length = depth + WARM_TOKENS + tokens;
     const firstPages = this.#parts(sequences, length);
     let next = someTokens(sequences, this.manifest.shape.vocabSize, 11);
     const before = firstPages.map((firstPage) => ({ tokens: [0], past: depth, firstPage }));
-    const attention = this.#attention(before, density);
-    let started = 0;
-    let selectMs = 0;
+    const attention = this.#attention(before, sparsity);
+    let times = new StepTimes();
     for (let i = 0; i < WARM_TOKENS + tokens; i++) {
-      if (i === WARM_TOKENS) [started, selectMs] = [performance.now(), 0];
+      if (i === WARM_TOKENS) times = new StepTimes();
       const parts = firstPages.map((firstPage, b) => ({ tokens: [next[b] ?? 0], past: depth + i, firstPage }));
-      const { samples, attention: statistics } = await this.#step(parts, length, attention);
-      selectMs += statistics.selectMs;
+      const { samples } = await times.time(() => this.#step(parts, length, attention));
       next = samples.map((sample) => sample.token);
     }
-    return { ms: performance.now() - started, selectMs };
+    return times;
   }
 
-  #attention(parts: readonly StepPart[], density: number | undefined): Attention {
-    return density === undefined ? [] : this.#sparse.of(parts, density);
+  #attention(parts: readonly StepPart[], sparsity: Sparsity | 'dense' = 'dense'): Attention {
+    return sparsity === 'dense' ? [] : this.#sparse.of(parts, sparsity);
   }
 
   /** First page of each sequence; the ranges never overlap. */

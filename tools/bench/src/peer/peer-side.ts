@@ -9,7 +9,15 @@ import { repeatState } from './sequence-state.js';
 /** What llama.cpp is measured with; the best of them counts. KV is f16 always: quantised KV is slower on a CPU. */
 export interface PeerSetting {
   flashAttention: boolean;
+  /** Physical batch; llama-bench's default of 512 when absent. Without flash attention memory grows with it times the depth. */
+  batchTokens?: number;
 }
+
+/** By the name that tables call them. */
+export const PEER_SETTINGS = {
+  'llama.cpp, fa on': { flashAttention: true },
+  'llama.cpp, fa off': { flashAttention: false },
+} as const satisfies Readonly<Record<string, PeerSetting>>;
 
 export interface PeerOptions {
   /** ES module of the installed node-llama-cpp. */
@@ -24,7 +32,6 @@ export interface PeerOptions {
 
 /** Tokens really computed to make a state; deeper ones repeat its cells. */
 const TILE_TOKENS = 512;
-/** llama-bench's default physical batch. */
 const BATCH_TOKENS = 512;
 const WARM_TOKENS = 4;
 const HEADROOM = 1024;
@@ -74,7 +81,7 @@ export class PeerSide implements BenchSide {
     const context = await this.#model.createContext({
       contextSize: (count === 1 ? maxDepth : depth) + HEADROOM,
       sequences: count,
-      batchSize: BATCH_TOKENS,
+      batchSize: setting.batchTokens ?? BATCH_TOKENS,
       threads: { ideal: threads, min: threads },
       flashAttention: setting.flashAttention,
     });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { integrate } from './integrate.js';
-import { depthsOf, rowNames, SPARSE_LENGTHS, sparseBar } from './sparse-cases.js';
 
 describe('the time of a prompt from rates at depth', () => {
   it('is tokens over rate where the rate is the same everywhere', () => {
@@ -16,21 +15,5 @@ describe('the time of a prompt from rates at depth', () => {
 
   it('takes no rate for what lies before it', () => {
     expect(() => integrate([{ depth: 5, tokensPerSecond: 1 }], 10)).toThrow('depth 0');
-  });
-});
-
-describe('the cases', () => {
-  it('are integrated from depth 0 to the last chunk', () => {
-    for (const { tokens } of SPARSE_LENGTHS) {
-      const depths = depthsOf(tokens);
-      expect(depths[0]).toBe(0);
-      expect(depths.at(-1)).toBe(tokens - 512);
-      expect([...depths].sort((a, b) => a - b)).toEqual(depths);
-    }
-  });
-
-  it('have bars on Intel processors with AVX-512 VNNI alone', () => {
-    const name = rowNames.prefill('bf16', 32768);
-    expect([sparseBar(name, 'Intel with AVX-512 VNNI'), sparseBar(name, 'other')]).toEqual([1.9, null]);
   });
 });

@@ -1,146 +1,161 @@
-import { join } from 'node:path';
-import { PAGE_TOKENS } from '@longhaul/engine-native';
-import { type Measured } from '../cases.js';
-import { type BenchModel } from '../models.js';
-import { type BenchKv, type BenchOptions } from '../options.js';
-import { installPeer } from '../peer/install-peer.js';
-import { installOpenVino, measureOpenVino } from '../peer/openvino.js';
+import { type BenchCase, type Measured, type Sparsity } from '../cases.js';
+import { type BenchKv } from '../options.js';
 import { median } from '../report.js';
-import { SideProcess } from '../side-process.js';
-import { integrate, type RateAtDepth } from './integrate.js';
+import { type Engines, FOUR, isOurs, type Who } from './engines.js';
+import { integrate } from './integrate.js';
+import { asPeer } from './peer-failure.js';
 import { CHUNK_TOKENS, depthsOf } from './sparse-cases.js';
 
 const DECODE_TOKENS = 24;
-const SLACK_TOKENS = 2048;
-const FOUR = 4;
+/** A group is measured again as long as it has taken less. */
+const ENOUGH_MS = 8000;
 
-/** Who measures: ours by the type of its KV, or llama.cpp. */
-export type Who = BenchKv | 'llama.cpp';
+/** Who attends, and how; `dense` alone for llama.cpp. */
+export interface Attender {
+  who: Who;
+  sparsity: Sparsity | 'dense';
+}
+
+/** One thing to measure. */
+export interface Wanted extends Attender {
+  kind: 'prefill' | 'decode';
+  depth: number;
+  sequences: number;
+}
+
+/** A chunk of a prompt. */
+export function prefillAt(depth: number, attender: Attender): Wanted {
+  return { ...attender, kind: 'prefill', depth, sequences: 1 };
+}
+
+export function decodeAt(depth: number, attender: Attender): Wanted {
+  return { ...attender, kind: 'decode', depth, sequences: 1 };
+}
+
+export function decodeFourAt(depth: number, attender: Attender): Wanted {
+  return { ...attender, kind: 'decode', depth, sequences: FOUR };
+}
+
+export interface MeasuringOptions {
+  /** Most measurements of a case, at least one. */
+  rounds: number;
+  /** Told before something is measured. */
+  say: (text: string) => void;
+  /** Milliseconds. */
+  now: () => number;
+}
 
 /**
- * What the rows are made of. Nothing is measured twice, and nothing that no row asks for. One engine is open at a time, so
- * rows should ask for what one of them knows together.
+ * What the rows are made of. A group is measured in turns, so that a slow minute of the machine hits all of it, and
+ * once. What llama.cpp takes at depth is minutes, so what is known of it is used again in other groups.
  */
 export class Measurements {
-  readonly #model: BenchModel;
-  readonly #options: BenchOptions;
-  readonly #known = new Map<string, Promise<Measured>>();
-  #open: { who: Who; side: SideProcess } | null = null;
+  readonly #engines: Engines;
+  readonly #options: MeasuringOptions;
+  readonly #groups = new Map<string, readonly Measured[]>();
+  readonly #latest = new Map<string, Measured>();
 
-  constructor(model: BenchModel, options: BenchOptions) {
-    this.#model = model;
+  constructor(engines: Engines, options: MeasuringOptions) {
+    this.#engines = engines;
     this.#options = options;
   }
 
-  /** A chunk of prefill at a depth. @param density undefined: dense. */
-  prefill(who: Who, depth: number, density?: number): Promise<Measured> {
-    return this.#measured(who, { kind: 'prefill', depth, sequences: 1, tokens: CHUNK_TOKENS }, density);
+  /** Medians, one for each. */
+  async group(all: readonly Wanted[]): Promise<readonly Measured[]> {
+    const name = all.map(nameOf).join(', then ');
+    const known = this.#groups.get(name);
+    if (known !== undefined) return known;
+    const fresh = all.filter((wanted) => isOurs(wanted.who) || !this.#latest.has(nameOf(wanted)));
+    await this.#inTurns(fresh);
+    const measured = all.map((wanted) => this.#known(wanted));
+    this.#groups.set(name, measured);
+    return measured;
   }
 
-  decode(who: Who, depth: number, density?: number): Promise<Measured> {
-    return this.#measured(who, { kind: 'decode', depth, sequences: 1, tokens: DECODE_TOKENS }, density);
+  /** As it was measured last, in whatever group. */
+  async one(wanted: Wanted): Promise<Measured> {
+    if (!this.#latest.has(nameOf(wanted))) await this.group([wanted]);
+    return this.#known(wanted);
   }
 
-  decodeFour(who: Who, depth: number, density?: number): Promise<Measured> {
-    return this.#measured(who, { kind: 'decode', depth, sequences: FOUR, tokens: DECODE_TOKENS }, density);
-  }
-
-  /** Tokens per second of a whole prompt, from rates at depth. */
-  async integrated(who: Who, tokens: number, density?: number): Promise<number> {
-    const rates: RateAtDepth[] = [];
-    for (const depth of depthsOf(tokens)) {
-      rates.push({ depth, tokensPerSecond: (await this.prefill(who, depth, density)).tokensPerSecond });
-    }
-    return tokens / integrate(rates, tokens);
-  }
-
-  /** Tokens per second of a prompt that ours really reads. */
-  async whole(who: BenchKv, tokens: number, density?: number): Promise<number> {
-    const times = await this.#once(`whole ${who} ${tokens} ${density ?? 'dense'}`, async () => {
-      const side = await this.#side(who);
-      const prompt = { promptTokens: tokens, answerTokens: 2, chunkTokens: CHUNK_TOKENS };
-      const read = await side.read(density === undefined ? prompt : { ...prompt, density });
-      return { tokensPerSecond: tokens / read.firstTokenSeconds, rssBytes: 0 };
+  /** Tokens per second of a whole prompt, from rates at depth, of each. */
+  async integrated(tokens: number, attenders: readonly Attender[]): Promise<readonly number[]> {
+    const depths = depthsOf(tokens);
+    const groups: (readonly Measured[])[] = [];
+    for (const depth of depths) groups.push(await this.group(attenders.map((each) => prefillAt(depth, each))));
+    return attenders.map((_, i) => {
+      const rates = depths.map((depth, at) => ({ depth, tokensPerSecond: groups[at]?.[i]?.tokensPerSecond ?? NaN }));
+      return tokens / integrate(rates, tokens);
     });
-    return times.tokensPerSecond;
+  }
+
+  /** Tokens per second of a prompt that is really read, chunk by chunk under each kind of attention in turn. */
+  async whole(kv: BenchKv, tokens: number, kinds: readonly Attender['sparsity'][]): Promise<readonly number[]> {
+    const nameOfKind = (kind: Attender['sparsity']) => `${kv} ${attentionName(kind)}, whole prompt of ${tokens}`;
+    const fresh = kinds.filter((kind) => !this.#latest.has(nameOfKind(kind)));
+    if (fresh.length > 0) {
+      this.#options.say(fresh.map(nameOfKind).join(', then '));
+      const side = await this.#engines.side(kv);
+      const prompt = { promptTokens: tokens, chunkTokens: CHUNK_TOKENS, variants: fresh };
+      const measured = await side.readPaired(prompt);
+      for (const [i, each] of measured.entries()) this.#latest.set(nameOfKind(fresh[i] ?? 'dense'), each);
+    }
+    return kinds.map((kind) => this.#latest.get(nameOfKind(kind))?.tokensPerSecond ?? NaN);
   }
 
   /** Tokens per second of a prompt that OpenVINO reads with its sparse attention. */
   async openVino(tokens: number): Promise<number> {
-    await this.close();
-    const { threads, cacheDir } = this.#options;
-    const python = installOpenVino(join(cacheDir, 'peers'));
-    const vocab = this.#model.package.manifest.shape.vocabSize;
-    const side = { python, modelPath: this.#model.gguf, vocab, threads, setting: 'xattention' } as const;
-    const prompt = { promptTokens: tokens, answerTokens: 2, chunkTokens: CHUNK_TOKENS };
-    this.#say(`OpenVINO XATTENTION, whole prompt of ${tokens}`);
-    return tokens / (await measureOpenVino(side, prompt)).firstTokenSeconds;
+    this.#options.say(`OpenVINO XATTENTION, whole prompt of ${tokens}`);
+    const { tokensPerSecond } = await asPeer('OpenVINO GenAI', () => this.#engines.openVino(tokens));
+    return tokensPerSecond;
   }
 
-  async close(): Promise<void> {
-    const open = this.#open;
-    this.#open = null;
-    await open?.side.stop();
+  async #inTurns(all: readonly Wanted[]): Promise<void> {
+    const { rounds, now, say } = this.#options;
+    if (all.length > 0) say(all.map(nameOf).join(', then '));
+    const results = all.map((): Measured[] => []);
+    const started = now();
+    for (let round = 0; round < rounds && (round === 0 || now() - started < ENOUGH_MS); round++) {
+      for (const [i, wanted] of all.entries()) {
+        results[i]?.push(await this.#measure(wanted));
+      }
+    }
+    for (const [i, wanted] of all.entries()) this.#latest.set(nameOf(wanted), middle(results[i] ?? []));
   }
 
-  #measured(who: Who, item: Omit<Parameters<SideProcess['measure']>[0], 'name'>, density?: number): Promise<Measured> {
-    const name = `${item.kind} ${item.sequences} x ${item.tokens} at ${item.depth}, ${density ?? 'dense'}`;
-    return this.#once(`${who}: ${name}`, async () => {
-      const side = await this.#side(who);
-      const benchCase = density === undefined ? { ...item, name } : { ...item, name, density };
-      // What llama.cpp takes for one of them at depth is a good part of a minute.
-      const rounds = who === 'llama.cpp' ? 1 : this.#options.rounds;
-      const all: Measured[] = [];
-      for (let round = 0; round < rounds; round++) all.push(await side.measure(benchCase));
-      const middle = median(all.map(({ tokensPerSecond }) => tokensPerSecond));
-      const shares = all.map(({ selectionShare = 0 }) => selectionShare);
-      return { tokensPerSecond: middle, rssBytes: 0, selectionShare: median(shares) };
-    });
+  async #measure(wanted: Wanted): Promise<Measured> {
+    const measure = async (): Promise<Measured> => (await this.#engines.side(wanted.who)).measure(caseOf(wanted));
+    return isOurs(wanted.who) ? measure() : asPeer(wanted.who, measure);
   }
 
-  #once(key: string, measure: () => Promise<Measured>): Promise<Measured> {
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    this.#say(key);
-    const fresh = measure();
-    this.#known.set(key, fresh);
-    return fresh;
+  #known(wanted: Wanted): Measured {
+    const measured = this.#latest.get(nameOf(wanted));
+    if (measured === undefined) throw new Error(`${nameOf(wanted)} was not measured`);
+    return measured;
   }
+}
 
-  async #side(who: Who): Promise<SideProcess> {
-    if (this.#open?.who === who) return this.#open.side;
-    await this.close();
-    const side = await (who === 'llama.cpp' ? this.#startLlama() : this.#startOurs(who));
-    this.#open = { who, side };
-    return side;
-  }
+function caseOf(wanted: Wanted): BenchCase {
+  const { kind, depth, sequences, sparsity } = wanted;
+  const tokens = kind === 'prefill' ? CHUNK_TOKENS : DECODE_TOKENS;
+  const benchCase = { name: nameOf(wanted), kind, depth, sequences, tokens };
+  return sparsity === 'dense' ? benchCase : { ...benchCase, sparsity };
+}
 
-  #startOurs(kv: BenchKv): Promise<SideProcess> {
-    const { threads, spin, lengths } = this.#options;
-    const longest = Math.max(...lengths);
-    const pages = (Math.max(longest, FOUR * Math.min(...lengths)) + SLACK_TOKENS) / PAGE_TOKENS;
-    const packageDir = this.#model.package.dir;
-    return SideProcess.start({ side: 'ours', packageDir, threads, spin, kv, pages, keyBounds: true });
-  }
+function nameOf({ who, kind, depth, sequences, sparsity }: Wanted): string {
+  const times = sequences === 1 ? '' : ` ${sequences} x`;
+  return `${who} ${attentionName(sparsity)}, ${kind}${times} at ${depth}`;
+}
 
-  #startLlama(): Promise<SideProcess> {
-    const { threads, cacheDir, lengths } = this.#options;
-    const modulePath = installPeer(join(cacheDir, 'peers'));
-    const vocab = this.#model.package.manifest.shape.vocabSize;
-    const setting = { flashAttention: true };
-    const maxDepth = Math.max(...lengths);
-    return SideProcess.start({
-      side: 'peer',
-      modulePath,
-      modelPath: this.#model.gguf,
-      threads,
-      vocab,
-      maxDepth,
-      setting,
-    });
-  }
+function attentionName(sparsity: Attender['sparsity']): string {
+  if (sparsity === 'dense') return 'dense';
+  const { density, auditShare } = sparsity;
+  return auditShare === undefined ? `at ${density}` : `at ${density} audited ${auditShare}`;
+}
 
-  #say(text: string): void {
-    process.stderr.write(`${text}\n`);
-  }
+function middle(all: readonly Measured[]): Measured {
+  const of = (pick: (each: Measured) => number | undefined): number => median(all.map((each) => pick(each) ?? 0));
+  const rates = { tokensPerSecond: of((each) => each.tokensPerSecond), rssBytes: 0 };
+  if (all[0]?.readShare === undefined) return rates;
+  return { ...rates, selectionShare: of((each) => each.selectionShare), readShare: of((each) => each.readShare) };
 }
