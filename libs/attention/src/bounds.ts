@@ -6,6 +6,10 @@ export const policyBounds = {
   layerRanges: 64,
   layers: 1024,
   kvHeads: 1024,
+  /** Query heads of a model. */
+  heads: 2 ** 16,
+  /** Of a layer's own sliding window. */
+  window: 2 ** 31 - 1,
   nameCharacters: 64,
   /** Of a sink, a window, a budget and `dense_below`. */
   tokens: 2 ** 24,

@@ -7,6 +7,7 @@ export type { Fault } from './composition/fault.js';
 export { allowsDrafts } from './drafts.js';
 export * from './methods/index.js';
 export type * from './model-shape.js';
+export { parseModelShape } from './parse-model-shape.js';
 export { checkPreset, parsePolicy, parsePolicyText } from './parse-policy.js';
 export { policyName } from './policy-name.js';
 export { attentionChoices, headReduces, phases, presetNames } from './policy.js';

@@ -1,5 +1,6 @@
 /** What a KV pool may keep beside each page. */
-export type KvMetadataChannel = 'key-bounds';
+export const kvMetadataChannels = ['key-bounds'] as const;
+export type KvMetadataChannel = (typeof kvMetadataChannels)[number];
 
 /** How much each KV head retrieves: 0 to 1, [layers][kvHeads]. */
 export interface GatesArtefact {

@@ -1,12 +1,10 @@
 import { invalidArgument, type AppError } from '@longhaul/kernel';
 import type { z } from 'zod';
 import { policyBounds } from './bounds.js';
+import { placeOf, SHOWN_CHARACTERS } from './field-place.js';
 import { presetSchema, writtenSchema } from './policy-schema.js';
 import { DENSE, isDensePreset } from './presets.js';
 import { presetNames, type PolicySpec, type PresetName } from './policy.js';
-
-/** Characters of a caller's value that an error repeats. */
-const SHOWN_CHARACTERS = 64;
 
 /**
  * Reads a policy from JSON that anybody may have written: an object, or the name of a preset.
@@ -68,11 +66,4 @@ function issueError(field: string, issue: z.core.$ZodIssue | undefined): AppErro
   }
   const place = placeOf(field, issue.path);
   return invalidArgument(place, `${place} ${issue.message}.`);
-}
-
-function placeOf(field: string, path: readonly PropertyKey[]): string {
-  const parts = path.map((part) =>
-    typeof part === 'number' ? `[${part}]` : `.${String(part).slice(0, SHOWN_CHARACTERS)}`,
-  );
-  return field + parts.join('');
 }

@@ -9,23 +9,7 @@ import {
   type Selector,
   type WrittenPolicy,
 } from './policy.js';
-
-const whole = (least: number, most: number) => {
-  const error = `must be a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, error).max(most, error);
-};
-const number = (least: number, most: number) => {
-  const error = `must be a number from ${least} to ${most}`;
-  return z.number({ error }).min(least, error).max(most, error);
-};
-const oneOf = <const T extends readonly [string, ...string[]]>(...names: T) =>
-  z.enum(names, { error: names.length === 1 ? `must be ${names[0]}` : `must be one of ${names.join(', ')}` });
-const list = <T extends z.ZodType>(item: T, most: number, least = 1) =>
-  z
-    .array(item, { error: 'must be a list' })
-    .min(least, `must have at least ${least} entries`)
-    .max(most, `must have at most ${most} entries`);
-const object = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape, { error: 'must be an object' });
+import { list, number, object, oneOf, whole } from './schema-parts.js';
 
 /** An object that its first field tells from others. */
 const ofKind = (names: string) => (issue: { readonly code: string }) =>

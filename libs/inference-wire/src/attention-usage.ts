@@ -1,6 +1,6 @@
 import type { inferenceV1 } from '@longhaul/contracts';
 import type { AttentionUsage, AuditUsage } from '@longhaul/inference';
-import { AppError } from '@longhaul/kernel';
+import { protocolError } from './protocol-error.js';
 import { fromQuality, toQuality } from './quality.js';
 
 /** What attention did, as a message of either API; null is unset. */
@@ -23,13 +23,7 @@ export function fromAttentionUsage(message: inferenceV1.AttentionUsage | undefin
   const { policy, prefillDensity, decodeDensity, audit, fallbacks } = message;
   const kvReadBytes = message.kvBytesRead === undefined ? null : Number(message.kvBytesRead);
   const quality = fromQuality('quality', message.quality);
-  if (quality === null) {
-    throw new AppError({
-      code: 'INTERNAL',
-      reason: 'PROTOCOL_ERROR',
-      message: 'The worker sent an answer of no class.',
-    });
-  }
+  if (quality === null) throw protocolError('an answer of no class');
   const density = { prefill: prefillDensity, decode: decodeDensity };
   const audited = audit === undefined ? null : auditOf(audit);
   return { policy, quality, density, kvReadBytes, audit: audited, fallbacks };

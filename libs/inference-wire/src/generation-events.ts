@@ -6,8 +6,8 @@ import type {
   GenerationUsage,
   TokenLogprob,
 } from '@longhaul/inference';
-import { AppError } from '@longhaul/kernel';
 import { fromAttentionUsage, toAttentionUsage } from './attention-usage.js';
+import { protocolError } from './protocol-error.js';
 
 const REASONS: Readonly<Record<FinishReason, inferenceV1.FinishReason>> = {
   stop: inferenceV1.FinishReason.FINISH_REASON_STOP,
@@ -83,8 +83,4 @@ function reasonOf(reason: inferenceV1.FinishReason): FinishReason {
 
 function toLogprob({ tokenId, logprob, top }: TokenLogprob): inferenceV1.TokenLogprob {
   return { tokenId, logprob, top: top.map((item) => ({ ...item })) };
-}
-
-function protocolError(what: string): AppError {
-  return new AppError({ code: 'INTERNAL', reason: 'PROTOCOL_ERROR', message: `The worker sent ${what}.` });
 }

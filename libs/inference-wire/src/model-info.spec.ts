@@ -26,13 +26,25 @@ describe("a worker's model on the wire", () => {
   });
 
   it('brings what policies are checked against, artefacts included', () => {
-    const gates = { kind: 'gates' as const, digest: 'd', gates: [[0.25, 1]] };
+    const gates = { kind: 'gates' as const, digest: 'd'.repeat(64), gates: [[0.25, 1]] };
     const shape = {
       ...{ package: 'm', layers: 1, kvHeads: 2, heads: 4, headDim: 64, windows: [0], kvDtype: 'int8' },
       ...{ artefacts: { gates }, channels: ['key-bounds' as const] },
     };
     const attention = { shape, stepPromptTokens: 512 };
     expect(sent({ ...info, attention })).toEqual({ ...info, attention });
+  });
+
+  it.each<[string, RegExp]>([
+    ['{', /attention_json that is no JSON/],
+    ['null', /no object/],
+    ['{"stepPromptTokens":-1}', /stepPromptTokens is no whole number/],
+    ['{"stepPromptTokens":1}', /shape must be an object/],
+    ['{"stepPromptTokens":1,"shape":{"layers":"4"}}', /shape\.layers must be a whole number from 1 to 1024/],
+  ])('is a fault of the worker where it says of attention %s', (attentionJson, message) => {
+    const read = () => fromGetModelResponse({ ...toGetModelResponse(info), attentionJson });
+    expect(read).toThrow(expect.objectContaining({ code: 'INTERNAL', reason: 'PROTOCOL_ERROR' }));
+    expect(read).toThrow(message);
   });
 
   it('has no profile where the environment decided, and no kernels where the worker does not tell', () => {

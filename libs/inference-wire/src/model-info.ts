@@ -1,5 +1,6 @@
 import type { inferenceV1, workerV1 } from '@longhaul/contracts';
-import type { AttentionFacts, KernelReport, ModelInfo } from '@longhaul/inference';
+import type { KernelReport, ModelInfo } from '@longhaul/inference';
+import { fromAttentionJson } from './attention-json.js';
 
 /** A worker's model for the router. */
 export function toGetModelResponse(info: ModelInfo): workerV1.GetModelResponse {
@@ -17,7 +18,7 @@ export function toGetModelResponse(info: ModelInfo): workerV1.GetModelResponse {
   };
 }
 
-/** The inverse. */
+/** The inverse. Throws AppError `PROTOCOL_ERROR` where it says of attention what cannot be. */
 export function fromGetModelResponse(message: workerV1.GetModelResponse): ModelInfo {
   const { id, family, fingerprint, contextLength, vocabSize, eosTokenIds, weightScheme, kvDtype } = message;
   const defaults = {
@@ -41,7 +42,7 @@ export function fromGetModelResponse(message: workerV1.GetModelResponse): ModelI
     defaults: set,
     createdUnixS,
     ...(message.kernels === undefined ? {} : { kernels: fromKernels(message.kernels) }),
-    ...(message.attentionJson === '' ? {} : { attention: JSON.parse(message.attentionJson) as AttentionFacts }),
+    ...(message.attentionJson === '' ? {} : { attention: fromAttentionJson(message.attentionJson) }),
   };
 }
 

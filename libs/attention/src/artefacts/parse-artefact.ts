@@ -8,6 +8,7 @@ import {
   type ArtefactContent,
   type ArtefactFile,
 } from './artefact-schema.js';
+import { headLists, namesDims } from './head-lists.js';
 
 /** An artefact of any kind, read. */
 export type Artefact = GatesArtefact | LabelChannelsArtefact | XAttentionThresholdsArtefact;
@@ -33,7 +34,7 @@ export function parseArtefact(name: string, text: string, shape: ArtefactShape):
     const [issue] = parsed.error.issues;
     throw artefactError(name, `is wrong at ${issue?.path.join('.') ?? 'its root'}: ${issue?.message ?? 'invalid'}`);
   }
-  const lists = listsOf(parsed.data);
+  const lists = headLists(parsed.data);
   if (lists.length !== shape.layers || lists.some((heads) => heads.length !== shape.kvHeads)) {
     throw artefactError(name, `is not for ${shape.layers} layers of ${shape.kvHeads} KV heads`);
   }
@@ -50,31 +51,12 @@ function contentOf(
     case 'gates':
       return { kind: file.kind, digest, gates: file.gates };
     case 'label-channels':
-      requireChannels(name, file.channels.flat(), shape.headDim);
+      if (!namesDims(file.channels.flat(), shape.headDim)) {
+        throw artefactError(name, `does not name distinct dimensions below ${shape.headDim} for every head`);
+      }
       return { kind: file.kind, digest, channels: file.channels };
     case 'xattention-thresholds':
       return { kind: file.kind, digest, stride: file.stride, thresholds: file.thresholds };
-  }
-}
-
-/** Every head has as many dimensions as the others, each once, and all are of the model. */
-function requireChannels(name: string, heads: readonly (readonly number[])[], headDim: number): void {
-  const length = heads[0]?.length ?? 0;
-  const sound = (dims: readonly number[]) =>
-    dims.length === length && new Set(dims).size === length && dims.every((dim) => dim < headDim);
-  if (!heads.every(sound))
-    throw artefactError(name, `does not name distinct dimensions below ${headDim} for every head`);
-}
-
-/** [layers][kv heads] of any kind. */
-function listsOf(file: ArtefactFile): readonly (readonly unknown[])[] {
-  switch (file.kind) {
-    case 'gates':
-      return file.gates;
-    case 'label-channels':
-      return file.channels;
-    case 'xattention-thresholds':
-      return file.thresholds;
   }
 }
 
