@@ -37,10 +37,6 @@ export class CompiledPolicies {
     this.#parts = parts;
   }
 
-  get size(): number {
-    return this.#byText.size;
-  }
-
   /**
    * @throws AppError `INVALID_ARGUMENT` naming the field, `attention` or one in it: the model cannot be computed so, or this
    * engine cannot.

@@ -1,5 +1,6 @@
 import {
   compilePolicy,
+  DENSE,
   isDensePreset,
   type AttentionChoice,
   type CompiledPolicy,
@@ -48,7 +49,7 @@ export class ServedAttention {
    * `NOT_SUPPORTED` and `POLICY_NOT_ALLOWED` where it is not allowed.
    */
   choose(asked: PolicySpec | null, tenant: Tenant): ChosenAttention {
-    const spec = asked ?? { preset: defaultFor(tenant, this.#rules) };
+    const spec = asked ?? presetSpec(defaultFor(tenant, this.#rules));
     requireAllowed(choiceOf(spec), tenant, this.#rules);
     return this.#compiled(spec);
   }
@@ -79,7 +80,7 @@ export class ServedAttention {
   /** Why the model forbids a preset, or null. */
   #problemOf(preset: PresetName): string | null {
     try {
-      this.#compiled({ preset });
+      this.#compiled(presetSpec(preset));
       return null;
     } catch (error) {
       return AppError.from(error).message;
@@ -104,6 +105,11 @@ export class ServedAttention {
     if (this.#kept.size > KEPT_POLICIES) this.#kept.delete(oldest);
     return chosen;
   }
+}
+
+/** Dense is the one constant, which whoever checks it again knows at once. */
+function presetSpec(preset: PresetName): PolicySpec {
+  return preset === DENSE.preset ? DENSE : { preset };
 }
 
 function noPolicies(): AppError {
