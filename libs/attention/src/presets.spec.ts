@@ -38,7 +38,7 @@ describe('presets', () => {
     expect(() => compilePolicy({ preset: 'balanced' }, shape)).toThrow(
       expect.objectContaining({
         field: 'attention',
-        message: expect.stringMatching(/^The policy balanced: .*key-bounds/),
+        message: expect.stringMatching(/^The policy balanced: plans\[\d\].*key-bounds/),
       }),
     );
   });

@@ -24,6 +24,6 @@ export interface AuditUsage {
   samples: number;
   /** Mean share of dense attention's mass on the keys that were looked at, 0 to 1; null without samples. */
   recall: number | null;
-  /** Samples below the policy's bound. */
+  /** Generated tokens of which a sample kept less of that mass than the engine's bound; tokens of one step count as one. */
   breaches: number;
 }

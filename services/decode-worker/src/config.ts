@@ -50,7 +50,7 @@ export const engineSettings = {
     schema: values.someOf(...attentionChoices).default([...attentionChoices]),
     allowed: `some of ${attentionChoices.join(', ')}, separated by commas`,
     description:
-      'Attention policies that requests may ask for: presets, and whole policies (custom). For any but dense the KV pool keeps bounds of the keys of each page: a sixteenth more memory with bf16, an eighth with int8.',
+      'Attention policies to be ready for: for any but dense the KV pool keeps bounds of the keys of each page, a sixteenth more memory with bf16, an eighth with int8. Which of them a request may ask for is for the router to say; without the bounds those are refused that need them.',
     defaultText: attentionChoices.join(','),
   },
   auditShare: {

@@ -8,6 +8,10 @@ export const embeddedSettings = {
   ...edgeSettings,
   ...engineSettings,
   ...kvSettings,
+  attentionAllowed: {
+    ...edgeSettings.attentionAllowed,
+    description: `${edgeSettings.attentionAllowed.description} For any but dense the KV pool keeps bounds of the keys of each page: a sixteenth more memory with bf16, an eighth with int8.`,
+  },
   grpcPort: {
     schema: values.port().optional(),
     description: 'Port of the gRPC API; 0 takes a free one.',

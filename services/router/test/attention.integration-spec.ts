@@ -66,6 +66,7 @@ describe('longhaul.attention', () => {
       const refusal = await router.apis.overHttp(api, { attention: policy });
       expect(refusal).toMatchObject({ status: 400, code: 'invalid_argument', field: `longhaul.attention${field}` });
       expect(refusal?.message).toMatch(why);
+      expect(refusal?.message).toMatch(/^longhaul\.attention/);
     }
     const refusal = await router.apis.overGrpc({ attention: JSON.stringify(policy) });
     expect(refusal).toMatchObject({ code: 'invalid_argument', field: `attention${field}` });

@@ -29,7 +29,8 @@ export function compilePolicy(spec: PolicySpec, shape: ModelShape): CompiledPoli
   } catch (error) {
     // The caller wrote none of the fields of a preset's plans.
     const { code, reason, message } = AppError.from(error);
-    throw new AppError({ code, reason, message: `The policy ${spec.preset}: ${message}`, field: FIELD });
+    const why = message.startsWith(`${FIELD}.`) ? message.slice(FIELD.length + 1) : message;
+    throw new AppError({ code, reason, message: `The policy ${spec.preset}: ${why}`, field: FIELD });
   }
 }
 

@@ -225,7 +225,7 @@ export interface AuditUsage {
   recall?:
     | number
     | undefined;
-  /** Samples below the policy's bound. */
+  /** Generated tokens of which a sample kept less of that mass than the server's bound. */
   breaches: number;
 }
 
