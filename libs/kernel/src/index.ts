@@ -1,4 +1,6 @@
 export { AppError, invalidArgument } from './app-error.js';
+export { canonicalJson } from './canonical-json.js';
+export type { JsonValue } from './canonical-json.js';
 export { listenFailed } from './listen-failed.js';
 export type { ListenAddress } from './listen-failed.js';
 export type { AppErrorOptions, ErrorCode, Retry } from './app-error.js';

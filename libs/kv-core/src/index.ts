@@ -46,8 +46,6 @@ export {
   verifySection,
 } from './format/verify-block.js';
 export type { VerifyOptions } from './format/verify-block.js';
-export { canonicalJson } from './fingerprint/canonical-json.js';
-export type { JsonValue } from './fingerprint/canonical-json.js';
 export { modelFingerprint } from './fingerprint/model-fingerprint.js';
 export { blockKey, linkKey, routerHash } from './keys/block-keys.js';
 export type { TokenIds } from './keys/block-keys.js';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AppError } from '@longhaul/kernel';
 import { fakeCheckpoint } from './fake-checkpoint.js';
 import { importCheckpoint, type ImportOptions } from '../src/import/import-model.js';
-import { canonicalJson } from '../src/package/fingerprint.js';
+import { fingerprintManifest } from '../src/package/fingerprint.js';
 import { openPackage } from '../src/package/open-package.js';
 
 let work = '';
@@ -136,8 +136,11 @@ describe('importCheckpoint', () => {
   });
 });
 
-describe('canonicalJson', () => {
-  it('does not depend on the order of keys, and leaves out what is undefined', () => {
-    expect(canonicalJson({ b: [1, { d: null, c: 'x' }], a: undefined })).toBe('{"b":[1,{"c":"x","d":null}]}');
+describe('a fingerprint', () => {
+  it('does not depend on the order of fields, nor on what is undefined', async () => {
+    const manifest = await importTiny();
+    const turned = Object.fromEntries(Object.entries(manifest).reverse()) as typeof manifest;
+    const shape = { ...manifest.shape, surprise: undefined };
+    expect(fingerprintManifest({ ...turned, shape })).toBe(manifest.fingerprint);
   });
 });

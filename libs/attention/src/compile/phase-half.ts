@@ -1,7 +1,7 @@
+import type { JsonValue } from '@longhaul/kernel';
 import { PAGE_TOKENS, QUERY_BLOCK_TOKENS, UNBOUNDED } from '../bounds.js';
 import type { CompiledPolicy, NativeHeadPlan } from '../compiled-policy.js';
 import { roundDown } from './head-plan.js';
-import type { Json } from './numerics.js';
 
 /** What decides the values of one phase. */
 export interface PhaseHalf {
@@ -33,7 +33,7 @@ export function exactBelow(prefill: PhaseHalf): number {
 }
 
 /** All of it, for a hash. */
-export function halfNumerics({ heads, skipSoftmax, digests, labels }: PhaseHalf): Json {
+export function halfNumerics({ heads, skipSoftmax, digests, labels }: PhaseHalf): JsonValue {
   const distinct = [...new Set(heads)];
   const indices = new Map(distinct.map((head, index) => [head, index]));
   return {

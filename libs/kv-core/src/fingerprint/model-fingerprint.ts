@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, type JsonValue } from './canonical-json.js';
+import { canonicalJson, type JsonValue } from '@longhaul/kernel';
 
 const DOMAIN = 'kvfp/1\0';
 

@@ -1,15 +1,7 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson, type JsonValue } from '@longhaul/kernel';
 import type { ModelManifest } from '../manifest.js';
 import { WEIGHTS_INDEX_FILE } from './package-files.js';
-
-/** JSON with the keys of every object sorted: equal values give equal text. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`;
-}
 
 /**
  * SHA-256 (hex) over what decides the KV values of a token sequence: architecture, weights, tokenizer and
@@ -27,5 +19,7 @@ export function fingerprintManifest(manifest: Omit<ModelManifest, 'fingerprint'>
     weights: { scheme: manifest.weights.scheme, sha256: manifest.weights.sha256 },
     tokenizer: manifest.tokenizer.sha256,
   };
-  return createHash('sha256').update(canonicalJson(decisive)).digest('hex');
+  // As its file has it: without what is undefined.
+  const written = JSON.parse(JSON.stringify(decisive)) as JsonValue;
+  return createHash('sha256').update(canonicalJson(written)).digest('hex');
 }

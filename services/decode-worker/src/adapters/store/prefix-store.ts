@@ -3,14 +3,8 @@ import { hostname } from 'node:os';
 import { defaultStoreLimits, PAGE_TOKENS, type PrefixStoreOptions } from '@longhaul/engine';
 import type { NativeKvPool } from '@longhaul/engine-native';
 import type { QualityName } from '@longhaul/inference';
-import {
-  BlockDtype,
-  modelFingerprint,
-  type BlockStore,
-  type Checksum,
-  type JsonValue,
-  type RawGeometry,
-} from '@longhaul/kv-core';
+import type { JsonValue } from '@longhaul/kernel';
+import { BlockDtype, modelFingerprint, type BlockStore, type Checksum, type RawGeometry } from '@longhaul/kv-core';
 import type { ModelManifest } from '@longhaul/model';
 import type { EngineConfig } from '../../config.js';
 import { arithmeticOf } from '../../core/kernels/arithmetic.js';

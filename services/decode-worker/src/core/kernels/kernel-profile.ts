@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { KERNEL_LEVELS, KERNEL_OPERATORS, type KernelLevel, type KernelOperator } from '@longhaul/engine-native';
-import { canonicalJson } from '@longhaul/kv-core';
+import { canonicalJson } from '@longhaul/kernel';
 import { z } from 'zod';
 
 /** Whose measurement a profile is: another package, KV type, processor, number of threads or build is measured anew. */

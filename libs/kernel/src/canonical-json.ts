@@ -1,4 +1,4 @@
-import { kvErrors } from '../errors.js';
+import { invalidArgument } from './app-error.js';
 
 /** What JSON can say. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -21,14 +21,14 @@ export function canonicalJson(value: JsonValue): string {
 }
 
 function write(value: unknown, path: string, depth: number): string {
-  if (depth > MAX_DEPTH) throw kvErrors.argument(path, `${path} is nested deeper than ${MAX_DEPTH} levels.`);
+  if (depth > MAX_DEPTH) throw invalidArgument(path, `${path} is nested deeper than ${MAX_DEPTH} levels.`);
   if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value === 'number') return number(value, path);
   if (typeof value === 'string') return text(value, path);
   if (Array.isArray(value)) {
     return `[${Array.from(value, (item, i) => write(item, `${path}[${i}]`, depth + 1)).join(',')}]`;
   }
-  if (!isPlainObject(value)) throw kvErrors.argument(path, `${path} is not a JSON value.`);
+  if (!isPlainObject(value)) throw invalidArgument(path, `${path} is not a JSON value.`);
   const members = Object.keys(value)
     .sort()
     .map((key) => `${text(key, path)}:${write(value[key], `${path}.${key}`, depth + 1)}`);
@@ -36,12 +36,12 @@ function write(value: unknown, path: string, depth: number): string {
 }
 
 function number(value: number, path: string): string {
-  if (!Number.isFinite(value)) throw kvErrors.argument(path, `${path} is ${value}, which JSON cannot say.`);
+  if (!Number.isFinite(value)) throw invalidArgument(path, `${path} is ${value}, which JSON cannot say.`);
   return JSON.stringify(value);
 }
 
 function text(value: string, path: string): string {
-  if (LONE_SURROGATE.test(value)) throw kvErrors.argument(path, `${path} has a lone surrogate.`);
+  if (LONE_SURROGATE.test(value)) throw invalidArgument(path, `${path} has a lone surrogate.`);
   return JSON.stringify(value);
 }
 
