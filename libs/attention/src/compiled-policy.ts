@@ -1,6 +1,9 @@
 import type { HeadReduce, PresetName } from './policy.js';
 
-/** How one KV head attends in one phase, in plain numbers: what the native engine knows of a policy. */
+/**
+ * How one KV head of one layer attends in one phase, in plain numbers: what the native engine knows of a policy
+ * (`native/attention/policy/head_plan.h` of engine-native).
+ */
 export interface NativeHeadPlan {
   /** Queries at positions below attend to all that is visible; 2^30: always. */
   readonly denseBelow: number;
@@ -15,6 +18,7 @@ export interface NativeHeadPlan {
   readonly scorer: 'none' | 'key-bounds' | 'antidiagonal' | 'vertical-slash' | 'keys' | 'labels';
   /** Of `antidiagonal`: 4, 8 or 16; else 0. */
   readonly stride: number;
+  /** How query heads that share a KV head agree. */
   readonly headReduce: HeadReduce;
   /** Of `top-k`: tokens of the list, forced ones included, rounded up to units; else 0. */
   readonly budgetTokens: number;
@@ -31,7 +35,7 @@ export interface NativeHeadPlan {
   readonly reuseEvery: number;
   /** Decode: the list is kept while the cosine of the query and that of the selection is at least this. Above 1: never. */
   readonly reuseCosine: number;
-  /** Decode, rule `none`: what is dropped counts as one mean row, with the logarithm of its count added to its logit. */
+  /** Decode, rule `none`: what is dropped counts as one mean row, with the logarithm of its count added to its logit (RazorAttention). */
   readonly summary: boolean;
 }
 

@@ -1,41 +1,8 @@
 /** The part of the contract with the native addon (addon-types.ts) that is about attention policies. */
 
-/**
- * What one KV head of a layer looks at in one phase (`native/attention/policy/head_plan.h`). Candidates are the units that a
- * query sees and that are not forced.
- */
-export interface NativeHeadPlan {
-  /** Queries at positions below attend to all that they see. */
-  denseBelow: number;
-  /** `all`: dense. `none`: sink and window only, exact to the token. The others take the best units by score. */
-  rule: 'all' | 'none' | 'top-k' | 'top-cdf';
-  /** Forced keys: at positions below sinkTokens, and less than windowTokens behind the query, whose own counts. */
-  sinkTokens: number;
-  windowTokens: number;
-  /** A multiple of PAGE_TOKENS, or 1 for lists of tokens. */
-  unitTokens: number;
-  scorer: 'none' | 'key-bounds' | 'antidiagonal' | 'vertical-slash' | 'keys' | 'labels';
-  /** Of antidiagonals: 4, 8 or 16. */
-  stride: number;
-  /** How query heads that share a KV head agree. `vote`: softmax over the units per head, then the sum. */
-  headReduce: 'max' | 'sum' | 'vote';
-  /** Top-k: tokens of a whole list, forced ones among them, rounded up to units. */
-  budgetTokens: number;
-  /** Top-cdf: share of all scores that a list reaches, (0, 1]. */
-  mass: number;
-  /** Bounds of what is chosen beyond the forced units. */
-  minUnits: number;
-  maxUnits: number;
-  /** Vertical-slash: how many of each; 0 with top-cdf: by mass. */
-  verticals: number;
-  slashes: number;
-  /** Decode: a fresh list where (position - decodeFrom) is a multiple; 1: always. */
-  reuseEvery: number;
-  /** Decode: a list stays while the cosine of the query with that of its selection is at least this; above 1: never. */
-  reuseCosine: number;
-  /** Rule `none`, decode: what is dropped counts as one mean row (RazorAttention, arXiv:2407.15891). */
-  summary: boolean;
-}
+import type { NativeHeadPlan } from '@longhaul/attention';
+
+export type { NativeHeadPlan };
 
 /** A policy as it was compiled for a model. */
 export interface AttentionPolicyOptions {

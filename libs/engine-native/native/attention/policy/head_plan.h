@@ -1,4 +1,4 @@
-// What a policy has one KV head of a layer look at, in one phase: plain numbers, as NativeHeadPlan of addon-types.ts has
+// What a policy has one KV head of a layer look at, in one phase: plain numbers, as NativeHeadPlan of libs/attention has
 // them. A method of a paper is a set of such plans; the executors know nothing else of it.
 #pragma once
 
