@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { qualityNames } from '@longhaul/inference';
-import { deriveNamespaceKey, modelFingerprint, QualityClass, rootKey, toHex, type KvVariant } from '@longhaul/kv-core';
+import { deriveNamespaceKey, modelFingerprint, QualityClass, rootKey, toHex } from '@longhaul/kv-core';
 import { simulatedModel } from '../testing/fixtures.js';
-import { ChainRoots, type KvIdentity } from './chain-roots.js';
+import { IntList } from '../sequence/int-list.js';
+import { ChainRoots, type ChainFork, type KvIdentity } from './chain-roots.js';
+import { KeyChain } from './key-chain.js';
 
 const store = { modelFingerprint: modelFingerprint({ a: 1 }), tenantSecret: new Uint8Array(32).fill(7) };
 const identity: KvIdentity = { tenant: 'a', cacheSalt: 's', policy: null };
@@ -12,6 +14,7 @@ describe('roots of key chains', () => {
     const namespaceKey = deriveNamespaceKey(store.tenantSecret, 'a', 's');
     const roots = new ChainRoots(simulatedModel, store);
     expect(roots.of(identity, 'r').key).toEqual(rootKey(store.modelFingerprint, namespaceKey, { ropeKey: 'r' }));
+    expect(roots.of(identity, '').key).toEqual(rootKey(store.modelFingerprint, namespaceKey));
   });
 
   it('differ by tenant, salt, rotation, model, arithmetic and KV type, and parts do not run together', () => {
@@ -27,20 +30,6 @@ describe('roots of key chains', () => {
       ),
     ];
     expect(new Set(all.map(({ key }) => toHex(key))).size).toBe(all.length);
-  });
-
-  it('differ by the arithmetic of a policy and by the class of what it computes; dense and exact is the plain root', () => {
-    const roots = new ChainRoots(simulatedModel, store);
-    const rootOf = (variant: KvVariant) => roots.variant(identity, { quality: QualityClass.exact, ...variant }).key;
-    const all = [
-      rootOf({}),
-      rootOf({ policyNumerics: 'sparse/1' }),
-      rootOf({ policyNumerics: 'sparse/2' }),
-      rootOf({ quality: QualityClass.near }),
-      rootOf({ policyNumerics: 'sparse/1', quality: QualityClass.sparse }),
-    ];
-    expect(new Set(all.map(toHex)).size).toBe(all.length);
-    expect(roots.of(identity, '').key).toEqual(rootOf({}));
   });
 
   it('know the classes by the numbers of the block format', () => {
@@ -68,12 +57,18 @@ describe('roots of key chains', () => {
     expect(roots.of({ ...identity, policy: decodeOnly }, 'r')).toEqual(plain);
   });
 
-  it('are of the policy where nothing of a prompt is dense', () => {
+  it('fork at the first page where nothing of a prompt is dense, by arithmetic and class', () => {
     const roots = new ChainRoots(simulatedModel, store);
-    const policy = { exactBelow: 0, prefillNumerics: 'p', kvQuality: 'sparse' } as const;
-    const root = roots.of({ ...identity, policy }, 'r');
-    const variant = { ropeKey: 'r', policyNumerics: 'p', quality: QualityClass.derived };
-    expect(root).toEqual(roots.variant(identity, variant));
-    expect(root.key).not.toEqual(roots.of(identity, 'r').key);
+    const forkOf = (prefillNumerics: string, of = roots) =>
+      of.of({ ...identity, policy: { exactBelow: 0, prefillNumerics, kvQuality: 'sparse' } }, 'r').fork;
+    expect(forkOf('p')).toMatchObject({ page: 0, quality: QualityClass.derived });
+    const firstKey = (fork: ChainFork | null) => {
+      const tokens = new IntList(Int32Array.from({ length: 16 }, (_, token) => token));
+      return toHex(new KeyChain({ ...roots.of(identity, 'r'), fork }, tokens).key(0));
+    };
+    const lossy = new ChainRoots({ ...simulatedModel, kvQuality: 'near' }, store);
+    const keys = [firstKey(null), firstKey(forkOf('p')), firstKey(forkOf('q'))];
+    expect(new Set(keys).size).toBe(3);
+    expect(forkOf('p', lossy)?.quality).toBe(QualityClass.derived);
   });
 });

@@ -1,6 +1,6 @@
 import { worseQuality, type GenerationRequest, type QualityName } from '@longhaul/inference';
 import type { CompiledPolicy } from '@longhaul/attention';
-import { deriveNamespaceKey, modelFingerprint, QualityClass, rootKey, type KvVariant } from '@longhaul/kv-core';
+import { deriveNamespaceKey, modelFingerprint, QualityClass, rootKey } from '@longhaul/kv-core';
 import { PAGE_TOKENS } from '../limits.js';
 import type { ModelFacts } from '../ports.js';
 import type { PrefixStoreOptions } from '../store/store-options.js';
@@ -63,32 +63,20 @@ export class ChainRoots {
   /** @param ropeKey names the tables that keys are rotated with: other rotations of the same tokens are other KV. */
   of({ policy, ...space }: KvIdentity, ropeKey: string): ChainRoot {
     const quality = QualityClass[this.#kvQuality];
-    const sparse = policy !== null && policy.prefillNumerics !== '' ? policy : null;
-    const approximate = sparse === null ? quality : QualityClass[this.qualityOf(blockQuality(sparse.kvQuality))];
-    // Nothing is shared with dense: the root itself says so.
-    if (sparse?.exactBelow === 0) {
-      return this.variant(space, { ropeKey, policyNumerics: sparse.prefillNumerics, quality: approximate });
-    }
-    const fork = sparse === null ? null : forkOf(sparse, approximate);
-    return { ...this.variant(space, { ropeKey, quality }), fork };
+    const key = rootKey(this.#fingerprint, this.namespaceKey(space), { ropeKey, quality });
+    return { key, quality, fork: policy === null ? null : this.#forkOf(policy) };
   }
 
-  /** The root of a space for KV that is computed in a given way. */
-  variant(space: SpaceName, variant: KvVariant & { readonly quality: QualityClass }): ChainRoot {
-    return {
-      key: rootKey(this.#fingerprint, this.namespaceKey(space), variant),
-      ...{ quality: variant.quality, fork: null },
-    };
+  /** What the link says of a policy at the page where it begins to matter, which may be the first. */
+  #forkOf({ exactBelow, prefillNumerics, kvQuality }: PrefillNumerics): ChainFork | null {
+    if (prefillNumerics === '') return null;
+    const quality = QualityClass[this.qualityOf(blockQuality(kvQuality))];
+    const extra = utf8.encode(JSON.stringify({ policyNumerics: prefillNumerics, quality }));
+    return { page: exactBelow / PAGE_TOKENS, extra, quality };
   }
 }
 
 /** No token of a block is missing; what attention has left out makes its KV that of another context. */
 function blockQuality(quality: QualityName): QualityName {
   return quality === 'sparse' ? 'derived' : quality;
-}
-
-/** What a root says of a policy, at the page where it begins to matter. */
-function forkOf({ exactBelow, prefillNumerics }: PrefillNumerics, quality: QualityClass): ChainFork {
-  const extra = utf8.encode(JSON.stringify({ policyNumerics: prefillNumerics, quality }));
-  return { page: exactBelow / PAGE_TOKENS, extra, quality };
 }
