@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,7 +54,9 @@ export class PeerSide implements BenchSide {
     const peer = (await import(options.modulePath)) as PeerModule;
     const llama = await peer.getLlama({ gpu: false, build: 'never', maxThreads: options.threads, logLevel: 'error' });
     const model = await llama.loadModel({ modelPath: options.modelPath });
-    return new PeerSide(model, options, await mkdtemp(join(tmpdir(), 'longhaul-peer-')));
+    const stateDir = await mkdtemp(join(tmpdir(), 'longhaul-peer-'));
+    removeAtEnd(stateDir);
+    return new PeerSide(model, options, stateDir);
   }
 
   async measure(benchCase: BenchCase): Promise<Measured> {
@@ -132,5 +135,17 @@ export class PeerSide implements BenchSide {
     const ms = performance.now() - started;
     await Promise.all(streams.map((stream) => stream.return()));
     return ms;
+  }
+}
+
+/** States of deep contexts are gigabytes: they go with the process, also where a signal ends it in the middle of a step. */
+function removeAtEnd(directory: string): void {
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  process.once('exit', remove);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      remove();
+      process.kill(process.pid, 'SIGKILL');
+    });
   }
 }
