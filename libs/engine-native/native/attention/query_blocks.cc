@@ -32,24 +32,13 @@ Cut cut_around(const PolicySequence& owner, const HeadPlan& prefill, const HeadP
 }  // namespace
 
 PageList visible_to(const PageList& pages, int window, int position) {
-  const int begin = (window > 0 ? std::max(0, position - window + 1) : 0) / kPageTokens;
-  const int end = position / kPageTokens + 1;
-  if (pages.logical == nullptr) return {nullptr, std::max(pages.begin, begin), std::min(pages.end, end)};
-  const auto entry = [&](int page) {
-    return static_cast<int>(std::lower_bound(pages.logical + pages.begin, pages.logical + pages.end, page) - pages.logical);
-  };
-  return {pages.logical, entry(begin), entry(end)};
+  return pages.between(first_page_within(window, position), position / kPageTokens + 1);
 }
 
 PageList visible_pages(const AttentionProblem& p, const PageList& held, int first, int last) {
-  const int begin = (p.window > 0 ? std::max(0, first - p.window + 1) : 0) / kPageTokens;
-  const int end = last / kPageTokens + 1;
-  if (held.logical == nullptr) return {nullptr, begin, end};
-  const auto entry = [&](int page) {
-    const int32_t* found = std::lower_bound(held.logical + held.begin, held.logical + held.end, page);
-    return static_cast<int>(found - held.logical);
-  };
-  return {held.logical, entry(begin), entry(end)};
+  const int begin = first_page_within(p.window, first), end = last / kPageTokens + 1;
+  // Heads that share a table hold all pages.
+  return held.logical == nullptr ? PageList{nullptr, begin, end} : held.between(begin, end);
 }
 
 void cut_evenly(const AttentionProblem& p, int sequence, const std::vector<PageList>& held_by_head, int step,

@@ -5,6 +5,7 @@
 // query is selected with does not depend on which tokens its step brought, if chunks of a prompt end at those multiples.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "attention.h"
@@ -22,6 +23,11 @@ struct Span {
 
 inline Span span_of(const AttentionProblem& p, int sequence) {
   return {p.cu_seqlens[sequence], p.cu_seqlens[sequence + 1] - p.cu_seqlens[sequence], p.past_lens[sequence]};
+}
+
+/** The first page of which a query at a position sees a token. `window`: 0 is none. */
+inline int first_page_within(int window, int position) {
+  return window > 0 ? std::max(0, position - window + 1) / kPageTokens : 0;
 }
 
 /** Of the pages that a head holds, those that some query at a position in [first, last] sees. */

@@ -6,6 +6,7 @@
 // identity.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -26,6 +27,16 @@ struct PageList {
 
   int at(int entry) const { return logical == nullptr ? entry : logical[entry]; }
   int size() const { return end - begin; }
+
+  /** The entries of pages [first, last); none where there are none between. */
+  PageList between(int first, int last) const {
+    if (logical == nullptr) {
+      const int from = std::clamp(first, begin, std::max(begin, end));
+      return {nullptr, from, std::clamp(last, from, std::max(from, end))};
+    }
+    const int32_t* from = std::lower_bound(logical + begin, logical + end, first);
+    return {logical, static_cast<int>(from - logical), static_cast<int>(std::lower_bound(from, logical + end, last) - logical)};
+  }
 };
 
 /** Tokens that a page of a layer has just got, in all its KV heads. */

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../attention.h"
+#include "../query_blocks.h"
 #include "reuse.h"
 #include "select_units.h"
 #include "summary.h"
@@ -16,9 +17,8 @@ namespace {
  */
 void select_masked(const AttentionProblem& problem, const QueryBlock& block, Selection& selection) {
   const HeadPlan& plan = *block.plan;
-  const auto first_within = [&](int window) { return window > 0 ? std::max(0, block.cut_position - window + 1) / kPageTokens : 0; };
-  const int seen = first_within(problem.window);
-  const int near = std::max(seen, first_within(plan.window_tokens));
+  const int seen = first_page_within(problem.window, block.cut_position);
+  const int near = std::max(seen, first_page_within(plan.window_tokens, block.cut_position));
   const int behind_sink = (plan.sink_tokens + kPageTokens - 1) / kPageTokens;
   const int last = (block.first_position + block.tokens - 1) / kPageTokens;
   const int32_t* row = problem.page_row(block.sequence, block.kv_head);

@@ -1,7 +1,6 @@
 #include "../kernels.h"
 #include "../scoring/scoring.h"
-#include "../scoring/select.h"
-#include "forced.h"
+#include "choose.h"
 #include "select_units.h"
 
 namespace longhaul::attention {
@@ -34,29 +33,21 @@ class TokenList {
   Selection& selection_;
 };
 
-void score(const ScoreJob& job, TokenRange candidates, float* scores) {
+/** Scores of the candidates. Forced tokens have no mass: they are no candidates of a vote. */
+float score(const ScoreJob& job, const Middle& middle, std::vector<float>& scores) {
   const HeadPlan& plan = *job.block.plan;
-  if (plan.scorer == Scorer::kKeys) return score_keys(job, candidates, plan.head_reduce, scores);
+  const TokenRange candidates{middle.middle_begin, middle.middle_end};
+  scores.resize(static_cast<size_t>(candidates.size()));
+  if (plan.scorer == Scorer::kKeys) {
+    score_keys(job, candidates, plan.head_reduce, scores.data());
+    return 0.0f;
+  }
   const AttentionPolicy& policy = job.problem.policies[static_cast<size_t>(job.block.owner)].state->policy();
   const Labels& labels = policy.labels();
   const int head = job.problem.layer * policy.kv_heads() + job.block.kv_head;
   score_labels(job, labels.channels.data() + static_cast<size_t>(head) * static_cast<size_t>(labels.r), labels.r, candidates,
-               plan.head_reduce, scores);
-}
-
-/** Writes the candidates that are chosen, as numbers among them; false where all are. */
-bool choose(const ScoreJob& job, const Middle& middle, std::vector<int32_t>& chosen) {
-  const HeadPlan& plan = *job.block.plan;
-  const bool by_count = plan.rule == Rule::kTopK;
-  const int budget = std::max(0, plan.budget_tokens - middle.forced());
-  const int wanted = by_count ? std::clamp(budget, plan.min_units, plan.max_units) : plan.max_units;
-  if (wanted >= middle.candidates() && (by_count || plan.mass >= 1.0f)) return false;
-  thread_local std::vector<float> scores;
-  scores.resize(static_cast<size_t>(middle.candidates()));
-  score(job, {middle.middle_begin, middle.middle_end}, scores.data());
-  if (by_count) select_top_k(scores.data(), middle.candidates(), wanted, chosen);
-  else select_top_cdf(scores.data(), middle.candidates(), plan.mass, 0.0f, plan.min_units, plan.max_units, chosen);
-  return true;
+               plan.head_reduce, scores.data());
+  return 0.0f;
 }
 
 }  // namespace
@@ -65,7 +56,7 @@ void select_tokens(const AttentionProblem& problem, const QueryBlock& block, Sel
   const int newest = block.first_position + block.tokens - 1;
   const Middle middle = middle_of(block, 1, visible_tokens(block).begin, newest + 1);
   thread_local std::vector<int32_t> chosen;
-  if (!choose({problem, block}, middle, chosen))
+  if (!choose({problem, block}, middle, score, chosen))
     return append_pages(problem, block, middle.begin / kPageTokens, newest / kPageTokens, selection.pages);
   TokenList list(problem, block, selection);
   list.add(middle.begin, middle.middle_begin);

@@ -3,28 +3,15 @@
 #include <limits>
 
 #include "../scoring/scoring.h"
-#include "../scoring/select.h"
-#include "forced.h"
+#include "choose.h"
 
 namespace longhaul::attention {
 namespace {
 
-/** The part of a block's pages whose logical numbers are in [first, last). */
-PageList entries_between(const PageList& pages, int first, int last) {
-  if (pages.logical == nullptr) {
-    const int begin = std::clamp(first, pages.begin, pages.end);
-    return {nullptr, begin, std::clamp(last, begin, pages.end)};
-  }
-  const int32_t* begin = pages.logical + pages.begin;
-  const int32_t* end = pages.logical + pages.end;
-  return {pages.logical, static_cast<int>(std::lower_bound(begin, end, first) - pages.logical),
-          static_cast<int>(std::lower_bound(begin, end, last) - pages.logical)};
-}
-
 /** A unit's score is the greatest of its pages: a long page hides what a short one shows (LServe, section 3.5). */
 void score_by_bounds(const ScoreJob& job, const Middle& middle, std::vector<float>& scores) {
   const int unit_pages = job.block.plan->unit_tokens / kPageTokens;
-  const PageList pages = entries_between(job.block.visible, middle.middle_begin * unit_pages, middle.middle_end * unit_pages);
+  const PageList pages = job.block.visible.between(middle.middle_begin * unit_pages, middle.middle_end * unit_pages);
   thread_local std::vector<float> by_page;
   by_page.resize(static_cast<size_t>(pages.size()));
   score_key_bounds(job, pages, job.block.plan->head_reduce, by_page.data());
@@ -51,26 +38,11 @@ float score_by_antidiagonals(const ScoreJob& job, const Middle& middle, std::vec
   return forced;
 }
 
-/** Candidates that top-k takes. */
-int wanted_units(const HeadPlan& plan, const Middle& middle) {
-  const int64_t budget = (int64_t{plan.budget_tokens} + plan.unit_tokens - 1) / plan.unit_tokens;
-  const int64_t wanted = std::max<int64_t>(0, budget - middle.forced());
-  return static_cast<int>(std::clamp<int64_t>(wanted, plan.min_units, plan.max_units));
-}
-
-/** Writes the candidates that are chosen, as numbers among them; false where all are. */
-bool choose(const ScoreJob& job, const Middle& middle, std::vector<int32_t>& chosen) {
-  const HeadPlan& plan = *job.block.plan;
-  const bool by_count = plan.rule == Rule::kTopK;
-  const int wanted = by_count ? wanted_units(plan, middle) : plan.max_units;
-  if (wanted >= middle.candidates() && (by_count || plan.mass >= 1.0f)) return false;
-  thread_local std::vector<float> scores;
-  float forced_mass = 0.0f;
-  if (plan.scorer == Scorer::kKeyBounds) score_by_bounds(job, middle, scores);
-  else forced_mass = score_by_antidiagonals(job, middle, scores);
-  if (by_count) select_top_k(scores.data(), middle.candidates(), wanted, chosen);
-  else select_top_cdf(scores.data(), middle.candidates(), plan.mass, forced_mass, plan.min_units, plan.max_units, chosen);
-  return true;
+/** Scores of the candidates; returns the mass of the forced units, which bounds do not have. */
+float score(const ScoreJob& job, const Middle& middle, std::vector<float>& scores) {
+  if (job.block.plan->scorer == Scorer::kAntidiagonal) return score_by_antidiagonals(job, middle, scores);
+  score_by_bounds(job, middle, scores);
+  return 0.0f;
 }
 
 }  // namespace
@@ -81,7 +53,7 @@ void select_units(const AttentionProblem& problem, const QueryBlock& block, Sele
   const TokenRange units = visible_units(block, unit_tokens);
   const Middle middle = middle_of(block, unit_tokens, units.begin, units.end);
   thread_local std::vector<int32_t> chosen;
-  if (!choose({problem, block}, middle, chosen))
+  if (!choose({problem, block}, middle, score, chosen))
     return append_pages(problem, block, units.begin * unit_pages, units.end * unit_pages - 1, selection.pages);
   append_pages(problem, block, middle.begin * unit_pages, middle.middle_begin * unit_pages - 1, selection.pages);
   for (const int32_t unit : chosen) {
