@@ -13,19 +13,34 @@ struct Cut {
   const HeadPlan* plan;
 };
 
+/**
+ * Positions below which a plan leaves nothing out: where it says so, and where its budget has room for all that a query sees.
+ * Not for a plan that uses lists again: the first of them is as old as its period.
+ */
+int dense_below(const HeadPlan& plan, Phase phase) {
+  const bool counts = plan.rule == Rule::kTopK && plan.scorer != Scorer::kVerticalSlash;
+  if (!counts || plan.max_units < kUnbounded || plan.reuses()) return plan.dense_below;
+  // Prompts are chosen for a block at a time.
+  const int64_t step = phase == Phase::kPrefill ? kBlockTokens : 1;
+  const int64_t units = (int64_t{plan.budget_tokens} + plan.unit_tokens - 1) / plan.unit_tokens;
+  const int64_t room = units * plan.unit_tokens / step * step;
+  return static_cast<int>(std::clamp<int64_t>(room, plan.dense_below, kUnbounded));
+}
+
 /** The cut that a position is in, as if all tokens of the sequence came at once. */
 Cut cut_around(const PolicySequence& owner, const HeadPlan& prefill, const HeadPlan& decode, int position) {
   const bool decodes = position >= owner.decode_from;
   const HeadPlan& plan = decodes ? decode : prefill;
-  const bool dense = plan.dense() || position < plan.dense_below;
   const Phase phase = decodes ? Phase::kDecode : Phase::kPrefill;
+  const int dense_end = dense_below(plan, phase);
+  const bool dense = plan.dense() || position < dense_end;
   if (decodes && !dense) return {position, position + 1, phase, &plan};
   Cut cut{position / kBlockTokens * kBlockTokens, (position / kBlockTokens + 1) * kBlockTokens, phase, dense ? nullptr : &plan};
   if (decodes) cut.begin = std::max(cut.begin, owner.decode_from);
   else cut.end = std::min(cut.end, owner.decode_from);
   if (plan.dense()) return cut;
-  if (dense) cut.end = std::min(cut.end, plan.dense_below);
-  else cut.begin = std::max(cut.begin, plan.dense_below);
+  if (dense) cut.end = std::min(cut.end, dense_end);
+  else cut.begin = std::max(cut.begin, dense_end);
   return cut;
 }
 
