@@ -48,20 +48,23 @@ BlockPages pages_of(const QueryBlock& block, const Selection& selection) {
   return {{pages.data(), 0, count}, nullptr};
 }
 
+/** Whether no query at `first` or later sees a token of a page. */
+bool is_behind(int page, const StaticMask& mask, int first) {
+  const int key = page * kPageTokens;
+  if (mask.reach > 0 && key + kPageTokens - 1 <= first - mask.reach) return true;
+  return mask.window > 0 && key + kPageTokens - 1 <= first - mask.window && key >= mask.sink;
+}
+
 /** Without the entries at its ends that no query at a position in [first, last] sees. */
 PageList trimmed(const PageList& pages, const StaticMask& mask, int first, int last) {
   PageList kept = pages;
-  const auto is_behind = [&](int key) {
-    if (mask.reach > 0 && key + kPageTokens - 1 <= first - mask.reach) return true;
-    return mask.window > 0 && key + kPageTokens - 1 <= first - mask.window && key >= mask.sink;
-  };
   if (kept.logical == nullptr) {
     kept.end = std::min(kept.end, last / kPageTokens + 1);
   } else {
     const int32_t* end = std::upper_bound(kept.logical + kept.begin, kept.logical + kept.end, last / kPageTokens);
     kept.end = static_cast<int>(end - kept.logical);
   }
-  while (kept.begin < kept.end && is_behind(kept.at(kept.begin) * kPageTokens)) ++kept.begin;
+  while (kept.begin < kept.end && is_behind(kept.at(kept.begin), mask, first)) ++kept.begin;
   return kept;
 }
 
@@ -196,7 +199,10 @@ void Plan::count_range(const AttentionProblem& p, const QueryBlock& block) {
 
 void Plan::count_selected(const AttentionProblem& p, const QueryBlock& block, const PageList& pages) {
   int32_t* readers = last_reader_.data() + static_cast<size_t>(block.kv_head) * static_cast<size_t>(p.block_table_width);
+  const StaticMask mask = mask_of(p, block);
   for (int entry = pages.begin; entry < pages.end; ++entry) {
+    // The list of a mask is that of its whole cut.
+    if (is_behind(pages.at(entry), mask, block.first_position)) continue;
     int32_t& reader = readers[pages.at(entry)];
     slices_read += reader == block.sequence ? 0 : 1;
     reader = block.sequence;
