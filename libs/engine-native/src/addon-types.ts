@@ -298,6 +298,11 @@ export interface AttentionStatistics {
   kvReadBytes: number;
   /** Thread time of scoring and choosing, milliseconds: of two threads that did nothing else for 1 ms it is 2. */
   selectMs: number;
+  /**
+   * Memory that each thread may have kept to score and choose, at most; it grows with the length of texts under policies that
+   * rank something, to 256 MiB. A step with a text that takes more fails before anything of the layer is computed, and names both numbers.
+   */
+  scoreBytes: number;
   /** One per entry of `StepRequest.attention`. */
   sequences: readonly SequenceAttentionStatistics[];
 }

@@ -128,15 +128,23 @@ describe('the statistics of a step', () => {
       layers: 1,
       kvReadBytes: (2 + 1) * pageBytes,
       selectMs: 0,
+      scoreBytes: 0,
       sequences: [],
     });
     expect(await read([29, 16], [1, 1])).toEqual({
       layers: 1,
       kvReadBytes: (2 + 2) * pageBytes,
       selectMs: 0,
+      scoreBytes: 0,
       sequences: [],
     });
-    expect(await read([29, 16], [0, 1])).toEqual({ layers: 1, kvReadBytes: 2 * pageBytes, selectMs: 0, sequences: [] });
+    expect(await read([29, 16], [0, 1])).toEqual({
+      layers: 1,
+      kvReadBytes: 2 * pageBytes,
+      selectMs: 0,
+      scoreBytes: 0,
+      sequences: [],
+    });
     await subject.dispose();
   });
 
@@ -148,7 +156,7 @@ describe('the statistics of a step', () => {
     const step = model.step(pool, stepOf(256, { wantLogits: false, logitRows: Int32Array.of(255) }));
     while (model.layersDone === null) await new Promise((resolve) => setTimeout(resolve, 1));
     expect(model.layersDone).toBe(0);
-    expect((await step).attention).toEqual({ layers: 0, kvReadBytes: 0, selectMs: 0, sequences: [] });
+    expect((await step).attention).toEqual({ layers: 0, kvReadBytes: 0, selectMs: 0, scoreBytes: 0, sequences: [] });
     expect(model.layersDone).toBeNull();
     await model.dispose();
     pool.dispose();

@@ -11,6 +11,7 @@
 #include "policy/audit.h"
 #include "policy/policy_selector.h"
 #include "policy/summary.h"
+#include "scoring/scoring.h"
 
 namespace longhaul {
 namespace attention {
@@ -71,6 +72,7 @@ struct Call {
   int threads = 1;
   std::atomic<size_t> next{0};
   std::atomic<uint64_t> select_ns{0};
+  uint64_t score_bytes = 0;
 
   int group() const { return problem.heads / problem.kv_heads; }
 
@@ -303,7 +305,7 @@ AttentionReport report_of(const Call& call) {
   const AttentionProblem& p = call.problem;
   const Plan& plan = call.work.plan;
   const uint64_t slice = slice_bytes(p.pool.dtype, p.head_dim);
-  AttentionReport report{plan.slices_read * slice, plan.densities, call.select_ns};
+  AttentionReport report{plan.slices_read * slice, plan.densities, call.select_ns, call.score_bytes};
   for (SequenceDensity& density : report.sequences) density.kv_read_bytes *= slice;
   // In order: the sums are the same whoever ran the units.
   for (const AuditedRow& row : call.work.audited) report.sequences[static_cast<size_t>(plan.blocks[static_cast<size_t>(row.block)].owner)].audit.add(row.totals);
@@ -317,8 +319,9 @@ AttentionReport attend(const AttentionProblem& problem, const ParallelFor& paral
   using namespace attention;
   thread_local Workspace workspace;
   workspace.begin(problem);
-  clear_skipped(problem);
   Call call{problem, kernels_of(problem), workspace};
+  if (problem.selector == nullptr) call.score_bytes = score_bytes(problem, workspace.plan.blocks);
+  clear_skipped(problem);
   const size_t rows = problem.batch > 0 ? static_cast<size_t>(problem.cu_seqlens[problem.batch]) : 0;
   const size_t floats = rows * static_cast<size_t>(problem.heads + 2 * problem.kv_heads) * problem.head_dim;
   for_each<append_one>(call, workspace.plan.runs.size(), floats < kSerialAppendFloats, parallel_for);

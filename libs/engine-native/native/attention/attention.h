@@ -71,6 +71,8 @@ struct AttentionReport {
   std::vector<SequenceDensity> sequences;
   /** Nanoseconds that went into scoring and choosing, all threads together. */
   uint64_t select_ns = 0;
+  /** Most bytes that a thread keeps for that, see scoring/scoring.h. */
+  uint64_t score_bytes = 0;
 };
 
 /**
@@ -174,7 +176,8 @@ const char* find_fault(const AttentionProblem& problem);
 
 /**
  * Appends the new keys and values to the pool, then writes the attention of the new tokens to `out`. Throws Fault
- * INVALID_ARGUMENT (field "selector") for a selection that does not ascend, leaves what its block sees or its head holds.
+ * INVALID_ARGUMENT (field "selector") for a selection that does not ascend, leaves what its block sees or its head holds, and
+ * RESOURCE_EXHAUSTED (field "attention") before anything is appended where scoring takes more memory than it may.
  *
  * What a token gets depends on its own sequence alone, bit for bit, not on its neighbours in the batch nor on the
  * number of threads. Another cut of a prompt into chunks changes results by rounding only; under a policy that ranks, if

@@ -17,10 +17,17 @@ struct Buffer {
   size_t bytes = 0;
 };
 
+Buffer& thread_buffer() {
+  thread_local Buffer buffer;
+  return buffer;
+}
+
 }  // namespace
 
+size_t thread_scratch_bytes() { return thread_buffer().bytes; }
+
 std::byte* thread_scratch(size_t bytes) {
-  thread_local Buffer buffer;
+  Buffer& buffer = thread_buffer();
   if (bytes > buffer.bytes) {
     buffer.memory.reset();
     buffer.bytes = 0;

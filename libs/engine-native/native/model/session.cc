@@ -196,6 +196,7 @@ StepOutput Session::run(StepInput& step) {
   output.attention_layers = step.context->statistics().layers;
   output.kv_read_bytes = step.context->statistics().kv_read_bytes;
   output.select_ns = step.context->statistics().select_ns;
+  output.score_bytes = step.context->statistics().score_bytes;
   output.sequences = step.context->statistics().sequences;
 
   int type;

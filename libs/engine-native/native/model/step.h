@@ -48,6 +48,7 @@ struct StepOutput {
   int attention_layers = 0;
   uint64_t kv_read_bytes = 0;
   uint64_t select_ns = 0;
+  uint64_t score_bytes = 0;
   std::vector<SequenceDensity> sequences;
 };
 

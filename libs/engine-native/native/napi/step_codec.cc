@@ -125,6 +125,7 @@ Napi::Object write_attention(Napi::Env env, const model::StepOutput& output) {
   attention.Set("layers", Napi::Number::New(env, output.attention_layers));
   attention.Set("kvReadBytes", number(output.kv_read_bytes));
   attention.Set("selectMs", Napi::Number::New(env, static_cast<double>(output.select_ns) / 1e6));
+  attention.Set("scoreBytes", number(output.score_bytes));
   attention.Set("sequences", sequences);
   return attention;
 }

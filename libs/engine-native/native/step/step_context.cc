@@ -1,5 +1,6 @@
 #include "step_context.h"
 
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -29,6 +30,8 @@ int64_t StepFacts::rope_pairs() const {
 void StepStatistics::layer_done(const AttentionReport& report) {
   kv_read_bytes.fetch_add(report.kv_read_bytes, std::memory_order_relaxed);
   select_ns.fetch_add(report.select_ns, std::memory_order_relaxed);
+  // One thread writes.
+  score_bytes.store(std::max(score_bytes.load(std::memory_order_relaxed), report.score_bytes), std::memory_order_relaxed);
   for (size_t i = 0; i < report.sequences.size(); i++) {
     const SequenceDensity& from = report.sequences[i];
     SequenceDensity& to = sequences[i];

@@ -43,6 +43,8 @@ struct StepStatistics {
   std::atomic<uint64_t> kv_read_bytes{0};
   // Scoring and choosing, all threads together.
   std::atomic<uint64_t> select_ns{0};
+  // Most that a thread kept for it in any layer.
+  std::atomic<uint64_t> score_bytes{0};
   // By entry of StepFacts::attention. For the thread that runs the step.
   std::vector<SequenceDensity> sequences;
 

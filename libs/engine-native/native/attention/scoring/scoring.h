@@ -12,7 +12,9 @@
 // no score is NaN.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "../attention.h"
 
@@ -96,5 +98,14 @@ void score_keys(const ScoreJob& job, TokenRange candidates, HeadReduce reduce, f
  * @param channels [count] distinct dimensions, 0 to head_dim - 1.
  */
 void score_labels(const ScoreJob& job, const int32_t* channels, int count, TokenRange candidates, HeadReduce reduce, float* out);
+
+/** Most that a thread may keep to score: enough for any scorer over 2^20 tokens, in units of 128 with up to 64 query heads a KV head. */
+constexpr size_t kMostScoreBytes = size_t{256} << 20;
+
+/**
+ * Bytes that a thread keeps to score one of the blocks by its plan and to choose by the scores, at most, on levels with vectors:
+ * it grows with the tokens that a block sees. Throws Fault RESOURCE_EXHAUSTED (field "attention") beyond kMostScoreBytes.
+ */
+size_t score_bytes(const AttentionProblem& problem, const std::vector<QueryBlock>& blocks);
 
 }  // namespace longhaul::attention

@@ -1,10 +1,15 @@
 // Tests of the scorers: the reference against the definitions, and every level that this processor runs against it.
+#include <thread>
+
+#include "../../../fault.h"
+#include "../../scratch.h"
 #include "../../test/reference.h"
 #include "scored.h"
 
 namespace longhaul::test {
 namespace {
 
+using attention::HeadPlan;
 using attention::kScalarScores;
 
 Shape shape_of(KvDtype dtype, int head_dim, int group) {
@@ -190,7 +195,92 @@ void a_fault_scores_highest(KvDtype dtype) {
   });
 }
 
+HeadPlan plan_of(attention::Scorer scorer, int stride, int unit_tokens) {
+  HeadPlan plan;
+  plan.rule = attention::Rule::kTopK;
+  plan.scorer = scorer;
+  plan.stride = stride;
+  plan.unit_tokens = unit_tokens;
+  return plan;
+}
+
+/** What a thread that has done nothing else keeps after scoring a block by a plan. */
+size_t kept_by(const ScoreJob& job, const std::vector<int32_t>& channels) {
+  const HeadPlan& plan = *job.block.plan;
+  const TokenRange tokens = attention::visible_tokens(job.block);
+  std::vector<float> out(static_cast<size_t>(tokens.size())), other(out);
+  size_t kept = 0;
+  std::thread([&] {
+    const attention::ScoreTable& scores = *job.problem.kernels->scores;
+    switch (plan.scorer) {
+      case attention::Scorer::kNone:
+        break;
+      case attention::Scorer::kKeyBounds:
+        scores.key_bounds(job, job.block.visible, HeadReduce::kVote, out.data());
+        break;
+      case attention::Scorer::kAntidiagonal:
+        scores.antidiagonal(job, plan.stride, plan.unit_tokens, out.data());
+        break;
+      case attention::Scorer::kVerticalSlash:
+        scores.vertical_slash(job, out.data(), other.data());
+        break;
+      case attention::Scorer::kKeys:
+        scores.keys({job.problem, job.block, tokens, HeadReduce::kVote, nullptr, 0}, out.data());
+        break;
+      case attention::Scorer::kLabels:
+        scores.keys({job.problem, job.block, tokens, HeadReduce::kVote, channels.data(), static_cast<int>(channels.size())}, out.data());
+        break;
+    }
+    kept = attention::thread_scratch_bytes();
+  }).join();
+  return kept;
+}
+
+/** Scorers take no more memory than is said of them, and not much less where texts are long. */
+void scoring_keeps_to_its_memory(KvDtype dtype) {
+  if (level_under_test == "scalar") return;
+  using attention::Scorer;
+  const std::vector<HeadPlan> plans{plan_of(Scorer::kKeyBounds, 16, 16),    plan_of(Scorer::kAntidiagonal, 4, 16),
+                                    plan_of(Scorer::kAntidiagonal, 16, 128), plan_of(Scorer::kVerticalSlash, 16, 16),
+                                    plan_of(Scorer::kKeys, 16, 1),          plan_of(Scorer::kLabels, 16, 1)};
+  const Shape shape = shape_of(dtype, 128, 5);
+  const World world(shape, {{5000, 1}, {500, 130}}, 15);
+  for_each_block(world, 7, [&](const ScoreJob& job) {
+    for (const HeadPlan& plan : plans) {
+      QueryBlock block = job.block;
+      block.plan = &plan;
+      const double said = static_cast<double>(attention::score_bytes(job.problem, {block}));
+      const double kept = static_cast<double>(kept_by({job.problem, block}, {0, 3, 30}));
+      expect(kept > 0 && kept <= said, "scoring keeps to its memory " + name_of(shape) + " scorer " + std::to_string(static_cast<int>(plan.scorer)), kept, said);
+    }
+  });
+}
+
+/** A text that takes more than a thread may keep is refused by its length, before anything is computed. */
+void too_long_a_text_is_refused() {
+  AttentionProblem problem;
+  problem.heads = 32;
+  problem.kv_heads = 1;
+  problem.head_dim = 128;
+  constexpr int kLength = 1 << 20;
+  const HeadPlan coarse = plan_of(attention::Scorer::kAntidiagonal, 4, 128), fine = plan_of(attention::Scorer::kAntidiagonal, 4, 16);
+  const auto block_of = [&](const HeadPlan& plan) {
+    return QueryBlock{3, 0, 0, kLength - 128, 128, {nullptr, 0, kLength / kPageTokens}, 0, attention::Phase::kPrefill, &plan};
+  };
+  const size_t bytes = attention::score_bytes(problem, {block_of(coarse)});
+  expect(bytes > (size_t{32} << 20) && bytes < attention::kMostScoreBytes, "memory of scoring grows with the text", static_cast<double>(bytes), 0);
+  bool refused = false;
+  try {
+    attention::score_bytes(problem, {block_of(coarse), block_of(fine)});
+  } catch (const Fault& fault) {
+    refused = fault.kind == FaultKind::kResourceExhausted && fault.field == "attention" &&
+              std::string(fault.what()).find("1048576 tokens of sequence 3") != std::string::npos;
+  }
+  expect(refused, "a text that takes too much memory to score is refused", 0, 0);
+}
+
 void test_level(KvDtype dtype) {
+  scoring_keeps_to_its_memory(dtype);
   a_fault_scores_highest(dtype);
   a_level_agrees_in_all_shapes(dtype);
   for (const int window : {0, 50}) {
@@ -215,5 +305,6 @@ int main() {
       test::test_level(dtype);
     }
   }
+  test::too_long_a_text_is_refused();
   return test::report();
 }
