@@ -27,8 +27,9 @@ inline HeadPlan dense_plan() { return {}; }
 
 /** A policy for Runner's layers: plan 0 for prefill of KV head 0, and so on by head, then those for decode. */
 inline std::shared_ptr<const AttentionPolicy> policy_of(const Shape& shape, std::vector<HeadPlan> prefill, std::vector<HeadPlan> decode,
-                                                        float skip_softmax = 0.0f) {
+                                                        float skip_softmax = 0.0f, attention::Labels labels = {}) {
   attention::PolicyFacts facts;
+  facts.labels = std::move(labels);
   facts.layers = Runner::kLayers;
   facts.kv_heads = shape.kv_heads;
   facts.skip_softmax = skip_softmax;
