@@ -20,6 +20,8 @@ export interface NativeHeadPlan {
   readonly stride: number;
   /** How query heads that share a KV head agree. */
   readonly headReduce: HeadReduce;
+  /** Of `key-bounds`: the share of their half widths that counts, [0, 1]; else 1. */
+  readonly boundRadius: number;
   /** Of `top-k`: tokens of the list, forced ones included, rounded up to units; else 0. */
   readonly budgetTokens: number;
   /** Of `top-cdf`: (0, 1]; else 1. */

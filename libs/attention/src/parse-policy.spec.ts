@@ -66,6 +66,7 @@ describe('a policy in JSON', () => {
     ['plans.0.branches.1.selector', { rule: 'top-cdf', mass: 0 }, '.plans[0].branches[1].selector.mass', /above 0/],
     ['plans.0.branches.1.unit.tokens', 24, '.plans[0].branches[1].unit.tokens', /multiple of 16/],
     ['plans.0.branches.1.scorer.phi', 'magic', '.plans[0].branches[1].scorer.phi', /one of relu-split/],
+    ['plans.0.branches.1.scorer.radius', 1.5, '.plans[0].branches[1].scorer.radius', /from 0 to 1/],
     ['plans.0.branches.1.scorer.channel', { kind: 'keys' }, '.plans[0].branches[1].scorer.channel.kind', /key-bounds/],
     ['plans.0.branches.1.reuse', { kind: 'every', steps: 0 }, '.plans[0].branches[1].reuse.steps', /from 1 to 256/],
     ['plans.0.branches.1.rope', 'R1', '.plans[0].branches[1].rope', /must be R0/],

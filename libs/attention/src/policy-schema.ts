@@ -39,7 +39,12 @@ const labels = object({ kind: oneOf('labels'), dims: whole(1, policyBounds.label
 const scorer: z.ZodType<Scorer> = z.discriminatedUnion(
   'phi',
   [
-    object({ phi: z.literal('relu-split'), channel: keyBounds, head_reduce: headReduce }),
+    object({
+      phi: z.literal('relu-split'),
+      channel: keyBounds,
+      head_reduce: headReduce,
+      radius: number(0, 1).optional(),
+    }),
     object({
       phi: z.literal('antidiagonal-strip'),
       channel: keys,

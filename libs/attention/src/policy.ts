@@ -109,7 +109,8 @@ export const headReduces = ['max', 'sum', 'vote'] as const;
 export type HeadReduce = (typeof headReduces)[number];
 
 /**
- * How units get scores. `relu-split`: greatest product that the bounds allow. `antidiagonal-strip`: mass of blocks, from
+ * How units get scores. `relu-split`: greatest product that the bounds allow; with `radius` below 1 their half widths
+ * count by that share, which is nearer to what the best key of a page reaches. `antidiagonal-strip`: mass of blocks, from
  * every `stride`-th anti-diagonal. `last-queries`: mass of columns and diagonals under the last queries of a block.
  * `identity`: product with the keys. `channel-subset`: the same over labels.
  */
@@ -118,6 +119,8 @@ export type Scorer =
       readonly phi: 'relu-split';
       readonly channel: { readonly kind: 'key-bounds' };
       readonly head_reduce?: HeadReduce | undefined;
+      /** [0, 1]; 1 when left out. */
+      readonly radius?: number | undefined;
     }
   | { readonly phi: 'antidiagonal-strip'; readonly channel: { readonly kind: 'keys' }; readonly stride: 4 | 8 | 16 }
   | { readonly phi: 'last-queries'; readonly channel: { readonly kind: 'keys' } }

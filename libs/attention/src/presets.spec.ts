@@ -22,6 +22,15 @@ describe('presets', () => {
     expect(decodeDensity('balanced', shape)).toBeGreaterThan(0.1);
   });
 
+  it.each(['balanced', 'fast'] as const)(
+    '%s looks at the first and last tokens, and counts half of a bound',
+    (preset) => {
+      const { plans } = compilePolicy({ preset }, shapes['smollm2-135m']);
+      const paged = plans.find(({ scorer }) => scorer === 'key-bounds');
+      expect(paged).toMatchObject({ boundRadius: 0.5, sinkTokens: 16, windowTokens: 128 });
+    },
+  );
+
   it('keep the first two layers of a model of some depth dense', () => {
     const [, decode] = writtenPreset({ preset: 'balanced' }, { layers: 30 }).plans;
     expect(decode?.layers).toEqual([{ from: 2 }]);

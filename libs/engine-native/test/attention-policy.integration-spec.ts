@@ -32,6 +32,7 @@ describe('an attention policy', () => {
     ['plans[1].unitTokens', withPlan({ unitTokens: 24 })],
     ['plans[1].scorer', withPlan({ scorer: 'key-bounds' })],
     ['plans[1].mass', withPlan({ mass: '1' })],
+    ['plans[1].boundRadius', withPlan({ rule: 'top-k', scorer: 'key-bounds', budgetTokens: 64, boundRadius: 1.5 })],
     ['plans[1].headReduce', withPlan({ rule: 'top-cdf', scorer: 'keys', unitTokens: 1, mass: 0.5, headReduce: 'sum' })],
     ['plans[1].summary', withPlan({ summary: 1 })],
   ])('is refused for a bad %s', (field, options) => {

@@ -97,7 +97,7 @@ function writing() {
     '| `plans[].kv_heads[]`, `.gates` | KV heads by number; or `{"heads": "retrieval" or "streaming", "sparsity"}`, by the artefact `gates` |',
     '| `plans[].branches[]` | `sink` (keys below `tokens`), `window` (the last `tokens`, the query included) and `middle` (the rest); or `all` alone |',
     '| `.selector` | what of `middle` or `all` is looked at: `all`, `none`, `top-k` (`tokens` of the whole list), `top-cdf` (`mass`, `min_units`, `max_units`), `top-lines` (`verticals`, `slashes`) |',
-    '| `.scorer` | what ranks: `relu-split` of `key-bounds`; `antidiagonal-strip` of `keys` (`stride`); `last-queries` of `keys`; `identity` of `keys`; `channel-subset` of `labels` (`dims`) |',
+    '| `.scorer` | what ranks: `relu-split` of `key-bounds` (`radius` from 0 to 1: the share of their half widths that counts; Quest has 1, presets 0.5); `antidiagonal-strip` of `keys` (`stride`); `last-queries` of `keys`; `identity` of `keys`; `channel-subset` of `labels` (`dims`) |',
     '| `.scorer.head_reduce` | `max`, `sum` or `vote`: how the query heads of a KV head agree on one list |',
     '| `.unit` | `{"kind": "page", "tokens"}` (a multiple of 16) or `{"kind": "token"}`; the scorer\'s own when left out |',
     '| `.reuse` | decode: `always` (default) chooses at every step, `every` at every `steps`, `cosine` when the query has turned away (`at_least`) |',

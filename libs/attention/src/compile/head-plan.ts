@@ -7,7 +7,16 @@ import { scorerFacts } from '../scorer-facts.js';
 /** A head that looks at everything. */
 export const DENSE_HEAD: NativeHeadPlan = Object.freeze({
   ...{ denseBelow: UNBOUNDED, rule: 'all', sinkTokens: 0, windowTokens: 0, unitTokens: PAGE_TOKENS },
-  ...{ scorer: 'none', stride: 0, headReduce: 'max', budgetTokens: 0, mass: 1, minUnits: 0, maxUnits: UNBOUNDED },
+  ...{
+    scorer: 'none',
+    stride: 0,
+    headReduce: 'max',
+    boundRadius: 1,
+    budgetTokens: 0,
+    mass: 1,
+    minUnits: 0,
+    maxUnits: UNBOUNDED,
+  },
   ...{ verticals: 0, slashes: 0, reuseEvery: 1, reuseCosine: 2, summary: false },
 } as const);
 
@@ -69,13 +78,14 @@ export function unitTokensOf({ unit, scorer }: Selection): number {
   return (scorer === undefined ? undefined : scorerFacts[scorer.phi].unitTokens?.[0]) ?? PAGE_TOKENS;
 }
 
-function scored(scorer: Scorer | undefined): Pick<NativeHeadPlan, 'scorer' | 'stride' | 'headReduce'> {
-  if (scorer === undefined) return { scorer: 'none', stride: 0, headReduce: 'max' };
+function scored(scorer: Scorer | undefined): Pick<NativeHeadPlan, 'scorer' | 'stride' | 'headReduce' | 'boundRadius'> {
+  if (scorer === undefined) return { scorer: 'none', stride: 0, headReduce: 'max', boundRadius: 1 };
   const stride = scorer.phi === 'antidiagonal-strip' ? scorer.stride : 0;
   // Mass of several heads is added; of bounds and products the greatest counts, if nothing else is said.
   const unsaid = scorerFacts[scorer.phi].score === 'mass' ? 'sum' : 'max';
   const headReduce = ('head_reduce' in scorer ? scorer.head_reduce : undefined) ?? unsaid;
-  return { scorer: scorerFacts[scorer.phi].native, stride, headReduce };
+  const boundRadius = ('radius' in scorer ? scorer.radius : undefined) ?? 1;
+  return { scorer: scorerFacts[scorer.phi].native, stride, headReduce, boundRadius };
 }
 
 function chosen(selector: Selector, calibratedMass: number): Partial<NativeHeadPlan> & Pick<NativeHeadPlan, 'rule'> {

@@ -10,6 +10,11 @@ export interface QuestOptions {
   readonly headReduce?: HeadReduce;
   /** A list is chosen at every so many tokens. */
   readonly everySteps?: number;
+  /** Tokens that are always looked at: from the first on, and the last ones. */
+  readonly sinkTokens?: number;
+  readonly windowTokens?: number;
+  /** Share of the bounds' half widths that counts. Quest: 1. */
+  readonly radius?: number;
 }
 
 /**
@@ -24,16 +29,26 @@ export function quest({
   denseLayers = 2,
   headReduce = 'max',
   everySteps = 1,
+  sinkTokens = 0,
+  windowTokens = 0,
+  radius = 1,
 }: QuestOptions = {}): HeadPlan[] {
   return [
     {
       phase: 'decode',
       ...(denseLayers > 0 ? { layers: [{ from: denseLayers }] } : {}),
       branches: [
+        ...(sinkTokens > 0 ? [{ range: 'sink', tokens: sinkTokens } as const] : []),
+        ...(windowTokens > 0 ? [{ range: 'window', tokens: windowTokens } as const] : []),
         {
-          range: 'all',
+          range: sinkTokens + windowTokens > 0 ? 'middle' : 'all',
           unit: { kind: 'page', tokens: pageTokens },
-          scorer: { phi: 'relu-split', channel: { kind: 'key-bounds' }, head_reduce: headReduce },
+          scorer: {
+            phi: 'relu-split',
+            channel: { kind: 'key-bounds' },
+            head_reduce: headReduce,
+            ...(radius < 1 ? { radius } : {}),
+          },
           selector: { rule: 'top-k', tokens: budgetTokens },
           ...(everySteps > 1 ? { reuse: { kind: 'every', steps: everySteps } } : {}),
         },

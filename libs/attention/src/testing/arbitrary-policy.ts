@@ -16,7 +16,9 @@ const headReduce = maybe(fc.constantFrom('max', 'sum', 'vote'));
 const tokens = fc.oneof(fc.nat(300), fc.nat(20_000));
 
 const scorer: fc.Arbitrary<Scorer> = fc.oneof(
-  headReduce.map((head_reduce) => ({ phi: 'relu-split', channel: { kind: 'key-bounds' }, head_reduce }) as const),
+  fc
+    .record({ head_reduce: headReduce, radius: maybe(fc.double({ min: 0, max: 1, noNaN: true })) })
+    .map((options) => ({ phi: 'relu-split', channel: { kind: 'key-bounds' }, ...options }) as const),
   fc
     .constantFrom(4, 8, 16)
     .map((stride) => ({ phi: 'antidiagonal-strip', channel: { kind: 'keys' }, stride }) as const),

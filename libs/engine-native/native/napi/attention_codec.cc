@@ -46,6 +46,7 @@ HeadPlan read_plan(const Napi::Object& from) {
   plan.scorer = word_field(from, "scorer", kScorers);
   plan.stride = int32_field(from, "stride");
   plan.head_reduce = word_field(from, "headReduce", kReduces);
+  plan.bound_radius = static_cast<float>(number_field(from, "boundRadius"));
   plan.budget_tokens = int32_field(from, "budgetTokens");
   plan.mass = static_cast<float>(number_field(from, "mass"));
   plan.min_units = int32_field(from, "minUnits");

@@ -3,7 +3,16 @@ import type { AttentionPolicyOptions, NativeHeadPlan } from '../../src/index.js'
 /** A plan that leaves nothing out. */
 export const densePlan: NativeHeadPlan = {
   ...{ denseBelow: 0, rule: 'all', sinkTokens: 0, windowTokens: 1, unitTokens: 16, scorer: 'none', stride: 16 },
-  ...{ headReduce: 'max', budgetTokens: 1, mass: 1, minUnits: 0, maxUnits: 2 ** 30, verticals: 0, slashes: 0 },
+  ...{
+    headReduce: 'max',
+    boundRadius: 1,
+    budgetTokens: 1,
+    mass: 1,
+    minUnits: 0,
+    maxUnits: 2 ** 30,
+    verticals: 0,
+    slashes: 0,
+  },
   ...{ reuseEvery: 1, reuseCosine: 2, summary: false },
 };
 

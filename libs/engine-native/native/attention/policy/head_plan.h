@@ -43,6 +43,8 @@ struct HeadPlan {
   /** Of antidiagonals: 4, 8 or 16. */
   int stride = 16;
   HeadReduce head_reduce = HeadReduce::kMax;
+  /** Of key bounds: the share of a box's half widths that counts, [0, 1]; 1: the most that a key in it can reach. */
+  float bound_radius = 1.0f;
   /** Top-k: tokens of a whole list, forced ones among them, rounded up to units. */
   int budget_tokens = 0;
   /** Top-cdf: the share of the scores' sum that a list reaches, (0, 1]; 1 takes everything. */

@@ -77,6 +77,7 @@ class PlanCheck {
             "key bounds are bounds and no shares of a sum: they go with top-k");
     require(plan_.rule != Rule::kTopCdf || !tokens || plan_.head_reduce == HeadReduce::kVote, "headReduce",
             "must be vote: products with keys are no shares of a sum");
+    require(plan_.bound_radius >= 0.0f && plan_.bound_radius <= 1.0f, "boundRadius", "must be in [0, 1]");
     require(plan_.scorer != Scorer::kVerticalSlash || plan_.unit_tokens == kPageTokens, "unitTokens", "must be 16: lines are cut into pages");
     if (plan_.scorer != Scorer::kAntidiagonal) return;
     require(plan_.stride == 4 || plan_.stride == 8 || plan_.stride == 16, "stride", "must be 4, 8 or 16");

@@ -1,5 +1,5 @@
 // score_key_bounds: a page's score is the product of [min(q, 0); max(q, 0)] with [least; greatest], as the pool keeps them in
-// a row. Sums of as many rows and pages as a vector has lanes are formed at a time, and then added across lanes together.
+// a row; each side has a part of the other where the plan wants less than the whole bound. Sums of as many rows and pages as a vector has lanes are formed at a time, and then added across lanes together.
 // Include it behind the level's `#pragma GCC target`, after lane_sums.h; internal linkage.
 #pragma once
 
@@ -95,9 +95,10 @@ class BoundsScorer {
     const int dim = problem_.head_dim;
     std::memcpy(query, stored_query(problem_, block_, row / group_of(problem_), row % group_of(problem_)), static_cast<size_t>(dim) * 4);
     if (traits_of(problem_.pool.dtype).rotated) rotate_head(query, dim);
+    const BoundWeights weights = bound_weights(block_);
     for (int i = 0; i < 2 * dim; ++i) {
       const float q = query[i % dim];
-      const float side = i < dim ? (q > 0.0f ? 0.0f : q) : (q < 0.0f ? 0.0f : q);
+      const float side = q * ((q > 0.0f) == (i >= dim) ? weights.near : weights.far);
       const int line = i / (2 * kLanes), lane = i % (2 * kLanes);
       queries_[((line * NR + r) * 2 + lane % 2) * kLanes + lane / 2] = side;
     }

@@ -84,6 +84,7 @@ void reduce_heads(std::vector<Vector> rows, HeadReduce reduce, float* out) {
 void key_bounds(const ScoreJob& job, const PageList& candidates, HeadReduce reduce, float* out) {
   const AttentionProblem& p = job.problem;
   const int32_t* pages = p.page_row(job.block.sequence, job.block.kv_head);
+  const BoundWeights weights = bound_weights(job.block);
   std::vector<Vector> rows;
   for (int row = 0; row < job.block.tokens * group_of(p); ++row) {
     const Vector query = query_of(job, row / group_of(p), row % group_of(p));
@@ -93,7 +94,8 @@ void key_bounds(const ScoreJob& job, const PageList& candidates, HeadReduce redu
       double sum = 0.0;
       for (int d = 0; d < p.head_dim; ++d) {
         const double q = query[static_cast<size_t>(d)];
-        sum += std::max(q, 0.0) * from_bf16(bounds.greatest[d]) + std::min(q, 0.0) * from_bf16(bounds.least[d]);
+        const double greatest = from_bf16(bounds.greatest[d]), least = from_bf16(bounds.least[d]);
+        sum += q * (q > 0.0 ? weights.near * greatest + weights.far * least : weights.near * least + weights.far * greatest);
       }
       logits.push_back(logit_of(p, sum));
     }

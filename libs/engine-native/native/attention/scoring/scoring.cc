@@ -13,6 +13,11 @@ const ScoreTable& scores_of(const AttentionProblem& p) {
 
 }  // namespace
 
+BoundWeights bound_weights(const QueryBlock& block) {
+  const float radius = block.plan != nullptr ? block.plan->bound_radius : 1.0f;
+  return {(1.0f + radius) / 2.0f, (1.0f - radius) / 2.0f};
+}
+
 TokenRange visible_tokens(const QueryBlock& block) {
   const PageList& pages = block.visible;
   if (pages.size() == 0) return {0, 0};

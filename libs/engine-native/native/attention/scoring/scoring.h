@@ -28,6 +28,15 @@ struct ScoreJob {
   const QueryBlock& block;
 };
 
+/** What products with the two bounds of a dimension are weighed by: the bound on the query's side, and the other. */
+struct BoundWeights {
+  float near;
+  float far;
+};
+
+/** Of the block's plan; without one the bound of Quest. */
+BoundWeights bound_weights(const QueryBlock& block);
+
 /** Positions [begin, end) of a sequence. */
 struct TokenRange {
   int begin;
@@ -44,7 +53,8 @@ TokenRange visible_units(const QueryBlock& block, int unit_tokens);
 
 /**
  * Pages by the bounds of their keys: U = sum over dimensions of max(q greatest, q least), the most that a key of the page
- * can reach (Quest, arXiv:2406.10774, section 3.3). Only where the pool has KvChannel::kKeyBounds. Bounds are no
+ * can reach (Quest, arXiv:2406.10774, section 3.3). No key is at all its bounds at once, so U is far above what the best
+ * key reaches; with the plan's bound_radius below 1 a page's score is q centre + bound_radius (U - q centre). Only where the pool has KvChannel::kKeyBounds. Bounds are no
  * probabilities: mass rules make no sense of them but for HeadReduce::kVote. Of a block of several queries each counts as
  * a head. Reads 4 head_dim bytes a page.
  *

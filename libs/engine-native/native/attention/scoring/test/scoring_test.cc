@@ -94,6 +94,29 @@ void scores_keep_their_promises(const Shape& shape) {
   });
 }
 
+std::vector<float> bounds_with_radius(const ScoreJob& job, float radius) {
+  HeadPlan plan;
+  plan.bound_radius = radius;
+  QueryBlock block = job.block;
+  block.plan = &plan;
+  std::vector<float> scores(static_cast<size_t>(block.visible.size()));
+  attention::score_key_bounds({job.problem, block}, block.visible, HeadReduce::kSum, scores.data());
+  return scores;
+}
+
+/** Half of the radius is half of the way from the centre of a box to its bound. */
+void the_radius_scales_the_bounds(const Shape& shape) {
+  if (shape.softcap > 0.0f) return;
+  const World world(shape, {{300, 1}, {64, 5}}, 13);
+  for_each_block(world, 4, [&](const ScoreJob& job) {
+    const std::vector<float> centre = bounds_with_radius(job, 0.0f), half = bounds_with_radius(job, 0.5f), whole = bounds_with_radius(job, 1.0f);
+    for (size_t i = 0; i < half.size(); ++i) {
+      expect(whole[i] >= centre[i], "a bound is not below the centre " + name_of(shape), whole[i], centre[i]);
+      expect_below(std::fabs(half[i] - (centre[i] + whole[i]) / 2), 1e-3 * (1 + std::fabs(whole[i])), "the radius scales the bounds " + name_of(shape));
+    }
+  });
+}
+
 /** ||a - b|| / ||b|| where both are finite; infinity where only one of both is. */
 double difference(const std::vector<float>& a, const std::vector<float>& b) {
   double sum = 0.0, norm = 1e-60;
@@ -122,6 +145,11 @@ std::vector<std::vector<float>> all_scores(const attention::ScoreTable& scores, 
     scores.keys({job.problem, job.block, tokens, reduce, channels.data(), 6}, next(tokens.size()));
     if (inner.size() > 0) scores.keys({job.problem, job.block, inner, reduce, nullptr, 0}, next(inner.size()));
   }
+  HeadPlan narrow;
+  narrow.bound_radius = 0.3f;
+  QueryBlock block = job.block;
+  block.plan = &narrow;
+  scores.key_bounds({job.problem, block}, block.visible, HeadReduce::kMax, next(block.visible.size()));
   for (const int stride : {4, 8, 16}) {
     for (const int unit : {16, 128, 192}) scores.antidiagonal(job, stride, unit, next(attention::visible_units(job.block, unit).size()));
   }
@@ -288,6 +316,7 @@ void test_level(KvDtype dtype) {
     shape.window = window;
     vertical_slash_is_attention(shape);
     scores_keep_their_promises(shape);
+    the_radius_scales_the_bounds(shape);
     shape.softcap = 2.0f;
     vertical_slash_is_attention(shape);
   }
