@@ -44,6 +44,12 @@ export interface NativeHeadPlan {
 export const artefactKinds = ['gates', 'label-channels', 'xattention-thresholds'] as const;
 export type ArtefactKind = (typeof artefactKinds)[number];
 
+/** What a live audit holds a policy to; null: to what the server says. */
+export interface AuditBound {
+  /** Mean share of the attention's mass in the latest samples, 0 to 1. */
+  readonly leastRecall: number | null;
+}
+
 /** What a policy adds to the class of exactness that the KV type gives: nothing, or tokens are missing. */
 export type PolicyQuality = 'exact' | 'sparse';
 
@@ -77,6 +83,7 @@ export interface CompiledPolicy {
   readonly table: Uint8Array;
   /** Dimensions that the scorer `labels` looks at, ascending: [layers, kvHeads, r]. */
   readonly labels: { readonly channels: Int32Array; readonly r: number } | null;
+  readonly audit: AuditBound;
   /** Artefacts that are missing, where the policy says that this makes heads dense. */
   readonly missing: readonly ArtefactKind[];
 }

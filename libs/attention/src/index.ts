@@ -1,6 +1,6 @@
 export { PAGE_TOKENS, policyBounds, QUERY_BLOCK_TOKENS, UNBOUNDED } from './bounds.js';
 export { artefactKinds } from './compiled-policy.js';
-export type { ArtefactKind, CompiledPolicy, NativeHeadPlan, PolicyQuality } from './compiled-policy.js';
+export type { ArtefactKind, AuditBound, CompiledPolicy, NativeHeadPlan, PolicyQuality } from './compiled-policy.js';
 export { compilePolicy } from './compile/compile-policy.js';
 export { compositionFaults } from './composition/check-composition.js';
 export type { Fault } from './composition/fault.js';
@@ -12,7 +12,7 @@ export { checkPreset, parsePolicy, parsePolicyText } from './parse-policy.js';
 export { policyName } from './policy-name.js';
 export { attentionChoices, headReduces, phases, presetNames } from './policy.js';
 export type * from './policy.js';
-export { DENSE, isDensePreset, isPreset, writtenPreset } from './presets.js';
+export { DENSE, isDensePreset, isPlainPreset, isPreset, writtenPreset } from './presets.js';
 export type { ArtefactContent } from './artefacts/artefact-schema.js';
 export { parseDuoPattern } from './artefacts/duo-pattern.js';
 export { artefactText, parseArtefact } from './artefacts/parse-artefact.js';

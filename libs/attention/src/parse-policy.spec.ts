@@ -40,6 +40,15 @@ describe('a policy in JSON', () => {
     expect(parsePolicy('attention', { preset: 'fast', dense_below: 0 })).toEqual({ preset: 'fast', dense_below: 0 });
   });
 
+  it('may say what an audit holds it to, by name too', () => {
+    for (const policy of [{ ...quest, audit: { least_recall: 0.9 } }, { preset: 'fast', audit: { least_recall: 0 } }]) {
+      expect(parsePolicy('attention', policy)).toEqual(policy);
+    }
+    expect(() => parsePolicy('attention', { preset: 'fast', audit: { least_recall: -1 } })).toThrow(
+      expect.objectContaining({ field: 'attention.audit.least_recall' }),
+    );
+  });
+
   it('that is dense is one value, however it was written', () => {
     for (const dense of ['dense', { preset: 'dense' }, { preset: 'dense', dense_below: 7 }]) {
       expect(parsePolicy('attention', dense)).toBe(DENSE);
@@ -52,6 +61,9 @@ describe('a policy in JSON', () => {
     ['name', 'Not Good', '.name', /must be 1 to 64 of/],
     ['skip_softmax', -1, '.skip_softmax', /from 0 to 100/],
     ['on_missing_artefact', 'guess', '.on_missing_artefact', /one of refuse, dense/],
+    ['audit', 0.5, '.audit', /must be an object/],
+    ['audit', { least_recall: 1.5 }, '.audit.least_recall', /number from 0 to 1/],
+    ['audit', { most_recall: 1 }, '.audit.most_recall', /no field of a policy/],
     ['surprise', 1, '.surprise', /no field of a policy/],
     ['plans.0.phase', 'both', '.plans[0].phase', /one of prefill, decode/],
     ['plans.0.layers', [{ from: -1 }], '.plans[0].layers[0].from', /whole number from 0/],

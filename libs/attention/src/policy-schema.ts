@@ -123,6 +123,8 @@ const plan = object({
   branches: list(branch, 3),
 });
 
+const audit = object({ least_recall: number(0, 1).optional() }).optional();
+
 const { nameCharacters } = policyBounds;
 const NAME = `must be 1 to ${nameCharacters} of a-z, 0-9, dots, dashes and underscores, a letter or digit first`;
 
@@ -130,6 +132,7 @@ const NAME = `must be 1 to ${nameCharacters} of a-z, 0-9, dots, dashes and under
 export const presetSchema: z.ZodType<PresetPolicy> = object({
   preset: oneOf(...presetNames),
   dense_below: tokens.optional(),
+  audit,
 });
 
 /** The JSON of a policy written out. */
@@ -141,5 +144,6 @@ export const writtenSchema: z.ZodType<WrittenPolicy> = object({
   dense_below: tokens.optional(),
   skip_softmax: number(0, policyBounds.skipSoftmax).optional(),
   on_missing_artefact: oneOf('refuse', 'dense').optional(),
+  audit,
   plans: list(plan, policyBounds.plans, 0),
 });

@@ -18,11 +18,19 @@ export type PresetName = (typeof presetNames)[number];
 export const attentionChoices = [...presetNames, 'custom'] as const;
 export type AttentionChoice = (typeof attentionChoices)[number];
 
+/** What a live audit holds a policy to. What is left out is the server's. Decides nothing of what is computed until then. */
+export interface AuditBoundSpec {
+  /** Share of the attention's mass that the latest samples of an answer keep on average, 0 to 1; with less it falls back. */
+  readonly least_recall?: number | undefined;
+}
+
 /** A policy by name. */
 export interface PresetPolicy {
   readonly preset: PresetName;
   /** In place of the preset's own, in both phases: queries at positions below look at everything. */
   readonly dense_below?: number | undefined;
+  /** In place of the preset's own. */
+  readonly audit?: AuditBoundSpec | undefined;
 }
 
 /** A policy written out. */
@@ -38,6 +46,7 @@ export interface WrittenPolicy {
   readonly skip_softmax?: number | undefined;
   /** What happens where the model package lacks an artefact that a plan needs. `refuse` when left out. */
   readonly on_missing_artefact?: 'refuse' | 'dense' | undefined;
+  readonly audit?: AuditBoundSpec | undefined;
   /** Heads that no plan names are dense. No two plans may name one head in one phase. */
   readonly plans: readonly HeadPlan[];
 }

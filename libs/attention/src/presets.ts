@@ -24,9 +24,18 @@ const SURE = { sinkTokens: 16, windowTokens: 128, radius: 0.5 } as const;
  * page is then ranked nearer to what its best key reaches (`npm run eval` shows the difference).
  * `fast`: mass 0.8, half of that budget in pages of 64, chosen at every fourth step as LServe does; dense below 4,096.
  */
-export function writtenPreset({ preset, dense_below }: PresetPolicy, shape: Pick<ModelShape, 'layers'>): WrittenPolicy {
-  const written = PRESETS[preset](shape.layers);
-  return dense_below === undefined ? written : { ...written, dense_below };
+export function writtenPreset({ preset, ...own }: PresetPolicy, shape: Pick<ModelShape, 'layers'>): WrittenPolicy {
+  const { dense_below, audit } = own;
+  return {
+    ...PRESETS[preset](shape.layers),
+    ...(dense_below === undefined ? {} : { dense_below }),
+    ...(audit === undefined ? {} : { audit }),
+  };
+}
+
+/** Whether a policy is a preset of which nothing has been changed. */
+export function isPlainPreset(spec: PolicySpec): spec is PresetPolicy {
+  return isPreset(spec) && spec.dense_below === undefined && spec.audit === undefined;
 }
 
 /** Whether a policy is a preset. */

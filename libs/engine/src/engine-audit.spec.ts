@@ -75,6 +75,18 @@ describe('a choice whose policy keeps too little', () => {
     expect(one?.tokens).not.toEqual(without);
   });
 
+  it('is held to the bound of its policy, where that has one', async () => {
+    const fell = async (least_recall: number) => {
+      const attention = { ...policies.pages, audit: { least_recall } };
+      const [one] = await answers(audited({ recallAt: () => 0.7 }), [long(1, { attention })]);
+      return [one?.usage?.fallbacks, (one?.usage?.audit?.breaches ?? 0) > 0];
+    };
+    expect(await fell(0.8)).toEqual([1, true]);
+    expect(await fell(0.6)).toEqual([0, false]);
+    const [others] = await answers(audited({ recallAt: () => 0.7 }), [long(1)]);
+    expect(others?.usage?.fallbacks).toBe(0);
+  });
+
   it('does so at the same token alone, with others, and after a preemption', async () => {
     const asked = [1, 2].map((seed) => long(seed));
     const alone: Awaited<ReturnType<typeof answers>> = [];

@@ -49,7 +49,7 @@ export const ATTENTION_METRICS = {
     name: 'longhaul_attention_audit_breaches_total',
     kind: 'counter',
     unit: '{token}',
-    help: 'Generated tokens of which a sample kept less than --audit-least-recall.',
+    help: "Generated tokens of which a sample kept less than the policy's bound, or --audit-least-recall where it has none.",
     action: 'Many: choose a denser policy.',
     labels: ['model_name', 'policy'],
   },

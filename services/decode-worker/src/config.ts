@@ -62,7 +62,7 @@ export const engineSettings = {
   auditLeastRecall: {
     schema: values.share().default(0.5),
     description:
-      'What a policy must keep of the attention mass, on the mean of the latest samples of a choice; with less the choice goes on densely.',
+      'What a policy that says nothing else must keep of the attention mass, on the mean of the latest samples of a choice; with less the choice goes on densely.',
     allowed: '0 to 1; 0 never falls back',
   },
   threads: {

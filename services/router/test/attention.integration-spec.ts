@@ -152,7 +152,8 @@ describe('a server', () => {
   it('takes what it allows, and says to everybody else what there is', async () => {
     await router.start({ attentionAllowed: ['dense', 'balanced'] });
     expect(await router.apis.overHttp('chat', { attention: 'balanced' })).toBeNull();
-    for (const attention of ['fast', PAGES, { preset: 'balanced', dense_below: 0 }]) {
+    const changed = [{ dense_below: 0 }, { audit: { least_recall: 0 } }].map((own) => ({ preset: 'balanced', ...own }));
+    for (const attention of ['fast', PAGES, ...changed]) {
       const expected = { code: 'not_supported', message: expect.stringContaining('there is dense, balanced.') };
       expect(await router.apis.overHttp('chat', { attention })).toMatchObject({
         status: 400,

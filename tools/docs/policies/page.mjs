@@ -64,7 +64,7 @@ function presetSection() {
     '|---|---|---|---|---|',
     ...rows,
     '',
-    '`{"preset": "balanced", "dense_below": 0}` is a preset with another dense part.',
+    '`{"preset": "balanced", "dense_below": 0}` is a preset with another dense part; `audit` goes with a preset, too. Presets have no bound of an audit of their own.',
     '',
   ];
 }
@@ -91,6 +91,7 @@ function writing() {
     '| `dense_below` | of plans that say nothing else: queries at positions below look at everything. 0 when left out |',
     '| `skip_softmax` | 0 (off) to 100: keys of a block are skipped for a query where their logits stay below its maximum so far by more than this |',
     '| `on_missing_artefact` | `refuse` (default), or `dense`: heads whose artefact the package lacks look at everything |',
+    '| `audit` | `{"least_recall"}`: what the [live audit](api.md#answers-and-streams) holds the policy to in place of `--audit-least-recall`, 0 to 1; 0 never falls back |',
     '| `plans[]` | how some heads attend in one phase. Heads that no plan names are dense |',
     '| `plans[].phase` | `prefill` (rows of prompt tokens) or `decode` (all later rows), by position, however they are computed |',
     '| `plans[].layers[]` | `{"from", "to"}`, `to` not included; all when left out |',

@@ -113,6 +113,15 @@ describe('a compiled policy', () => {
     expect(id({ plans: [questPlan] })).not.toBe(plain);
   });
 
+  it('has the bound of an audit that it says, which decides nothing of what is computed', () => {
+    const policy = { plans: [questPlan] };
+    const bound = compilePolicy({ ...policy, audit: { least_recall: 0.9 } }, shape);
+    expect(bound.audit).toEqual({ leastRecall: 0.9 });
+    expect(compilePolicy(policy, shape)).toEqual({ ...bound, audit: { leastRecall: null } });
+    const preset = compilePolicy({ preset: 'balanced', audit: { least_recall: 0.7 } }, shape);
+    expect(preset).toMatchObject({ label: 'balanced', audit: { leastRecall: 0.7 } });
+  });
+
   it('shares the KV of prompts with policies that decode otherwise', () => {
     const numerics = (policy: WrittenPolicy) => compilePolicy(policy, shape).prefillNumerics;
     expect(numerics({ plans: [questPlan, streamingPlan] })).toBe(numerics({ plans: [streamingPlan] }));

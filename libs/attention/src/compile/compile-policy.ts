@@ -61,6 +61,7 @@ function compileWritten(policy: WrittenPolicy, shape: ModelShape): CompiledPolic
     plans: table.plans,
     table: table.bytes(),
     labels: labelsOf(plans, shape),
+    audit: { leastRecall: policy.audit?.least_recall ?? null },
     missing,
   };
 }

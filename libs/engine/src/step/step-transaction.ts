@@ -1,9 +1,10 @@
 import { AppError } from '@longhaul/kernel';
 import type { AttentionStates } from '../attention/attention-states.js';
+import { StepAudit } from '../attention/step-audit.js';
 import { stepReads } from '../attention/step-reads.js';
 import type { EngineContext } from '../context.js';
 import { engineErrors } from '../errors.js';
-import { notify, type StepStats } from '../observer.js';
+import type { StepStats } from '../observer.js';
 import type { BlockManager, Reservation } from '../pages/block-manager.js';
 import type { PlannedItem } from '../scheduler/planned-item.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
@@ -37,6 +38,7 @@ export class StepTransaction {
   readonly #scheduler: Scheduler;
   readonly #commit: StepCommit;
   readonly #states: AttentionStates;
+  readonly #audit: StepAudit;
   readonly #reserved = new Map<Sequence, Reservation>();
 
   constructor(
@@ -48,6 +50,7 @@ export class StepTransaction {
     this.#scheduler = parts.scheduler;
     this.#commit = parts.commit;
     this.#states = parts.states;
+    this.#audit = new StepAudit(context);
   }
 
   /** Runs one step; rejects only on a defect of the engine itself. */
@@ -129,43 +132,10 @@ export class StepTransaction {
       // What is computed again has been judged.
       const fresh = results.item.past >= sequence.furthest;
       // Before the request may end, and be told what it has used.
-      if (fresh) this.#tallyAudit(results.item, read);
+      if (fresh) this.#audit.tally(results.item, read);
       this.#commit.apply(results, answer);
-      if (fresh) this.#judge(results.item, read);
+      if (fresh) this.#audit.judge(results.item, read);
     }
-  }
-
-  #tallyAudit({ sequence, past }: PlannedItem, { audit }: SequenceAttentionStatistics): void {
-    if (audit.samples === 0) return;
-    const { owner, promptLength } = sequence;
-    const { observer, audit: bound } = this.#context;
-    const breach = past >= promptLength && audit.recallLeast < bound.leastRecall;
-    owner.attention.addAudit(audit, breach);
-    const { samples, recallSum, errorSum } = audit;
-    const means = { recall: recallSum / samples, error: errorSum / samples };
-    const { requestId } = owner.request;
-    notify(() => observer.audited?.({ requestId, label: owner.compiled.label, samples, ...means, breach }));
-  }
-
-  #judge({ sequence, past }: PlannedItem, read: SequenceAttentionStatistics): void {
-    const policy = sequence.attention.at(past);
-    if (policy === null || sequence.state !== 'running') return;
-    const { requestId } = sequence.owner.request;
-    const verdict = this.#context.judgeAttention({ requestId, choice: sequence.choice, policy }, read);
-    if (verdict.kind === 'fall-back') sequence.fallBack(verdict.to);
-    else this.#judgeAudit(sequence, { past, read });
-  }
-
-  #judgeAudit(sequence: Sequence, { past, read }: { past: number; read: SequenceAttentionStatistics }): void {
-    const { request, compiled } = sequence.owner;
-    // How many tokens are drafted at once depends on load, and the samples of those that are refused are among the others.
-    if (past < sequence.promptLength || request.speculation !== null) return;
-    const recall = sequence.attention.audited.add(read.audit);
-    const { observer, audit } = this.#context;
-    if (recall === null || recall >= audit.leastRecall) return;
-    sequence.fallBack(null);
-    const { requestId } = request;
-    notify(() => observer.fellBack?.({ requestId, choice: sequence.choice, label: compiled.label, recall }));
   }
 
   /** After a failure every sequence of the step is tried alone; one that then fails again is given up. */

@@ -89,6 +89,11 @@ function plan(random: Random, phase: 'prefill' | 'decode'): Json {
   };
 }
 
+/** What an audit holds the policy to. */
+function bound(random: Random): Json {
+  return random.pick<Json>([{}, { audit: {} }, { audit: { least_recall: random.share() } }]);
+}
+
 function written(random: Random): Json {
   const plans = random.pick([
     [],
@@ -101,6 +106,7 @@ function written(random: Random): Json {
     ...random.pick<Json>([{}, { name: random.letters(random.integer(1, 64)) }]),
     ...random.pick<Json>([{}, { skip_softmax: 100 * random.share() }]),
     ...random.pick<Json>([{}, { dense_below: random.pick([0, 1, 100, MOST_TOKENS]) }]),
+    ...bound(random),
   };
 }
 
@@ -110,7 +116,7 @@ export function legalAttention(random: Random): unknown {
   return random.pick([
     () => preset,
     () => ({ preset }),
-    () => ({ preset, dense_below: random.pick([0, 1, 8192, MOST_TOKENS]) }),
+    () => ({ preset, dense_below: random.pick([0, 1, 8192, MOST_TOKENS]), ...bound(random) }),
     () => written(random),
   ])();
 }
@@ -146,7 +152,7 @@ export const ILLEGAL_ATTENTION: readonly unknown[] = [
   { plans: [{ ...budget(64), gates: { heads: 'retrieval', sparsity: 0.5 } }] },
   { plans: [{ phase: 'decode', branches: PREFILL_ONLY }] },
   { plans: [{ phase: 'decode', branches: [{ range: 'sink', tokens: 4 }] }] },
-  { plans: [], skip_softmax: -1 },
+  ...[{ plans: [], skip_softmax: -1 }, { plans: [], audit: { least_recall: 2 } }, { preset: 'fast', audit: 1 }],
   { plans: [], name: 'A B' },
   { plans: [], plan: [] },
   // Half a character, which no trailer of gRPC can have.

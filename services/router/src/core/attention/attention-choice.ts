@@ -1,6 +1,6 @@
-import { isPreset, type AttentionChoice, type PolicySpec } from '@longhaul/attention';
+import { isPlainPreset, type AttentionChoice, type PolicySpec } from '@longhaul/attention';
 
 /** What has to be allowed for a policy. A preset that is changed in anything is a policy of the caller's own. */
 export function choiceOf(spec: PolicySpec): AttentionChoice {
-  return isPreset(spec) && spec.dense_below === undefined ? spec.preset : 'custom';
+  return isPlainPreset(spec) ? spec.preset : 'custom';
 }
