@@ -84,6 +84,11 @@ export interface CompiledPolicy {
   /** Dimensions that the scorer `labels` looks at, ascending: [layers, kvHeads, r]. */
   readonly labels: { readonly channels: Int32Array; readonly r: number } | null;
   readonly audit: AuditBound;
+  /**
+   * What it falls back to first where an audit finds that it keeps too little: the same with about twice as much looked at; dense
+   * attention comes next. Null where generated tokens look at everything, and of a policy that is itself the denser one.
+   */
+  readonly denser: CompiledPolicy | null;
   /** Artefacts that are missing, where the policy says that this makes heads dense. */
   readonly missing: readonly ArtefactKind[];
 }

@@ -2,9 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { DENSE } from '@longhaul/attention';
 import type { GenerationRequest } from '@longhaul/inference';
 import { auditKey } from './attention/audit.js';
-import type { EngineObserver } from './observer.js';
+import type { EngineObserver, FallBack } from './observer.js';
 import { collect, expectedTokens, harness, leaks, prompt, request, type Harness } from './testing/fixtures.js';
-import { policies } from './testing/policies.js';
+import { compiled, policies } from './testing/policies.js';
+import type { SimulatedAttention } from './testing/simulated-attention.js';
+import type { RecallAt } from './testing/simulated-runner.js';
 
 const PROMPT = 480;
 /** Generated tokens before the policy keeps too little. */
@@ -16,7 +18,7 @@ const long = (seed: number, overrides: Partial<GenerationRequest> = {}) =>
 interface Made {
   pages?: number;
   share?: number;
-  recallAt?: (position: number) => number;
+  recallAt?: RecallAt;
   observer?: EngineObserver;
 }
 
@@ -26,7 +28,10 @@ function audited({ pages = 512, share = 0.5, recallAt = () => 0.9, observer = {}
   return made;
 }
 
-const failing = (position: number) => (position < PROMPT + GOOD ? 0.9 : 0.1);
+/** Under every policy. */
+const failing: RecallAt = (position) => (position < PROMPT + GOOD ? 0.9 : 0.1);
+/** Under the policy that was asked for; the denser one keeps enough. */
+const failingAtFirst: RecallAt = (position, policy) => (policy.denser === null ? 0.9 : failing(position, policy));
 
 async function answers({ engine, runner }: Harness, asked: readonly GenerationRequest[]) {
   const got = await Promise.all(asked.map((one) => collect(engine.submit(one))));
@@ -62,17 +67,31 @@ describe('the audit', () => {
 });
 
 describe('a choice whose policy keeps too little', () => {
-  it('goes on densely, and says so once', async () => {
-    const told: object[] = [];
-    const [one] = await answers(audited({ recallAt: failing, observer: { fellBack: (of) => void told.push(of) } }), [
-      long(1),
+  it('goes on under a denser one, and says so', async () => {
+    const told: FallBack[] = [];
+    const made = { recallAt: failingAtFirst, observer: { fellBack: (of: FallBack) => void told.push(of) } };
+    const [one] = await answers(audited(made), [long(1)]);
+    expect(told).toEqual([
+      { requestId: expect.any(String), choice: 0, label: 'custom', to: 'denser', recall: expect.any(Number) },
     ]);
-    expect(told).toEqual([{ requestId: expect.any(String), choice: 0, label: 'custom', recall: expect.any(Number) }]);
     expect(one?.usage).toMatchObject({ fallbacks: 1 });
     expect(one?.usage?.audit?.breaches).toBeGreaterThan(0);
     const without = expectedTokens(long(1));
     expect(one?.tokens.slice(0, GOOD)).toEqual(without.slice(0, GOOD));
     expect(one?.tokens).not.toEqual(without);
+  });
+
+  it('goes on densely where the denser one keeps too little as well, by samples of its own', async () => {
+    const told: FallBack[] = [];
+    const made = { recallAt: failing, observer: { fellBack: (of: FallBack) => void told.push(of) } };
+    const { engine, runner } = audited(made);
+    const [one] = await answers({ engine, runner }, [long(1)]);
+    expect(told.map(({ to }) => to)).toEqual(['denser', 'dense']);
+    expect(one?.usage?.fallbacks).toBe(2);
+    const policy = compiled(policies.pages);
+    const used = runner.steps.map(({ attention: [of] }) => of && (of.state as SimulatedAttention).policy.numericsId);
+    const changes = used.filter((each, i) => i === 0 || each !== used[i - 1]);
+    expect(changes).toEqual([policy?.numericsId, policy?.denser?.numericsId, undefined]);
   });
 
   it('is held to the bound of its policy, where that has one', async () => {
@@ -81,28 +100,43 @@ describe('a choice whose policy keeps too little', () => {
       const [one] = await answers(audited({ recallAt: () => 0.7 }), [long(1, { attention })]);
       return [one?.usage?.fallbacks, (one?.usage?.audit?.breaches ?? 0) > 0];
     };
-    expect(await fell(0.8)).toEqual([1, true]);
+    expect(await fell(0.8)).toEqual([2, true]);
     expect(await fell(0.6)).toEqual([0, false]);
     const [others] = await answers(audited({ recallAt: () => 0.7 }), [long(1)]);
     expect(others?.usage?.fallbacks).toBe(0);
   });
 
-  it('does so at the same token alone, with others, and after a preemption', async () => {
+  it.each<[string, RecallAt, number]>([
+    ['to the denser one', failingAtFirst, 1],
+    ['to dense attention', failing, 2],
+  ])('falls back %s at the same token alone, with others, and after a preemption', async (_, recallAt, fallbacks) => {
     const asked = [1, 2].map((seed) => long(seed));
     const alone: Awaited<ReturnType<typeof answers>> = [];
-    for (const one of asked) alone.push(...(await answers(audited({ recallAt: failing }), [one])));
+    for (const one of asked) alone.push(...(await answers(audited({ recallAt }), [one])));
     for (const pages of [512, 66]) {
       const lost: object[] = [];
       const observer: EngineObserver = { preempted: (of) => void lost.push(of) };
-      const together = await answers(audited({ pages, recallAt: failing, observer }), asked);
+      const together = await answers(audited({ pages, recallAt, observer }), asked);
       expect(lost.length > 0).toBe(pages === 66);
       expect(together.map(({ tokens }) => tokens)).toEqual(alone.map(({ tokens }) => tokens));
       together.forEach(({ usage }, i) => {
         const { samples = 0, breaches, recall } = alone[i]?.usage?.audit ?? {};
-        expect(usage).toMatchObject({ fallbacks: 1, audit: { samples, breaches } });
+        expect(usage).toMatchObject({ fallbacks, audit: { samples, breaches } });
         expect(usage?.audit?.recall).toBeCloseTo(recall ?? NaN);
       });
     }
+  });
+
+  it('says the same over what it has left in the pool, of which the prompt alone is found', async () => {
+    const warm = audited({ recallAt: failing });
+    const [first] = await answers(warm, [long(1)]);
+    const [second] = await answers(warm, [long(1)]);
+    expect(second?.tokens).toEqual(first?.tokens);
+    const whole = Int32Array.from([...prompt(PROMPT, 1), ...(first?.tokens ?? [])]);
+    const next = long(1, { promptTokenIds: whole, attention: DENSE });
+    const { choices, done } = await collect(warm.engine.submit(next));
+    expect(choices[0]?.tokens).toEqual(expectedTokens(next));
+    expect(done?.usage.cachedTokens).toBe(PROMPT);
   });
 
   it('keeps its policy where a prompt alone is poor: others may have its KV', async () => {

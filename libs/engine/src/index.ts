@@ -9,7 +9,7 @@ export { defaultLimits, PAGE_TOKENS, pagesFor, stepPromptTokens } from './limits
 export { defaultAudit, type AuditOptions } from './attention/audit.js';
 export type { AttentionVerdict, JudgeAttention } from './attention/judge.js';
 export type { EngineLimits } from './limits.js';
-export type { EngineObserver, FinishedRequest, StepOutcome, StepStats, TokenTally } from './observer.js';
+export type { EngineObserver, FallBack, FinishedRequest, StepOutcome, StepStats, TokenTally } from './observer.js';
 export type * from './ports.js';
 export { gumbelNoise, philox4x32 } from './sampling/philox.js';
 export type { NoiseKey, Words } from './sampling/philox.js';

@@ -45,6 +45,17 @@ export type TokenTally =
   | { kind: 'prompt'; source: 'local_compute' | 'local_cache_hit' | 'external_kv_transfer'; tokens: number }
   | { kind: 'recomputed' | 'generated'; tokens: number };
 
+/** A choice goes on under another policy than before. */
+export interface FallBack {
+  requestId: string;
+  choice: number;
+  /** Of the policy that was asked for. */
+  label: CompiledPolicy['label'];
+  /** The denser policy that its own comes with, and after that dense attention. */
+  to: 'denser' | 'dense';
+  recall: number;
+}
+
 /**
  * Told what happens, as it happens; for metrics and logs. Callbacks run inside the engine: they must be quick and must
  * not throw (what they throw is ignored). Ids and counts only, never tokens or text.
@@ -74,8 +85,8 @@ export interface EngineObserver {
     error: number;
     breach: boolean;
   }): void;
-  /** A choice goes on under dense attention: its policy has kept too little of late, `recall` of the mass. */
-  fellBack?(of: { requestId: string; choice: number; label: CompiledPolicy['label']; recall: number }): void;
+  /** A choice goes on under a denser policy, or dense attention: its own has kept too little of late, `recall` of the mass. */
+  fellBack?(of: FallBack): void;
   finished?(request: FinishedRequest): void;
   /** A cached block that nobody used was given up: how long it was kept, and for how long nobody had used it. */
   blockEvicted?(block: { lifetimeMs: number; idleMs: number }): void;

@@ -15,7 +15,7 @@ export interface AttentionUsage {
   kvReadBytes: number | null;
   /** Null where nothing was sampled. */
   audit: AuditUsage | null;
-  /** How often the request went over to a denser policy after a breach. */
+  /** How often choices went on under a denser policy because theirs kept too little: each at most twice, at last densely. */
   fallbacks: number;
 }
 

@@ -56,9 +56,9 @@ export const ATTENTION_METRICS = {
   attentionAuditFallbacks: {
     name: 'longhaul_attention_audit_fallbacks_total',
     kind: 'counter',
-    unit: '{choice}',
-    help: 'Choices that went on densely because their policy had kept too little.',
-    action: 'Any: these requests lose the speed they asked for; choose a denser policy.',
-    labels: ['model_name', 'policy'],
+    unit: '{fallback}',
+    help: 'How often choices fell back because their policy had kept too little: to a denser one, from that to dense attention.',
+    action: 'To dense: these requests lose the speed they asked for; choose a denser policy.',
+    labels: ['model_name', 'policy', 'to'],
   },
 } as const satisfies Record<string, MetricDefinition>;

@@ -88,7 +88,9 @@ export const KNOWN_LABELS: Partial<Record<MetricKey, readonly Attributes[]>> = {
   attentionAuditError: each('policy', 'balanced', 'fast', 'custom'),
   attentionAuditSamples: each('policy', 'balanced', 'fast', 'custom'),
   attentionAuditBreaches: each('policy', 'balanced', 'fast', 'custom'),
-  attentionAuditFallbacks: each('policy', 'balanced', 'fast', 'custom'),
+  attentionAuditFallbacks: ['balanced', 'fast', 'custom'].flatMap((policy) =>
+    ['denser', 'dense'].map((to) => ({ policy, to })),
+  ),
   requestSuccess: each('finished_reason', 'stop', 'length'),
   apiRequests: ['POST /v1/chat/completions', 'POST /v1/completions'].map((method) => ({
     ...{ api: 'http', method, status: '200', reason: 'OK' },

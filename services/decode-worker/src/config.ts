@@ -56,13 +56,13 @@ export const engineSettings = {
   auditShare: {
     schema: values.share().default(0),
     description:
-      'Share of the queries under attention policies for which dense attention is computed as well, to tell what the policy loses; a choice that loses too much goes on densely.',
+      'Share of the queries under attention policies for which dense attention is computed as well, to tell what the policy loses; a choice that loses too much falls back to a denser policy, then to dense attention.',
     allowed: '0 to 1; 0 is none',
   },
   auditLeastRecall: {
     schema: values.share().default(0.5),
     description:
-      'What a policy that says nothing else must keep of the attention mass, on the mean of the latest samples of a choice; with less the choice goes on densely.',
+      'What a policy that says nothing else must keep of the attention mass, on the mean of the latest samples of a choice; with less the choice falls back.',
     allowed: '0 to 1; 0 never falls back',
   },
   threads: {

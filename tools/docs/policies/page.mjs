@@ -19,6 +19,7 @@ export function policiesPage(note) {
     ...readsSection(),
     ...writing(),
     ...rules(),
+    ...fallingBack(),
     '## Methods',
     '',
     'Each is a configuration of the same parts. The JSON is the method with its own parameters; `skip_softmax` and `dense_below` go with all of them.',
@@ -128,6 +129,21 @@ function rules() {
     '',
     'KV that was computed under a policy is found by equal policies only: the key of a block names all that decides its values. Written otherwise but meaning the',
     'same, policies share.',
+    '',
+  ];
+}
+
+function fallingBack() {
+  return [
+    '## Falling back',
+    '',
+    'With `--audit-share` above 0 a server compares a sample of the queries under policies with dense attention. Where an answer\'s latest samples keep too little of the mass on average',
+    '(`audit.least_recall`, else `--audit-least-recall`), the rest of it is computed under a **denser** policy, which comes with each: windows, budgets and bounds of units are twice',
+    'as large, of a mass half as much is left out, keys are skipped from twice as far below the maximum on; what ranks, in which units, how often and above which length is as',
+    'before. Where samples of the denser one keep too little as well, the rest is computed densely. Prompts keep the policy that was asked for, since others may have their KV. So do requests',
+    'that ask for drafted tokens. `usage.longhaul.fallbacks` counts, the log (`attention-fell-back`) and `longhaul_attention_audit_fallbacks_total` say to what.',
+    '',
+    'Which queries are sampled follows from prompt, layer, head and position alone, and an answer falls back at the same token in every run: alone, in a batch, after a preemption.',
     '',
   ];
 }

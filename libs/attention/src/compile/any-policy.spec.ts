@@ -11,6 +11,7 @@ import { anyPolicy } from '../testing/arbitrary-policy.js';
 import { calibrated } from '../testing/artefacts.js';
 import { shapes } from '../testing/shapes.js';
 import { compilePolicy } from './compile-policy.js';
+import { denseUpTo } from './dense-up-to.js';
 
 const bare = shapes['needle-3m'];
 const shape = calibrated(bare);
@@ -59,6 +60,24 @@ function contradictions({ plans, table, ...facts }: CompiledPolicy): string[] {
   return Object.keys(checks).filter((name) => !checks[name]);
 }
 
+function named(name: string, policy: CompiledPolicy): CompiledPolicy {
+  return { ...policy, name, denser: policy.denser && named(name, policy.denser) };
+}
+
+/** What is wrong with what a policy falls back to. */
+function denserFlaws({ denser, decodeDense, ...policy }: CompiledPolicy): string[] {
+  if (denser === null) return decodeDense ? [] : ['none'];
+  const { exactBelow, alignment, drafts, labels, table } = policy;
+  expect(denser).toMatchObject({ exactBelow, alignment, drafts, labels, table, decodeDense, denser: null });
+  const looksAtLess = denser.plans.filter((plan, i) => denseUpTo(plan) < denseUpTo(policy.plans[i] as NativeHeadPlan));
+  return [
+    ...denser.plans.flatMap(flaws),
+    ...contradictions(denser),
+    ...looksAtLess.map(({ rule }) => `less with ${rule}`),
+    ...(denser.skipSoftmax < policy.skipSoftmax ? ['skips more'] : []),
+  ];
+}
+
 function keepsNothing({ reuseEvery, reuseCosine, summary }: NativeHeadPlan): boolean {
   return reuseEvery === 1 && reuseCosine > 1 && !summary;
 }
@@ -87,6 +106,7 @@ describe('any policy that is right field by field', () => {
         compiledOnes++;
         expect(compiled.plans.flatMap(flaws)).toEqual([]);
         expect(contradictions(compiled)).toEqual([]);
+        expect(denserFlaws(compiled)).toEqual([]);
         if (allowsDrafts(policy)) expect(compiled.drafts).toBe(true);
       }),
       RUNS,
@@ -110,11 +130,11 @@ describe('any policy that is right field by field', () => {
     const faultless = (policy: WrittenPolicy) => compositionFaults('attention', policy, shape).next().done === true;
     fc.assert(
       fc.property(anyPolicy.filter(faultless), (policy) => {
-        const { name, ...facts } = compilePolicy(policy, shape);
+        const compiled = compilePolicy(policy, shape);
         const again = compilePolicy(parsePolicyText('attention', JSON.stringify(rewritten(policy))), shape);
-        expect(again).toEqual({ name, ...facts });
+        expect(again).toEqual(compiled);
         const turned = { ...policy, name: 'c', plans: [...policy.plans].reverse() };
-        expect(compilePolicy(turned, shape)).toEqual({ name: 'c', ...facts });
+        expect(compilePolicy(turned, shape)).toEqual(named('c', compiled));
       }),
       { ...RUNS, numRuns: 100 },
     );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { UNBOUNDED } from '../bounds.js';
 import type { CompiledPolicy, NativeHeadPlan } from '../compiled-policy.js';
-import type { HeadPlan, Phase, WrittenPolicy } from '../policy.js';
+import type { HeadPlan, Phase, PolicySpec, WrittenPolicy } from '../policy.js';
 import { DENSE } from '../presets.js';
 import { shapes } from '../testing/shapes.js';
 import { compilePolicy } from './compile-policy.js';
@@ -117,9 +117,31 @@ describe('a compiled policy', () => {
     const policy = { plans: [questPlan] };
     const bound = compilePolicy({ ...policy, audit: { least_recall: 0.9 } }, shape);
     expect(bound.audit).toEqual({ leastRecall: 0.9 });
-    expect(compilePolicy(policy, shape)).toEqual({ ...bound, audit: { leastRecall: null } });
+    const { audit, numericsId, prefillNumerics } = compilePolicy(policy, shape);
+    expect({ audit, numericsId, prefillNumerics }).toEqual({
+      ...{ audit: { leastRecall: null }, numericsId: bound.numericsId, prefillNumerics: bound.prefillNumerics },
+    });
     const preset = compilePolicy({ preset: 'balanced', audit: { least_recall: 0.7 } }, shape);
     expect(preset).toMatchObject({ label: 'balanced', audit: { leastRecall: 0.7 } });
+  });
+
+  it('has a denser one to fall back to first, which looks at twice as much and leaves half as much of the mass out', () => {
+    const denser = (policy: PolicySpec) => compilePolicy(policy, shape).denser as CompiledPolicy;
+    const preset = denser({ preset: 'balanced' });
+    expect(preset).toMatchObject({ name: 'balanced', label: 'balanced', exactBelow: 8192, denser: null });
+    expect(planAt(preset, 'decode', [2, 0])).toMatchObject({ budgetTokens: 4096, denseBelow: 8192, unitTokens: 16 });
+    expect(planAt(preset, 'decode', [1, 0]).rule).toBe('all');
+    expect(planAt(preset, 'prefill', [2, 0]).mass).toBeCloseTo(0.95);
+    const kept = denser({ preset: 'fast' });
+    expect(planAt(kept, 'decode', [2, 0])).toMatchObject({ budgetTokens: 1920, reuseEvery: 4, unitTokens: 64 });
+    const masked = denser({ plans: [{ ...streamingPlan, phase: 'decode' }] });
+    expect(planAt(masked, 'decode', [0, 0])).toMatchObject({ windowTokens: 2000, sinkTokens: 4 });
+    expect(denser({ plans: [questPlan], skip_softmax: 60 }).skipSoftmax).toBe(100);
+    expect(preset.numericsId).not.toBe(compilePolicy({ preset: 'balanced' }, shape).numericsId);
+  });
+
+  it('has none where its generated tokens look at everything', () => {
+    expect([DENSE, { plans: [streamingPlan] }].map((policy) => compilePolicy(policy, shape).denser)).toEqual([null, null]);
   });
 
   it('shares the KV of prompts with policies that decode otherwise', () => {

@@ -4,9 +4,10 @@ import { checkComposition } from '../composition/check-composition.js';
 import { neededArtefacts } from '../composition/needed-artefacts.js';
 import { allowsDrafts } from '../drafts.js';
 import type { ModelShape } from '../model-shape.js';
-import type { HeadPlan, Phase, PolicySpec, WrittenPolicy } from '../policy.js';
+import { phases, type HeadPlan, type Phase, type PolicySpec, type WrittenPolicy } from '../policy.js';
 import { isPreset, writtenPreset } from '../presets.js';
 import { calibratedMassOf } from './calibrated-mass.js';
+import { denserNumbers, type PolicyNumbers } from './denser.js';
 import { HeadAssignment } from './head-assignment.js';
 import { DENSE_HEAD, nativeHeadPlan } from './head-plan.js';
 import { labelsOf } from './labels.js';
@@ -23,9 +24,9 @@ import { PlanTable } from './plan-table.js';
  * @remarks O(plans * layers * kvHeads). Needs a value that `parsePolicy` has taken.
  */
 export function compilePolicy(spec: PolicySpec, shape: ModelShape): CompiledPolicy {
-  if (!isPreset(spec)) return compileWritten(spec, shape);
+  if (!isPreset(spec)) return compileWritten(spec, shape, 'custom');
   try {
-    return { ...compileWritten(writtenPreset(spec, shape), shape), label: spec.preset };
+    return compileWritten(writtenPreset(spec, shape), shape, spec.preset);
   } catch (error) {
     // The caller wrote none of the fields of a preset's plans.
     const { code, reason, message } = AppError.from(error);
@@ -36,34 +37,65 @@ export function compilePolicy(spec: PolicySpec, shape: ModelShape): CompiledPoli
 
 const FIELD = 'attention';
 
-function compileWritten(policy: WrittenPolicy, shape: ModelShape): CompiledPolicy {
+/** What of a compiled policy does not say how much is looked at: the same of its denser one. */
+interface Frame extends Pick<
+  CompiledPolicy,
+  'name' | 'label' | 'drafts' | 'table' | 'labels' | 'audit' | 'missing'
+> {
+  readonly halves: Readonly<Record<Phase, Pick<PhaseHalf, 'digests' | 'labels'>>>;
+}
+
+function compileWritten(policy: WrittenPolicy, shape: ModelShape, label: CompiledPolicy['label']): CompiledPolicy {
   const missing = checkComposition(FIELD, policy, shape);
   const plans = policy.plans.filter((plan) => !neededArtefacts(plan).some((kind) => missing.includes(kind)));
   const table = headTable({ ...policy, plans }, shape);
-  const skipSoftmax = policy.skip_softmax ?? 0;
-  const half = (phase: Phase): PhaseHalf => {
+  const half = (phase: Phase) => {
     const mine = plans.filter((plan) => plan.phase === phase);
-    return { heads: table.half(phase), skipSoftmax, digests: digestsOf(mine, shape), labels: labelsOf(mine, shape) };
+    return { digests: digestsOf(mine, shape), labels: labelsOf(mine, shape) };
   };
-  const [prefill, decode] = [half('prefill'), half('decode')];
-  return {
-    name: policy.name ?? 'custom',
-    label: 'custom',
-    alignment: alignmentOf(prefill),
-    exactBelow: exactBelow(prefill),
-    decodeDense: isDense(decode),
-    prefillNumerics: isDense(prefill) ? '' : numericsOf(halfNumerics(prefill)),
-    numericsId: isDense(prefill) && isDense(decode) ? '' : numericsOf([prefill, decode].map(halfNumerics)),
-    quality: isDense(prefill) && isDense(decode) ? 'exact' : 'sparse',
-    kvQuality: isDense(prefill) ? 'exact' : 'sparse',
+  const frame: Frame = {
+    ...{ name: policy.name ?? 'custom', label, missing },
     drafts: allowsDrafts({ ...policy, plans }),
-    skipSoftmax,
-    plans: table.plans,
     table: table.bytes(),
     labels: labelsOf(plans, shape),
     audit: { leastRecall: policy.audit?.least_recall ?? null },
-    missing,
+    halves: { prefill: half('prefill'), decode: half('decode') },
   };
+  return withDenser({ plans: table.plans, skipSoftmax: policy.skip_softmax ?? 0 }, frame);
+}
+
+function withDenser(numbers: PolicyNumbers, frame: Frame): CompiledPolicy {
+  const policy = assemble(numbers, frame);
+  return policy.decodeDense ? policy : { ...policy, denser: assemble(denserNumbers(numbers), frame) };
+}
+
+function assemble(numbers: PolicyNumbers, { halves, ...frame }: Frame): CompiledPolicy {
+  const heads = headsOf(numbers.plans, frame.table);
+  const { skipSoftmax } = numbers;
+  const prefill: PhaseHalf = { heads: heads('prefill'), skipSoftmax, ...halves.prefill };
+  const decode: PhaseHalf = { heads: heads('decode'), skipSoftmax, ...halves.decode };
+  const [densePrefill, decodeDense] = [isDense(prefill), isDense(decode)];
+  const dense = densePrefill && decodeDense;
+  return {
+    ...frame,
+    ...numbers,
+    alignment: alignmentOf(prefill),
+    exactBelow: exactBelow(prefill),
+    decodeDense,
+    prefillNumerics: densePrefill ? '' : numericsOf(halfNumerics(prefill)),
+    numericsId: dense ? '' : numericsOf([prefill, decode].map(halfNumerics)),
+    quality: dense ? 'exact' : 'sparse',
+    kvQuality: densePrefill ? 'exact' : 'sparse',
+    denser: null,
+  };
+}
+
+/** The plan of every head of a phase: [layers * kvHeads]. */
+function headsOf(plans: CompiledPolicy['plans'], table: Uint8Array): (phase: Phase) => PhaseHalf['heads'] {
+  const half = table.length / phases.length;
+  const from = (phase: Phase) => phases.indexOf(phase) * half;
+  return (phase) =>
+    Array.from(table.subarray(from(phase), from(phase) + half), (index) => plans[index] as NativeHeadPlan);
 }
 
 function headTable(policy: WrittenPolicy, shape: ModelShape): PlanTable {

@@ -39,11 +39,6 @@ export class PlanTable {
     return index;
   }
 
-  /** The plan of every head of a phase: [layers * kvHeads]. */
-  half(phase: Phase): readonly NativeHeadPlan[] {
-    return this.#table[phase].map((index) => this.plans[index] as NativeHeadPlan);
-  }
-
   /** [2, layers, kvHeads] */
   bytes(): Uint8Array {
     return Uint8Array.from([...this.#table.prefill, ...this.#table.decode]);

@@ -62,14 +62,14 @@ export class CompiledPolicies {
     if (policy.alignment > promptTokens) {
       throw engineErrors.stepTooSmall({ policy: policy.name, alignment: policy.alignment, promptTokens });
     }
-    tryOut(policy, runner);
+    for (const each of [policy, policy.denser]) tryOut(each, runner);
     return policy;
   }
 }
 
-/** What a runner cannot compute is refused here, and not found out in the middle of an answer. */
-function tryOut(policy: CompiledPolicy, runner: ModelRunner): void {
-  if (effective(policy) === null) return;
+/** What a runner cannot compute, now or once the request has fallen back, is refused here, and not found out in the middle of an answer. */
+function tryOut(policy: CompiledPolicy | null, runner: ModelRunner): void {
+  if (policy === null || effective(policy) === null) return;
   try {
     runner.openAttention?.(policy).close();
   } catch (error) {

@@ -15,8 +15,6 @@ interface PolicySpan {
  * the transaction that a step is: what a step may have to take back is tried on a copy.
  */
 export class SequencePolicy {
-  /** What the audit has found of late. Kept over preemptions, since nothing is judged twice. */
-  readonly audited = new AuditWindow();
   readonly #decodeFrom: number;
   readonly #options: SequenceAttentionOptions;
   /** Ascending. */
@@ -24,6 +22,7 @@ export class SequencePolicy {
   #current: OpenAttention | null = null;
   #trial: OpenAttention | null = null;
   #fallbacks = 0;
+  #audited = new AuditWindow();
 
   constructor(policy: CompiledPolicy | null, promptLength: number, options: SequenceAttentionOptions) {
     this.#options = options;
@@ -39,6 +38,11 @@ export class SequencePolicy {
   /** How often it has been given a denser policy. */
   get fallbacks(): number {
     return this.#fallbacks;
+  }
+
+  /** What the audit has found of its latest policy. Kept over preemptions, since nothing is judged twice. */
+  get audited(): AuditWindow {
+    return this.#audited;
   }
 
   /** Policy of the token at a position. */
@@ -60,6 +64,7 @@ export class SequencePolicy {
   fallBack(policy: CompiledPolicy | null, computed: number): void {
     const from = Math.max(this.#decodeFrom, computed);
     this.#fallbacks++;
+    this.#audited = new AuditWindow();
     this.#spans = [...this.#spans.filter((span) => span.from < from), { from, policy }];
   }
 

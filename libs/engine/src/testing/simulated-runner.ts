@@ -29,6 +29,8 @@ export function storedValue(state: number, token: number, position: number, rope
   return mix(mix(mix(state, token), position), rope);
 }
 
+export type RecallAt = (position: number, policy: CompiledPolicy) => number;
+
 /** Logits after everything that `state` has folded in. */
 export function logitsOf(state: number): Float32Array {
   return Float32Array.from({ length: VOCAB }, (_, token) => (mix(state, token) / 2 ** 32) * 8 - 4);
@@ -57,8 +59,8 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   nanAfterToken: number | null = null;
   /** Every row is NaN. */
   allNaN = false;
-  /** What an audited query keeps of the attention's mass, by its position. */
-  recallAt: (position: number) => number = () => 0.9;
+  /** What an audited query keeps of the attention's mass, by its position and under its policy. */
+  recallAt: RecallAt = () => 0.9;
   /** Multiplies every logit, for rows at the ends of f32. */
   logitScale = 1;
 
@@ -231,16 +233,17 @@ function seenBy(
 function simulatedStatistics(
   request: RunnerStep,
   { sequence, decodeFrom, state }: StepAttention,
-  recallAt: (position: number) => number,
+  recallAt: RecallAt,
 ): SequenceAttentionStatistics {
-  const { audit } = (state as SimulatedAttention).options;
+  const { options, policy } = state as SimulatedAttention;
+  const { audit } = options;
   const recalls: number[] = [];
   const past = request.pastLens[sequence] as number;
   const rows = (request.cuSeqlens[sequence + 1] as number) - (request.cuSeqlens[sequence] as number);
   const visible = { prefill: 0, decode: 0 };
   for (let position = past; position < past + rows; position++) {
     visible[position < decodeFrom ? 'prefill' : 'decode'] += LAYERS * Math.ceil((position + 1) / PAGE_TOKENS);
-    if (audit !== undefined && isSampled(audit, position)) recalls.push(recallAt(position));
+    if (audit !== undefined && isSampled(audit, position)) recalls.push(recallAt(position, policy));
   }
   const recallSum = recalls.reduce((sum, recall) => sum + recall, 0);
   return {

@@ -38,7 +38,7 @@ function tellAll(observer: EngineObserver, requestId: string): void {
   observer.blockReused?.({ gapMs: 5 });
   observer.blocksDropped?.({ reason: 'evicted', error: null, blocks: 1 });
   observer.audited?.({ requestId, label: 'fast', samples: 2, recall: 0.25, error: 0.5, breach: true });
-  observer.fellBack?.({ requestId, choice: 0, label: 'fast', recall: 0.25 });
+  observer.fellBack?.({ requestId, choice: 0, label: 'fast', to: 'denser', recall: 0.25 });
   observer.failed?.({ requestId, error: notFinite });
   observer.finished?.({
     ...{ requestId, reasons: ['stop', 'length'], longestChoiceTokens: 8, totalMs: 9 },

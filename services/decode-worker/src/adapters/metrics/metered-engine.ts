@@ -103,9 +103,9 @@ function auditObserver(labels: { model_name: string }, log: EventLog): Pick<Engi
       record('attentionAuditError', error, of);
       if (breach) count('attentionAuditBreaches', 1, of);
     },
-    fellBack({ requestId, choice, label, recall }) {
-      count('attentionAuditFallbacks', 1, { ...labels, policy: label });
-      log.warning('attention-fell-back', { requestId, choice, policy: label, recall });
+    fellBack({ requestId, choice, label, to, recall }) {
+      count('attentionAuditFallbacks', 1, { ...labels, policy: label, to });
+      log.warning('attention-fell-back', { requestId, choice, policy: label, to, recall });
     },
   };
 }
