@@ -20,6 +20,8 @@ export const policyBounds = {
   labelDims: 256,
   /** e^-100 is less than any f32 that counts. */
   skipSoftmax: 100,
+  /** Of a divergence, in nats; no comparison is told to exceed it. */
+  kl: 100,
   /** Distinct head plans of one compiled policy: the table has bytes. */
   headPlans: 256,
 } as const;

@@ -48,6 +48,8 @@ export type ArtefactKind = (typeof artefactKinds)[number];
 export interface AuditBound {
   /** Mean share of the attention's mass in the latest samples, 0 to 1. */
   readonly leastRecall: number | null;
+  /** Mean divergence of the next token in the latest steps compared, nats. */
+  readonly mostKl: number | null;
 }
 
 /** What a policy adds to the class of exactness that the KV type gives: nothing, or tokens are missing. */

@@ -41,7 +41,10 @@ describe('a policy in JSON', () => {
   });
 
   it('may say what an audit holds it to, by name too', () => {
-    for (const policy of [{ ...quest, audit: { least_recall: 0.9 } }, { preset: 'fast', audit: { least_recall: 0 } }]) {
+    for (const policy of [
+      { ...quest, audit: { least_recall: 0.9, most_kl: 0.1 } },
+      { preset: 'fast', audit: { least_recall: 0 } },
+    ]) {
       expect(parsePolicy('attention', policy)).toEqual(policy);
     }
     expect(() => parsePolicy('attention', { preset: 'fast', audit: { least_recall: -1 } })).toThrow(
@@ -63,6 +66,7 @@ describe('a policy in JSON', () => {
     ['on_missing_artefact', 'guess', '.on_missing_artefact', /one of refuse, dense/],
     ['audit', 0.5, '.audit', /must be an object/],
     ['audit', { least_recall: 1.5 }, '.audit.least_recall', /number from 0 to 1/],
+    ['audit', { most_kl: 101 }, '.audit.most_kl', /number from 0 to 100/],
     ['audit', { most_recall: 1 }, '.audit.most_recall', /no field of a policy/],
     ['surprise', 1, '.surprise', /no field of a policy/],
     ['plans.0.phase', 'both', '.plans[0].phase', /one of prefill, decode/],

@@ -123,7 +123,10 @@ const plan = object({
   branches: list(branch, 3),
 });
 
-const audit = object({ least_recall: number(0, 1).optional() }).optional();
+const audit = object({
+  least_recall: number(0, 1).optional(),
+  most_kl: number(0, policyBounds.kl).optional(),
+}).optional();
 
 const { nameCharacters } = policyBounds;
 const NAME = `must be 1 to ${nameCharacters} of a-z, 0-9, dots, dashes and underscores, a letter or digit first`;

@@ -22,6 +22,8 @@ export type AttentionChoice = (typeof attentionChoices)[number];
 export interface AuditBoundSpec {
   /** Share of the attention's mass that the latest samples of an answer keep on average, 0 to 1; with less it falls back. */
   readonly least_recall?: number | undefined;
+  /** Divergence of the next token from dense attention, mean of the latest steps compared; 0 to 100 nats. With more it falls back. */
+  readonly most_kl?: number | undefined;
 }
 
 /** A policy by name. */

@@ -283,8 +283,8 @@ export interface StepRequest {
   scores: readonly ScoreSpec[];
   /** Sequences, by index, whose stored tokens are still arriving; ascending. Absent: none. */
   gates?: readonly { sequence: number; gate: NativeLoadGate }[];
-  /** Return the logits themselves as well, [R, vocab]; for tests and tools. */
-  wantLogits: boolean;
+  /** Return logits as well, [rows, vocab]: of all rows of R, or of these, ascending. */
+  wantLogits: boolean | Int32Array;
 }
 
 /** What the attention of a step did. */

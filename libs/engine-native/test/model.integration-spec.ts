@@ -55,6 +55,13 @@ describe('a step', () => {
     expect(result.logits).toHaveLength(0);
   });
 
+  it('returns the logits of some rows where they are named', async () => {
+    const logitRows = Int32Array.of(0, 2, 4);
+    const { logits } = await model.step(pool, stepOf(5, { logitRows, wantLogits: Int32Array.of(0, 2) }));
+    expect([...(logits ?? [])]).toEqual([...table.subarray(0, WIDTH), ...table.subarray(4 * WIDTH, 5 * WIDTH)]);
+    expect((await model.step(pool, stepOf(5, { logitRows, wantLogits: new Int32Array(0) }))).logits).toHaveLength(0);
+  });
+
   it('keeps its own copy of the request', async () => {
     const request = stepOf(5);
     const step = model.step(pool, request);
@@ -94,6 +101,9 @@ describe('a step', () => {
     ['ropeInvFreq', { ropeInvFreq: new Float32Array(3) }],
     ['logitRows', { logitRows: Int32Array.of(5) }],
     ['logitRows', { logitRows: Int32Array.of(2, 2) }],
+    ['wantLogits', { wantLogits: Int32Array.of(5) }],
+    ['wantLogits', { wantLogits: Int32Array.of(1, 1) }],
+    ['wantLogits', { wantLogits: 1 as unknown as boolean }],
     ['samples.row', { samples: [greedy(5)] }],
     ['samples.logprobs', { samples: [greedy(0, { logprobs: 21 })] }],
     ['scores.token', { scores: [{ row: 0, token: WIDTH, logprobs: 0 }] }],

@@ -33,6 +33,8 @@ const asked = fc.record({
 const workload = fc.record({
   limits,
   requests: fc.array(asked, { minLength: 2, maxLength: 8 }),
+  /** Of the steps that are also computed densely. */
+  klShare: fc.constantFrom(0, 0.5),
   store: fc.constantFrom('none', 'sound', 'sound', 'failing', 'slow'),
   /** One at most: a sequence that fails again alone is given up. */
   failAt: fc.array(fc.nat(60), { maxLength: 1 }),
@@ -53,8 +55,11 @@ function toRequest(spec: Workload['requests'][number]): GenerationRequest {
 
 function open(load: Workload, store: MemoryStore): Harness {
   const most = { ...load.limits, maxConsecutiveFailures: 50 };
-  if (load.store === 'none') return harness(most, { openDrafter });
-  return storeHarness(store, { limits: most, options: { openDrafter } });
+  // Nothing falls back: the oracle knows the policies that were asked for.
+  const audit = { share: load.klShare, klShare: load.klShare, leastRecall: 0, mostKl: 100 };
+  const options = { openDrafter, audit };
+  if (load.store === 'none') return harness(most, options);
+  return storeHarness(store, { limits: most, options });
 }
 
 /** Runs a workload; the invariants are checked in the middle of every step. Returns what went wrong. */

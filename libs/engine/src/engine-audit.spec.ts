@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { DENSE } from '@longhaul/attention';
 import type { GenerationRequest } from '@longhaul/inference';
-import { auditKey } from './attention/audit.js';
+import { auditKey, defaultAudit } from './attention/audit.js';
 import type { EngineObserver, FallBack } from './observer.js';
 import { collect, expectedTokens, harness, leaks, prompt, request, type Harness } from './testing/fixtures.js';
 import { compiled, policies } from './testing/policies.js';
@@ -23,7 +23,7 @@ interface Made {
 }
 
 function audited({ pages = 512, share = 0.5, recallAt = () => 0.9, observer = {} }: Made): Harness {
-  const made = harness({ pages, maxPrefillTokens: 480 }, { audit: { share, leastRecall: 0.5 }, observer });
+  const made = harness({ pages, maxPrefillTokens: 480 }, { audit: { ...defaultAudit, share }, observer });
   made.runner.recallAt = recallAt;
   return made;
 }
@@ -72,7 +72,7 @@ describe('a choice whose policy keeps too little', () => {
     const made = { recallAt: failingAtFirst, observer: { fellBack: (of: FallBack) => void told.push(of) } };
     const [one] = await answers(audited(made), [long(1)]);
     expect(told).toEqual([
-      { requestId: expect.any(String), choice: 0, label: 'custom', to: 'denser', recall: expect.any(Number) },
+      { requestId: expect.any(String), choice: 0, label: 'custom', to: 'denser', recall: expect.any(Number), kl: null },
     ]);
     expect(one?.usage).toMatchObject({ fallbacks: 1 });
     expect(one?.usage?.audit?.breaches).toBeGreaterThan(0);

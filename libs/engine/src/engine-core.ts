@@ -63,7 +63,7 @@ export class EngineCore implements Engine {
 
   constructor(options: EngineOptions) {
     checkLimits(options.limits);
-    checkAudit(options.audit ?? defaultAudit);
+    checkAudit(options.audit ?? defaultAudit, options.runner);
     const roots = new ChainRoots(options.model, options.store ?? null);
     const { runner, limits } = options;
     const policies = new CompiledPolicies({ runner, limits, shape: options.attention?.shape ?? null });
@@ -149,6 +149,10 @@ export class EngineCore implements Engine {
 
   drafterBytes(): number {
     return this.#drafting.bytesOf(this.#scheduler.running);
+  }
+
+  scratchPagesInUse(): number {
+    return this.#transaction.scratchPagesInUse;
   }
 
   storeActivity(): StoreActivity | null {

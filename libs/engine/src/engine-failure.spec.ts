@@ -119,7 +119,7 @@ describe('a runner that fails for good', () => {
   it('by answering too little fails the requests instead of hanging', async () => {
     const { engine, runner } = harness();
     const attention = { layers: 0, kvReadBytes: 0, sequences: [] };
-    runner.step = () => Promise.resolve({ samples: [], scores: [], runMs: 0, sampleMs: 0, attention });
+    runner.step = () => Promise.resolve({ samples: [], scores: [], logits: null, runMs: 0, sampleMs: 0, attention });
     await expect(collect(engine.submit(request()))).rejects.toMatchObject({ reason: 'STEP_FAILED' });
     expect(leaks(engine)).toEqual([]);
   });

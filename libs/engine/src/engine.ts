@@ -25,6 +25,8 @@ export interface Engine {
   queues(): EngineQueues;
   /** Memory of what proposes drafted tokens for running sequences. */
   drafterBytes(): number;
+  /** Pages beside the pool's with KV that is compared and given up: 0, or 1 while a step is compared. */
+  scratchPagesInUse(): number;
   /** Why the engine has failed for good: only a restart helps. Null while it has not. */
   failure(): AppError | null;
   /** What it does with its store; null without one. */

@@ -7,9 +7,18 @@ export type { EngineView } from './snapshot.js';
 export type { Violation, ViolationKind } from './violation.js';
 export { defaultLimits, PAGE_TOKENS, pagesFor, stepPromptTokens } from './limits.js';
 export { defaultAudit, type AuditOptions } from './attention/audit.js';
+export { klDivergence, MOST_KL } from './attention/kl-divergence.js';
 export type { AttentionVerdict, JudgeAttention } from './attention/judge.js';
 export type { EngineLimits } from './limits.js';
-export type { EngineObserver, FallBack, FinishedRequest, StepOutcome, StepStats, TokenTally } from './observer.js';
+export type {
+  Audited,
+  EngineObserver,
+  FallBack,
+  FinishedRequest,
+  StepOutcome,
+  StepStats,
+  TokenTally,
+} from './observer.js';
 export type * from './ports.js';
 export { gumbelNoise, philox4x32 } from './sampling/philox.js';
 export type { NoiseKey, Words } from './sampling/philox.js';

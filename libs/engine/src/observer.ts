@@ -33,6 +33,8 @@ export interface StepStats {
   kvReadBytes: number;
   /** From the call of the runner to its answer, seen from here. */
   waitMs: number;
+  /** Computing some of it again, densely, to compare. */
+  compareMs: number;
   /** Committing: tokens, pages, text, events. */
   commitMs: number;
 }
@@ -45,6 +47,19 @@ export type TokenTally =
   | { kind: 'prompt'; source: 'local_compute' | 'local_cache_hit' | 'external_kv_transfer'; tokens: number }
   | { kind: 'recomputed' | 'generated'; tokens: number };
 
+/** What a step has found of one choice. */
+export interface Audited {
+  requestId: string;
+  /** Of the policy that was asked for. */
+  label: CompiledPolicy['label'];
+  /** Queries that were compared, and means over them: share of the mass that was kept, error of the output. */
+  queries: { samples: number; recall: number; error: number } | null;
+  /** Divergence of the next token, nats; null: the step was not compared as a whole. */
+  kl: number | null;
+  /** Of a generated token: something was beyond the bound. */
+  breach: boolean;
+}
+
 /** A choice goes on under another policy than before. */
 export interface FallBack {
   requestId: string;
@@ -53,7 +68,9 @@ export interface FallBack {
   label: CompiledPolicy['label'];
   /** The denser policy that its own comes with, and after that dense attention. */
   to: 'denser' | 'dense';
-  recall: number;
+  /** Means of its latest samples, one of which is beyond its bound; null: nothing new, or too little. */
+  recall: number | null;
+  kl: number | null;
 }
 
 /**
@@ -76,16 +93,11 @@ export interface EngineObserver {
   draftingFailed?(draft: { requestId: string; error: AppError }): void;
   firstToken?(request: { requestId: string; ttftMs: number }): void;
   interToken?(token: { requestId: string; itlMs: number }): void;
-  /** A step has compared queries of a request with dense attention. Means over the samples, each 0 to 1 but the error. */
-  audited?(of: {
-    requestId: string;
-    label: CompiledPolicy['label'];
-    samples: number;
-    recall: number;
-    error: number;
-    breach: boolean;
-  }): void;
-  /** A choice goes on under a denser policy, or dense attention: its own has kept too little of late, `recall` of the mass. */
+  /** A step has compared a request with dense attention. */
+  audited?(of: Audited): void;
+  /** A step was to be compared as a whole, and could not be: the request goes on, and this step of it is not judged. */
+  comparisonFailed?(of: { requestId: string; error: AppError }): void;
+  /** A choice goes on under a denser policy, or dense attention: its own has kept too little of late. */
   fellBack?(of: FallBack): void;
   finished?(request: FinishedRequest): void;
   /** A cached block that nobody used was given up: how long it was kept, and for how long nobody had used it. */

@@ -102,7 +102,8 @@ export interface RunnerStep {
   scores: readonly ScoreSpec[];
   /** Sequences, by index, whose stored tokens are still arriving; ascending. */
   gates: readonly { sequence: number; gate: LoadGate }[];
-  wantLogits: boolean;
+  /** Return logits as well: of all rows, or of these, indices into `logitRows`, ascending. */
+  wantLogits: boolean | Int32Array;
 }
 
 /**
@@ -173,6 +174,8 @@ export interface AttentionStatistics {
 export interface RunnerResult {
   samples: readonly SampleResult[];
   scores: readonly SampleResult[];
+  /** [rows, vocab] of those that were asked for; null: none. */
+  logits: Float32Array | null;
   /** Milliseconds in the model and in sampling. */
   runMs: number;
   sampleMs: number;
@@ -188,6 +191,11 @@ export interface ModelRunner {
   step(request: RunnerStep): Promise<RunnerResult>;
   /** Layers whose attention the step that runs has done; null between steps. Optional. */
   layersDone?(): number | null;
+  /**
+   * A page that no block table of the engine has, for KV that nobody keeps. Optional: without it no step is compared with
+   * dense attention.
+   */
+  readonly scratchPage?: number;
   /** Copies one page over all layers. Called between steps only. */
   copyPage(from: number, to: number): void;
   /**

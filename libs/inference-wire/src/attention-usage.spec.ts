@@ -18,8 +18,8 @@ describe('what attention did', () => {
     expect(overTheWire({ ...usage, quality })).toEqual({ ...usage, quality });
   });
 
-  it.each([null, 0, 0.97])('arrives with an audit whose recall is %s', (recall) => {
-    const audited = { ...usage, audit: { samples: 3, recall, breaches: 1 } };
+  it.each([null, 0, 0.97])('arrives with an audit whose recall and divergence are %s', (mean) => {
+    const audited = { ...usage, audit: { samples: 3, recall: mean, klSamples: 2, kl: mean, breaches: 1 } };
     expect(overTheWire(audited)).toEqual(audited);
   });
 

@@ -13,7 +13,7 @@ export function toAttentionUsage(usage: AttentionUsage | null): inferenceV1.Atte
     quality: toQuality(quality),
     prefillDensity: density.prefill,
     decodeDensity: density.decode,
-    audit: audit === null ? undefined : { ...audit, recall: audit.recall ?? undefined },
+    audit: audit === null ? undefined : { ...audit, recall: audit.recall ?? undefined, kl: audit.kl ?? undefined },
   };
 }
 
@@ -29,6 +29,6 @@ export function fromAttentionUsage(message: inferenceV1.AttentionUsage | undefin
   return { policy, quality, density, kvReadBytes, audit: audited, fallbacks };
 }
 
-function auditOf({ samples, recall, breaches }: inferenceV1.AuditUsage): AuditUsage {
-  return { samples, recall: recall ?? null, breaches };
+function auditOf({ samples, recall, klSamples, kl, breaches }: inferenceV1.AuditUsage): AuditUsage {
+  return { samples, recall: recall ?? null, klSamples, kl: kl ?? null, breaches };
 }

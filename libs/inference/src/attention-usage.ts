@@ -24,6 +24,10 @@ export interface AuditUsage {
   samples: number;
   /** Mean share of dense attention's mass on the keys that were looked at, 0 to 1; null without samples. */
   recall: number | null;
-  /** Generated tokens of which a sample kept less of that mass than the engine's bound; tokens of one step count as one. */
+  /** Generated tokens whose whole step was also computed densely. */
+  klSamples: number;
+  /** Mean divergence of their next tokens from dense attention's, KL(dense || policy) in nats; null without any. */
+  kl: number | null;
+  /** Generated tokens of which a sample lies beyond the policy's bound. */
   breaches: number;
 }

@@ -28,6 +28,15 @@ export function share() {
     .pipe(z.number().max(1, 'must be at most 1'));
 }
 
+/** A number in decimals, `min` to `max` inclusive; `min` is 0 or more. */
+export function number(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^(\d+(\.\d*)?|\.\d+)$/, `must be a number from ${min} to ${max}`)
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+}
+
 /** A size such as `4096`, `64MiB` or `2GB`, in bytes. */
 export function bytes(min = 1) {
   return z

@@ -1,4 +1,4 @@
-import { SHARES, type MetricDefinition } from './metric-definition.js';
+import { NATS, SHARES, type MetricDefinition } from './metric-definition.js';
 
 /** What attention policies do for the requests that ask for them. */
 export const ATTENTION_METRICS = {
@@ -37,6 +37,33 @@ export const ATTENTION_METRICS = {
     labels: ['model_name', 'policy'],
     buckets: SHARES,
   },
+  attentionAuditKl: {
+    name: 'longhaul_attention_audit_kl_nats',
+    kind: 'histogram',
+    unit: '1',
+    help: "KL divergence, in nats, of the next token's distribution under a policy from that of dense attention in the same step.",
+    action:
+      'High: the policy changes answers, not attention alone; choose a denser one. Empty with policies in use: --audit-kl-share is 0.',
+    labels: ['model_name', 'policy'],
+    buckets: NATS,
+  },
+  attentionAuditFailedComparisons: {
+    name: 'longhaul_attention_audit_failed_comparisons_total',
+    kind: 'counter',
+    unit: '{step}',
+    help: 'Steps that were to be computed densely as well, and could not be; their answers went on.',
+    action:
+      'Any: look for comparison-failed in the log; answers of these requests may fall back at another token than without the failure.',
+    labels: ['model_name'],
+  },
+  attentionAuditScratchPages: {
+    name: 'longhaul_attention_audit_scratch_pages',
+    kind: 'gauge',
+    unit: '{page}',
+    help: 'Pages beside the KV pool that hold a token whose step is being computed densely as well; 1 at most.',
+    action: 'Nearly always 1: --audit-kl-share is high, and steps take twice as long.',
+    labels: ['model_name'],
+  },
   attentionAuditSamples: {
     name: 'longhaul_attention_audit_samples_total',
     kind: 'counter',
@@ -49,7 +76,7 @@ export const ATTENTION_METRICS = {
     name: 'longhaul_attention_audit_breaches_total',
     kind: 'counter',
     unit: '{token}',
-    help: "Generated tokens of which a sample kept less than the policy's bound, or --audit-least-recall where it has none.",
+    help: "Generated tokens of which a sample was beyond the policy's bound, or that of the server where it has none.",
     action: 'Many: choose a denser policy.',
     labels: ['model_name', 'policy'],
   },

@@ -27,6 +27,8 @@ export const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536,
 export const STEP_TOKENS = [1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
 /** Of a whole; close where little is left. */
 export const SHARES = [0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+/** Of a divergence, in nats: from what rounding makes to what no longer is the same model. */
+export const NATS = [1e-5, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
 export const CHOICES = [1, 2, 5, 10, 20];
 /** How long blocks stay: from a busy pool of milliseconds to hours. */
 export const RESIDENCE_SECONDS = [

@@ -33,7 +33,8 @@ export const METRIC_OWNERS = {
     ...(['drafts', 'draftTokens', 'acceptedTokens', 'acceptedTokensByPosition'] as const),
     ...(['attentionRequests', 'attentionDensity'] as const),
     ...(['attentionAuditRecall', 'attentionAuditError', 'attentionAuditSamples'] as const),
-    ...(['attentionAuditBreaches', 'attentionAuditFallbacks'] as const),
+    ...(['attentionAuditBreaches', 'attentionAuditFallbacks', 'attentionAuditKl'] as const),
+    ...(['attentionAuditFailedComparisons', 'attentionAuditScratchPages'] as const),
     ...(['drafterBytes', 'draftingFailures', 'invariantChecks', 'invariantViolations'] as const),
   ],
   router: [
@@ -85,6 +86,7 @@ export const KNOWN_LABELS: Partial<Record<MetricKey, readonly Attributes[]>> = {
     ['prefill', 'decode'].map((phase) => ({ policy, phase })),
   ),
   attentionAuditRecall: each('policy', 'balanced', 'fast', 'custom'),
+  attentionAuditKl: each('policy', 'balanced', 'fast', 'custom'),
   attentionAuditError: each('policy', 'balanced', 'fast', 'custom'),
   attentionAuditSamples: each('policy', 'balanced', 'fast', 'custom'),
   attentionAuditBreaches: each('policy', 'balanced', 'fast', 'custom'),

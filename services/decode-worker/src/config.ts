@@ -1,4 +1,4 @@
-import { attentionChoices } from '@longhaul/attention';
+import { attentionChoices, policyBounds } from '@longhaul/attention';
 import { values, type ConfigOf, type Settings } from '@longhaul/platform-config';
 import { prefixStoreSettings, remoteStoreSettings } from './prefix-store-settings.js';
 
@@ -59,11 +59,25 @@ export const engineSettings = {
       'Share of the queries under attention policies for which dense attention is computed as well, to tell what the policy loses; a choice that loses too much falls back to a denser policy, then to dense attention.',
     allowed: '0 to 1; 0 is none',
   },
+  auditKlShare: {
+    schema: values.share().optional(),
+    description:
+      'Share of the decode steps under attention policies that are computed a second time, densely, to tell how far the next token is from that of dense attention.',
+    allowed: '0 to 1; 0 is none',
+    defaultText: 'a tenth of --audit-share',
+  },
   auditLeastRecall: {
     schema: values.share().default(0.5),
     description:
       'What a policy that says nothing else must keep of the attention mass, on the mean of the latest samples of a choice; with less the choice falls back.',
     allowed: '0 to 1; 0 never falls back',
+  },
+  auditMostKl: {
+    schema: values.number(0, policyBounds.kl).default(1),
+    description:
+      'How far the next token under a policy that says nothing else may be from that of dense attention, KL(dense || policy) on the mean of the latest steps compared; beyond it the choice falls back.',
+    unit: 'nats',
+    allowed: `0 to ${policyBounds.kl}; ${policyBounds.kl} never falls back`,
   },
   threads: {
     schema: values.integer(1, 512).optional(),

@@ -1,6 +1,13 @@
 import { availableParallelism } from 'node:os';
 import type { AttentionArtefacts } from '@longhaul/attention';
-import { createEngine, defaultLimits, stepPromptTokens, type Engine, type EngineLimits } from '@longhaul/engine';
+import {
+  createEngine,
+  defaultLimits,
+  stepPromptTokens,
+  type AuditOptions,
+  type Engine,
+  type EngineLimits,
+} from '@longhaul/engine';
 import {
   kvPageBytes,
   loadEngine,
@@ -75,7 +82,8 @@ export async function openLocalEngine(
   const shape = attentionShape(manifest, {
     ...{ kvDtype: config.kvCacheDtype, channels: channelsFor(config.attentionAllowed), artefacts },
   });
-  const watch = watchSteps(createNativeRunner(native.engine, native.model, { pool: native.pool, ...manifest.shape }));
+  const runnerPool = { pool: native.pool, scratchPage: native.scratchPage, ...manifest.shape };
+  const watch = watchSteps(createNativeRunner(native.engine, native.model, runnerPool));
   const attention = { shape, stepPromptTokens: stepPromptTokens(limits) };
   const info = modelInfo(manifest, config, { kernels: native.kernels, attention });
   const engine = createEngine({
@@ -92,7 +100,7 @@ export async function openLocalEngine(
     openStopMatcher: (strings, options) => createStopMatcher(strings, options),
     limits,
     attention: { shape },
-    audit: { share: config.auditShare, leastRecall: config.auditLeastRecall },
+    audit: auditOptions(config),
     observer: meteredEngineObserver(info.id, log),
     store: store === null ? null : prefixStoreOptions({ config, manifest, pool: native.pool, connection: store }),
   });
@@ -156,7 +164,9 @@ interface NativeParts {
   engine: NativeEngine;
   model: NativeModel;
   pool: NativeKvPool;
+  /** Of the engine's block tables. */
   pages: number;
+  scratchPage: number | undefined;
   kernels: ChosenKernels;
   unfollowLog(): void;
 }
@@ -186,12 +196,20 @@ async function openNative(
       askedBytes: config.kvCacheBytes,
       freeBytes: process.availableMemory(),
     });
-    return { engine: native, model, pool: native.createPool({ ...shape, pages }), pages, kernels, unfollowLog };
+    // One more, behind the others, where steps are computed a second time to compare them.
+    const scratchPage = auditOptions(config).klShare > 0 ? pages : undefined;
+    const pool = native.createPool({ ...shape, pages: scratchPage === undefined ? pages : pages + 1 });
+    return { engine: native, model, pool, pages, scratchPage, kernels, unfollowLog };
   } catch (error) {
     await model.dispose();
     unfollowLog();
     throw error;
   }
+}
+
+function auditOptions({ auditShare, auditKlShare, auditLeastRecall, auditMostKl }: EngineConfig): AuditOptions {
+  const klShare = auditKlShare ?? auditShare / 10;
+  return { share: auditShare, klShare, leastRecall: auditLeastRecall, mostKl: auditMostKl };
 }
 
 function limitsOf(config: EngineConfig, pages: number): EngineLimits {

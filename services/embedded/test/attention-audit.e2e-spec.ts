@@ -28,10 +28,10 @@ interface Usage {
   audit: { samples: number; recall: number } | null;
 }
 
-async function ask(seed: number) {
+async function ask(seed: number, attention = crippled) {
   const prompt = Array.from({ length: 600 }, (_, i) => 300 + ((i * (seed + 7) + (i >> 4)) % 200));
   const body = { model: served.model, prompt, max_tokens: STEPS + 1, temperature: 0, ignore_eos: true };
-  const asked = { ...body, longhaul: { attention: crippled } };
+  const asked = { ...body, longhaul: { attention } };
   type Completion = { choices: [{ text: string }]; usage: { longhaul: Usage } };
   return (await post<Completion>(`${served.url}/v1/completions`, asked)).body;
 }
@@ -50,8 +50,16 @@ describe('a policy with a budget of one page', () => {
     expect(audit?.recall).toBeGreaterThan(0.5);
   });
 
+  it('ends densely where its own bound asks for more than the denser policy keeps', async () => {
+    const { usage } = await ask(2, { ...crippled, audit: { least_recall: 0.95 } });
+    expect(usage.longhaul.fallbacks).toBe(2);
+  });
+
   it('is told of in /metrics', async () => {
     const metrics = await (await fetch(`${served.url}/metrics`)).text();
-    expect(metrics).toMatch(/longhaul_attention_audit_fallbacks_total\{[^}]*policy="custom"[^}]*\} [1-9]/);
+    for (const to of ['denser', 'dense']) {
+      const series = `longhaul_attention_audit_fallbacks_total\\{[^}]*policy="custom",to="${to}"[^}]*\\} [1-9]`;
+      expect(metrics).toMatch(new RegExp(series));
+    }
   });
 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { allowsDrafts, DENSE, type PolicySpec } from '@longhaul/attention';
+import { allowsDrafts, DENSE, quest, type PolicySpec } from '@longhaul/attention';
 import { engineSettings, openLocalEngine, type LocalEngine } from '@longhaul/decode-worker';
 import { engineViolations } from '@longhaul/engine';
 import type { AttentionUsage, GenerationRequest } from '@longhaul/inference';
@@ -206,6 +206,30 @@ describe.each(['bf16', 'f32', 'int8'])('an answer under a policy, KV in %s', (dt
       expect([id, said(answer)]).toEqual([id, of(id)]);
     }
     expect(drafted).toBeGreaterThan(0);
+  });
+
+  it('is the same while queries and whole steps of it are compared with dense attention', async () => {
+    const bounds = ['--audit-least-recall', '0', '--audit-most-kl', '100'];
+    const audited = await open(dtype, ['--audit-share', '0.5', '--audit-kl-share', '0.5', ...bounds]);
+    let steps = 0;
+    for (const [id, policy] of smallPolicies) {
+      const answer = await ask(audited, requestOf(policy));
+      expect([id, said(answer)]).toEqual([id, of(id)]);
+      const { audit, density, fallbacks } = answer.attention as AttentionUsage;
+      expect([id, fallbacks, audit?.breaches ?? 0]).toEqual([id, 0, 0]);
+      if (density.decode < 1) expect([id, audit?.kl]).toEqual([id, expect.any(Number)]);
+      steps += audit?.klSamples ?? 0;
+    }
+    expect(steps).toBeGreaterThan(smallPolicies.length);
+    await expectNothingHeld(audited);
+  });
+
+  it('diverges by nothing at all where its lists leave nothing out, whatever page the token is in', async () => {
+    const audited = await open(dtype, ['--audit-kl-share', '1']);
+    const everything = { plans: quest({ budgetTokens: 4096, denseLayers: 0 }) };
+    const { attention } = await ask(audited, requestOf(everything, { maxTokens: 60 }));
+    expect(attention).toMatchObject({ fallbacks: 0, audit: { klSamples: 59, kl: 0, breaches: 0 } });
+    await expectNothingHeld(audited);
   });
 
   it('is dense where the text is shorter than what is dense, in bits and in usage', async () => {

@@ -9,10 +9,11 @@ afterEach(() => router.close());
 describe('usage of attention', () => {
   const attention: AttentionUsage = {
     ...{ policy: 'balanced', quality: 'sparse', density: { prefill: 0.25, decode: 0.125 }, kvReadBytes: 2 ** 40 },
-    ...{ audit: { samples: 8, recall: 0.5, breaches: 1 }, fallbacks: 2 },
+    ...{ audit: { samples: 8, recall: 0.5, klSamples: 2, kl: 0.25, breaches: 1 }, fallbacks: 2 },
   };
   const { kvReadBytes, ...rest } = attention;
-  const expected = { ...rest, kv_bytes_read: kvReadBytes };
+  const audited = { samples: 8, recall: 0.5, kl_samples: 2, kl: 0.25, breaches: 1 };
+  const expected = { ...rest, kv_bytes_read: kvReadBytes, audit: audited };
 
   it('says how attention was computed, whole and in a stream that asks for usage', async () => {
     const { backend } = await router.start();
@@ -67,8 +68,9 @@ describe('usage of attention', () => {
 
   it('has no audit where nothing was compared, and no recall without samples', async () => {
     const { backend } = await router.start();
-    for (const audit of [null, { samples: 0, recall: null, breaches: 0 }]) {
-      backend.script.attention = { ...attention, audit };
+    for (const audit of [null, { samples: 0, recall: null, kl_samples: 0, kl: null, breaches: 0 }]) {
+      const given = audit && { samples: 0, recall: null, klSamples: 0, kl: null, breaches: 0 };
+      backend.script.attention = { ...attention, audit: given };
       const whole = (await (await router.apis.send('chat', {})).json()) as { usage: { longhaul: { audit: unknown } } };
       expect(whole.usage.longhaul.audit).toEqual(audit);
     }
@@ -81,7 +83,8 @@ describe('usage of attention', () => {
     const { usage } = (await response.json()) as { usage: { longhaul: unknown } };
     expect(usage.longhaul).toEqual({
       ...expected,
-      ...{ kv_bytes_read: 3 * 2 ** 40, fallbacks: 6, audit: { samples: 24, recall: 0.5, breaches: 3 } },
+      ...{ kv_bytes_read: 3 * 2 ** 40, fallbacks: 6 },
+      audit: { samples: 24, recall: 0.5, kl_samples: 6, kl: 0.25, breaches: 3 },
     });
   });
 });

@@ -79,7 +79,7 @@ function presetRow(model, preset) {
 }
 
 function writing() {
-  const { bytes, plans } = policyBounds;
+  const { bytes, plans, kl } = policyBounds;
   return [
     '## Writing one',
     '',
@@ -92,7 +92,7 @@ function writing() {
     '| `dense_below` | of plans that say nothing else: queries at positions below look at everything. 0 when left out |',
     '| `skip_softmax` | 0 (off) to 100: keys of a block are skipped for a query where their logits stay below its maximum so far by more than this |',
     '| `on_missing_artefact` | `refuse` (default), or `dense`: heads whose artefact the package lacks look at everything |',
-    '| `audit` | `{"least_recall"}`: what the [live audit](api.md#answers-and-streams) holds the policy to in place of `--audit-least-recall`, 0 to 1; 0 never falls back |',
+    `| \`audit\` | \`{"least_recall", "most_kl"}\`: what the [live audit](#falling-back) holds the policy to in place of \`--audit-least-recall\` (0 to 1; 0 never falls back) and \`--audit-most-kl\` (0 to ${kl} nats; ${kl} never falls back) |`,
     '| `plans[]` | how some heads attend in one phase. Heads that no plan names are dense |',
     '| `plans[].phase` | `prefill` (rows of prompt tokens) or `decode` (all later rows), by position, however they are computed |',
     '| `plans[].layers[]` | `{"from", "to"}`, `to` not included; all when left out |',
@@ -137,13 +137,23 @@ function fallingBack() {
   return [
     '## Falling back',
     '',
-    'With `--audit-share` above 0 a server compares a sample of the queries under policies with dense attention. Where an answer\'s latest samples keep too little of the mass on average',
-    '(`audit.least_recall`, else `--audit-least-recall`), the rest of it is computed under a **denser** policy, which comes with each: windows, budgets and bounds of units are twice',
+    'A server can compare policies with dense attention while it serves, on two samples:',
+    '',
+    '- **Queries** (`--audit-share`): of some queries, in some layers and KV heads, dense attention is computed as well. What is told is the share of the attention mass on the keys that were',
+    '  looked at (recall), and the error of the output.',
+    '- **Steps** (`--audit-kl-share`): some decode steps of an answer are computed a second time, densely as a whole, and the distributions of the next token are compared: KL(dense || policy), in',
+    "  nats, from raw logits. The token's own KV goes to a scratch page. The KV of the tokens before it is what the policy has made of them, so this is the error of one step, not all that a",
+    '  policy has come to differ by since the text began.',
+    '',
+    "Where an answer's latest samples keep too little of the mass on average (`audit.least_recall`, else `--audit-least-recall`), or its next tokens are too far off (`audit.most_kl`, else",
+    '`--audit-most-kl`), the rest of it is computed under a **denser** policy, which comes with each: windows, budgets and bounds of units are twice',
     'as large, of a mass half as much is left out, keys are skipped from twice as far below the maximum on; what ranks, in which units, how often and above which length is as',
-    'before. Where samples of the denser one keep too little as well, the rest is computed densely. Prompts keep the policy that was asked for, since others may have their KV. So do requests',
+    'before. Where samples of the denser one say the same, the rest is computed densely. Prompts keep the policy that was asked for, since others may have their KV. So do requests',
     'that ask for drafted tokens. `usage.longhaul.fallbacks` counts, the log (`attention-fell-back`) and `longhaul_attention_audit_fallbacks_total` say to what.',
     '',
-    'Which queries are sampled follows from prompt, layer, head and position alone, and an answer falls back at the same token in every run: alone, in a batch, after a preemption.',
+    'What is sampled follows from prompt, choice, layer, head and position alone, and comparing changes no answer by itself: an answer falls back at the same token in every run, alone, in a',
+    'batch, after a preemption. With f32 weights KL may differ in its low bits from run to run, as log-probabilities may; a step that could not be compared (`comparison-failed` in the log) is',
+    'missing among the samples.',
     '',
   ];
 }

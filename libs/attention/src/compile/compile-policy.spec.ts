@@ -115,14 +115,18 @@ describe('a compiled policy', () => {
 
   it('has the bound of an audit that it says, which decides nothing of what is computed', () => {
     const policy = { plans: [questPlan] };
-    const bound = compilePolicy({ ...policy, audit: { least_recall: 0.9 } }, shape);
-    expect(bound.audit).toEqual({ leastRecall: 0.9 });
+    const bound = compilePolicy({ ...policy, audit: { least_recall: 0.9, most_kl: 2 } }, shape);
+    expect(bound.audit).toEqual({ leastRecall: 0.9, mostKl: 2 });
     const { audit, numericsId, prefillNumerics } = compilePolicy(policy, shape);
     expect({ audit, numericsId, prefillNumerics }).toEqual({
-      ...{ audit: { leastRecall: null }, numericsId: bound.numericsId, prefillNumerics: bound.prefillNumerics },
+      ...{
+        audit: { leastRecall: null, mostKl: null },
+        numericsId: bound.numericsId,
+        prefillNumerics: bound.prefillNumerics,
+      },
     });
     const preset = compilePolicy({ preset: 'balanced', audit: { least_recall: 0.7 } }, shape);
-    expect(preset).toMatchObject({ label: 'balanced', audit: { leastRecall: 0.7 } });
+    expect(preset).toMatchObject({ label: 'balanced', audit: { leastRecall: 0.7, mostKl: null } });
   });
 
   it('has a denser one to fall back to first, which looks at twice as much and leaves half as much of the mass out', () => {
@@ -141,7 +145,10 @@ describe('a compiled policy', () => {
   });
 
   it('has none where its generated tokens look at everything', () => {
-    expect([DENSE, { plans: [streamingPlan] }].map((policy) => compilePolicy(policy, shape).denser)).toEqual([null, null]);
+    expect([DENSE, { plans: [streamingPlan] }].map((policy) => compilePolicy(policy, shape).denser)).toEqual([
+      null,
+      null,
+    ]);
   });
 
   it('shares the KV of prompts with policies that decode otherwise', () => {

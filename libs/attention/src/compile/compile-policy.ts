@@ -38,10 +38,7 @@ export function compilePolicy(spec: PolicySpec, shape: ModelShape): CompiledPoli
 const FIELD = 'attention';
 
 /** What of a compiled policy does not say how much is looked at: the same of its denser one. */
-interface Frame extends Pick<
-  CompiledPolicy,
-  'name' | 'label' | 'drafts' | 'table' | 'labels' | 'audit' | 'missing'
-> {
+interface Frame extends Pick<CompiledPolicy, 'name' | 'label' | 'drafts' | 'table' | 'labels' | 'audit' | 'missing'> {
   readonly halves: Readonly<Record<Phase, Pick<PhaseHalf, 'digests' | 'labels'>>>;
 }
 
@@ -58,7 +55,7 @@ function compileWritten(policy: WrittenPolicy, shape: ModelShape, label: Compile
     drafts: allowsDrafts({ ...policy, plans }),
     table: table.bytes(),
     labels: labelsOf(plans, shape),
-    audit: { leastRecall: policy.audit?.least_recall ?? null },
+    audit: { leastRecall: policy.audit?.least_recall ?? null, mostKl: policy.audit?.most_kl ?? null },
     halves: { prefill: half('prefill'), decode: half('decode') },
   };
   return withDenser({ plans: table.plans, skipSoftmax: policy.skip_softmax ?? 0 }, frame);

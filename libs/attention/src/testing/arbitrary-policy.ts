@@ -93,7 +93,9 @@ export const anyPolicy: fc.Arbitrary<WrittenPolicy> = fc.record({
   name: maybe(fc.constantFrom('a', 'b')),
   dense_below: maybe(tokens),
   skip_softmax: maybe(fc.constantFrom(0, 7.5)),
-  audit: maybe(fc.record({ least_recall: maybe(fc.constantFrom(0, 0.5, 1)) })),
+  audit: maybe(
+    fc.record({ least_recall: maybe(fc.constantFrom(0, 0.5, 1)), most_kl: maybe(fc.constantFrom(0, 0.1, 100)) }),
+  ),
   on_missing_artefact: maybe(fc.constantFrom('refuse' as const, 'dense' as const)),
   plans: fc.array(plan, { maxLength: 3 }),
 });

@@ -213,7 +213,8 @@ StepOutput Session::run(StepInput& step) {
   const auto sampling_start = Clock::now();
   draw(step, values, output);
   output.sample_ms = ms_since(sampling_start);
-  if (step.want_logits) output.logits.assign(values, values + rows * vocab_);
+  for (const int32_t row : step.wanted_rows)
+    output.logits.insert(output.logits.end(), values + int64_t{row} * vocab_, values + (int64_t{row} + 1) * vocab_);
   return output;
 }
 

@@ -108,6 +108,12 @@ void require_rows(const StepInput& step) {
     if (row <= previous) throw invalid("logitRows", "must ascend");
     previous = row;
   }
+  previous = -1;
+  for (int32_t row : step.wanted_rows) {
+    require_index("wantLogits", row, rows);
+    if (row <= previous) throw invalid("wantLogits", "must ascend");
+    previous = row;
+  }
   for (const auto& sample : step.samples) require_index("samples.row", sample.row, rows);
   for (const auto& score : step.scores) require_index("scores.row", score.row, rows);
 }

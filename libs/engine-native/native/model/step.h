@@ -33,6 +33,8 @@ struct StepInput {
   std::vector<SampleTask> samples;
   std::vector<ScoreTask> scores;
   bool want_logits = false;
+  // Of R, ascending: those that are returned.
+  std::vector<int32_t> wanted_rows;
 
   const StepFacts& facts() const { return context->facts(); }
   int64_t tokens() const { return static_cast<int64_t>(token_ids.size()); }
@@ -41,7 +43,7 @@ struct StepInput {
 // A draw that failed says so in its status; the others of the step stand.
 struct StepOutput {
   std::vector<sampling::SampleOutput> samples, scores;
-  std::vector<float> logits;  // [R, vocab] when asked for
+  std::vector<float> logits;  // [wanted rows, vocab]
   double run_ms = 0;
   double sample_ms = 0;
   // What attention did: see StepStatistics.

@@ -1,6 +1,7 @@
 #include "step_codec.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "arguments.h"
 #include "attention_objects.h"
@@ -146,6 +147,20 @@ StepFacts read_facts(const Napi::Value& pool, const Napi::Object& request) {
   return facts;
 }
 
+// All rows of R, none, or some.
+void read_wanted_rows(const Napi::Object& request, model::StepInput& step) {
+  const Napi::Value wanted = request.Get("wantLogits");
+  if (wanted.IsTypedArray()) {
+    step.want_logits = true;
+    step.wanted_rows = copied_field<int32_t>(request, "wantLogits");
+    return;
+  }
+  if (!wanted.IsBoolean()) throw invalid("wantLogits", "must be a boolean or an Int32Array");
+  step.want_logits = wanted.As<Napi::Boolean>().Value();
+  step.wanted_rows.resize(step.want_logits ? step.logit_rows.size() : 0);
+  std::iota(step.wanted_rows.begin(), step.wanted_rows.end(), 0);
+}
+
 }  // namespace
 
 model::StepInput read_step(const Napi::Value& pool, const Napi::Object& request) {
@@ -155,7 +170,7 @@ model::StepInput read_step(const Napi::Value& pool, const Napi::Object& request)
   step.logit_rows = copied_field<int32_t>(request, "logitRows");
   step.samples = read_list<model::SampleTask>(request, "samples", read_sample);
   step.scores = read_list<model::ScoreTask>(request, "scores", read_score);
-  step.want_logits = bool_field(request, "wantLogits");
+  read_wanted_rows(request, step);
   return step;
 }
 

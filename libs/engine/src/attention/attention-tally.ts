@@ -16,6 +16,8 @@ export class AttentionTally {
   #kvReadBytes: number | null = null;
   #samples = 0;
   #recallSum = 0;
+  #klSamples = 0;
+  #klSum = 0;
   #breaches = 0;
 
   add(step: SequenceAttentionStatistics): void {
@@ -26,10 +28,15 @@ export class AttentionTally {
     this.#kvReadBytes = (this.#kvReadBytes ?? 0) + step.kvReadBytes;
   }
 
-  /** @param breach a generated token of which a sample lies below the bound. What is computed again is not added again. */
-  addAudit({ samples, recallSum }: AuditStatistics, breach: boolean): void {
+  /**
+   * @param kl of the step's next token, nats; null: it was not compared.
+   * @param breach a generated token of which a sample lies beyond the bound. What is computed again is not added again.
+   */
+  addAudit({ samples, recallSum }: AuditStatistics, kl: number | null, breach: boolean): void {
     this.#samples += samples;
     this.#recallSum += recallSum;
+    this.#klSamples += kl === null ? 0 : 1;
+    this.#klSum += kl ?? 0;
     if (breach) this.#breaches++;
   }
 
@@ -47,8 +54,11 @@ export class AttentionTally {
   }
 
   #audit(): AuditUsage | null {
-    const [samples, breaches] = [this.#samples, this.#breaches];
-    return samples === 0 ? null : { samples, recall: this.#recallSum / samples, breaches };
+    const [samples, klSamples] = [this.#samples, this.#klSamples];
+    if (samples + klSamples === 0) return null;
+    const recall = samples === 0 ? null : this.#recallSum / samples;
+    const kl = klSamples === 0 ? null : this.#klSum / klSamples;
+    return { samples, recall, klSamples, kl, breaches: this.#breaches };
   }
 }
 

@@ -89,7 +89,7 @@ export function positionFacts(policy: CompiledPolicy): PositionFacts {
 }
 
 /** Generated tokens at positions below look at everything. */
-function exactDecodeBelow({ decodeDense, skipSoftmax, plans, table }: CompiledPolicy): number {
+export function exactDecodeBelow({ decodeDense, skipSoftmax, plans, table }: CompiledPolicy): number {
   if (decodeDense) return Infinity;
   if (skipSoftmax > 0) return 0;
   const used = new Set(table.subarray(table.length / 2));

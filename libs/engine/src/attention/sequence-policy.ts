@@ -1,7 +1,7 @@
 import type { CompiledPolicy } from '@longhaul/attention';
 import type { SequenceAttentionOptions, StepAttention } from '../ports.js';
-import { AuditWindow } from './audit-window.js';
 import type { AttentionStates, OpenAttention } from './attention-states.js';
+import { AuditWindows } from './audit-windows.js';
 
 /** From a position on the text is computed under a policy; null is dense. */
 interface PolicySpan {
@@ -22,7 +22,7 @@ export class SequencePolicy {
   #current: OpenAttention | null = null;
   #trial: OpenAttention | null = null;
   #fallbacks = 0;
-  #audited = new AuditWindow();
+  #audited = new AuditWindows();
 
   constructor(policy: CompiledPolicy | null, promptLength: number, options: SequenceAttentionOptions) {
     this.#options = options;
@@ -41,7 +41,7 @@ export class SequencePolicy {
   }
 
   /** What the audit has found of its latest policy. Kept over preemptions, since nothing is judged twice. */
-  get audited(): AuditWindow {
+  get audited(): AuditWindows {
     return this.#audited;
   }
 
@@ -64,7 +64,7 @@ export class SequencePolicy {
   fallBack(policy: CompiledPolicy | null, computed: number): void {
     const from = Math.max(this.#decodeFrom, computed);
     this.#fallbacks++;
-    this.#audited = new AuditWindow();
+    this.#audited = new AuditWindows();
     this.#spans = [...this.#spans.filter((span) => span.from < from), { from, policy }];
   }
 

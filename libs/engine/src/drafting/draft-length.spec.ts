@@ -5,7 +5,7 @@ import { VerificationCost } from './verification-cost.js';
 
 const step = (tokens: number, runMs: number, prefillTokens = 0): StepStats => ({
   ...{ sequences: 1, prefillTokens, decodeTokens: 1, draftTokens: tokens - 1, prefillPairs: 0, gatedSequences: 0 },
-  ...{ planMs: 0, runMs, sampleMs: 0, kvReadBytes: 0, waitMs: 0, commitMs: 0 },
+  ...{ planMs: 0, runMs, sampleMs: 0, kvReadBytes: 0, waitMs: 0, compareMs: 0, commitMs: 0 },
 });
 
 describe('the length of a draft', () => {

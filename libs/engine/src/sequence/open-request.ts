@@ -23,10 +23,7 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
     root: context.roots.of({ ...request, policy }, table.key),
     ...{ compiled, policy },
     rules: new PositionRules(policy && positionFacts(policy), request.promptTokenIds.length),
-    audit:
-      policy === null || context.audit.share === 0
-        ? {}
-        : { audit: { key: auditKey(request.promptTokenIds), share: context.audit.share } },
+    ...auditOf(request, context, policy !== null),
     attention: new AttentionTally(),
     events,
     biasTokens: Int32Array.from(bias, ([token]) => token),
@@ -49,6 +46,17 @@ export function openRequest(request: GenerationRequest, context: EngineContext, 
   };
   state.sequences.push(openChoice(state, 0, context));
   return state;
+}
+
+/** Nothing is hashed where nothing is compared. */
+function auditOf(
+  { promptTokenIds }: GenerationRequest,
+  { audit: { share, klShare } }: EngineContext,
+  sparse: boolean,
+): Pick<RequestState, 'auditKey' | 'audit'> {
+  if (!sparse || share + klShare === 0) return { auditKey: 0n, audit: {} };
+  const key = auditKey(promptTokenIds);
+  return { auditKey: key, audit: share === 0 ? {} : { audit: { key, share } } };
 }
 
 /** Gives a sequence of which nothing is computed the tables for its length. */

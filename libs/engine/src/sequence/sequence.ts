@@ -23,7 +23,9 @@ export interface RequestState {
   readonly compiled: CompiledPolicy;
   readonly policy: CompiledPolicy | null;
   readonly rules: PositionRules;
-  /** Which of its queries are compared with dense attention. */
+  /** What of it is compared with dense attention follows from this, position and place. */
+  readonly auditKey: bigint;
+  /** Which of its queries are. */
   readonly audit: SequenceAttentionOptions;
   /** What attention has read for it so far. */
   readonly attention: AttentionTally;

@@ -24,12 +24,21 @@ type RowResults = Omit<ItemResults, 'attention'>;
 export interface BuiltStep {
   readonly request: RunnerStep;
   readonly results: readonly ItemResults[];
+  /** Items, by index, whose draw's logits are returned, in this order. */
+  readonly compared: readonly number[];
+}
+
+export interface StepParts {
+  readonly rope: RopeTables;
+  readonly states: AttentionStates;
+  /** Ascending; each has one draw. */
+  readonly compared: readonly number[];
 }
 
 const EMPTY = new Int32Array(0);
 
 /** Flattens the planned sequences into the runner's ragged batch. */
-export function buildStep(items: readonly PlannedItem[], rope: RopeTables, states: AttentionStates): BuiltStep {
+export function buildStep(items: readonly PlannedItem[], { rope, states, compared }: StepParts): BuiltStep {
   const rows = new RowCollector();
   const attention = attentionOf(items, states);
   const indices = new Map(attention.map(({ sequence }, index) => [sequence, index]));
@@ -48,9 +57,17 @@ export function buildStep(items: readonly PlannedItem[], rope: RopeTables, state
     samples: rows.samples,
     scores: rows.scores,
     gates: items.flatMap(({ gated }, sequence) => (gated === null ? [] : [{ sequence, gate: gated.gate }])),
-    wantLogits: false,
+    wantLogits: compared.length > 0 && drawRows(compared, { results, samples: rows.samples }),
   };
-  return { request, results };
+  return { request, results, compared };
+}
+
+/** Indices into `logitRows`. */
+function drawRows(
+  items: readonly number[],
+  { results, samples }: { results: readonly ItemResults[]; samples: readonly SampleSpec[] },
+): Int32Array {
+  return Int32Array.from(items, (index) => samples[results[index]?.firstSample ?? -1]?.row ?? -1);
 }
 
 /** Collects, item by item, the rows whose logits are needed and what to do with them. */

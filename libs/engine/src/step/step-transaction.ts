@@ -10,6 +10,7 @@ import type { PlannedItem } from '../scheduler/planned-item.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Sequence } from '../sequence/sequence.js';
 import { buildStep, type BuiltStep } from './build-step.js';
+import { StepComparison, type Divergences } from './step-comparison.js';
 import { standingDraws } from './standing-draws.js';
 import type { StepCommit } from './step-commit.js';
 import type { RopeTables, RunnerResult, SequenceAttentionStatistics } from '../ports.js';
@@ -39,6 +40,7 @@ export class StepTransaction {
   readonly #commit: StepCommit;
   readonly #states: AttentionStates;
   readonly #audit: StepAudit;
+  readonly #comparison: StepComparison;
   readonly #reserved = new Map<Sequence, Reservation>();
 
   constructor(
@@ -51,6 +53,7 @@ export class StepTransaction {
     this.#commit = parts.commit;
     this.#states = parts.states;
     this.#audit = new StepAudit(context);
+    this.#comparison = new StepComparison(context, parts.blocks);
   }
 
   /** Runs one step; rejects only on a defect of the engine itself. */
@@ -66,17 +69,24 @@ export class StepTransaction {
     if (attempt.kind === 'failed') return this.#release(items, attempt.error);
     const { step, answer } = attempt;
     const answeredMs = clock.monotonicMs();
+    const divergences = await this.#comparison.run(step, answer, (sequence) => this.#reserved.has(sequence));
+    const comparedMs = clock.monotonicMs();
     // Not part of the attempt: what goes wrong with one sequence is settled there, all else is the engine's defect.
-    this.#applyAll(step, answer);
+    this.#applyAll(step, answer, divergences);
     const draws = countDraws(step, answer);
-    return { kind: 'committed', draws, stats: this.#timed(stats, answer, { startMs, answeredMs }) };
+    return { kind: 'committed', draws, stats: this.#timed(stats, answer, { startMs, answeredMs, comparedMs }) };
+  }
+
+  /** Pages beside the pool's with something on them. */
+  get scratchPagesInUse(): number {
+    return this.#comparison.pagesInUse;
   }
 
   /** Builds the step and has it computed. Whatever throws here, nothing has been committed. */
   async #attempt(items: readonly PlannedItem[], rope: RopeTables, built: () => void): Promise<Attempt> {
     try {
       this.#blocks.copyShared(items);
-      const step = buildStep(items, rope, this.#states);
+      const step = buildStep(items, { rope, states: this.#states, compared: this.#comparison.choose(items) });
       built();
       const answer = await this.#compute(step);
       const { samples, scores } = step.request;
@@ -114,7 +124,7 @@ export class StepTransaction {
     return this.#reserved;
   }
 
-  #applyAll(step: BuiltStep, answer: RunnerResult): void {
+  #applyAll(step: BuiltStep, answer: RunnerResult, divergences: Divergences): void {
     const reads = stepReads(step.results, answer.attention);
     for (const [index, results] of step.results.entries()) {
       const { sequence } = results.item;
@@ -128,13 +138,14 @@ export class StepTransaction {
       this.#scheduler.suspects.delete(sequence);
       sequence.attention.commit();
       const read = reads[index] as SequenceAttentionStatistics;
+      const found = { read, kl: divergences.get(index) ?? null };
       sequence.owner.attention.add(read);
       // What is computed again has been judged.
       const fresh = results.item.past >= sequence.furthest;
       // Before the request may end, and be told what it has used.
-      if (fresh) this.#audit.tally(results.item, read);
+      if (fresh) this.#audit.tally(results.item, found);
       this.#commit.apply(results, answer);
-      if (fresh) this.#audit.judge(results.item, read);
+      if (fresh) this.#audit.judge(results.item, found);
     }
   }
 
@@ -154,11 +165,16 @@ export class StepTransaction {
     return { kind: 'failed', error, sequences: items.length, gaveUp };
   }
 
-  #timed(stats: StepStats, answer: RunnerResult, at: { startMs: number; answeredMs: number }): StepStats {
-    const commitMs = this.#context.clock.monotonicMs() - at.answeredMs;
+  #timed(
+    stats: StepStats,
+    answer: RunnerResult,
+    at: { startMs: number; answeredMs: number; comparedMs: number },
+  ): StepStats {
+    const commitMs = this.#context.clock.monotonicMs() - at.comparedMs;
+    const compareMs = at.comparedMs - at.answeredMs;
     const waitMs = at.answeredMs - at.startMs - stats.planMs;
     const { runMs, sampleMs, attention } = answer;
-    return { ...stats, runMs, sampleMs, kvReadBytes: attention.kvReadBytes, waitMs, commitMs };
+    return { ...stats, runMs, sampleMs, kvReadBytes: attention.kvReadBytes, waitMs, compareMs, commitMs };
   }
 }
 
@@ -188,6 +204,6 @@ function describe(items: readonly PlannedItem[]): StepStats {
     draftTokens,
     prefillPairs: items.reduce((sum, { past, tokens }) => sum + tokens * (past + tokens / 2), 0),
     gatedSequences: items.filter(({ gated }) => gated !== null).length,
-    ...{ planMs: 0, runMs: 0, sampleMs: 0, kvReadBytes: 0, waitMs: 0, commitMs: 0 },
+    ...{ planMs: 0, runMs: 0, sampleMs: 0, kvReadBytes: 0, waitMs: 0, compareMs: 0, commitMs: 0 },
   };
 }

@@ -64,8 +64,12 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
   /** Multiplies every logit, for rows at the ends of f32. */
   logitScale = 1;
 
+  /** Behind the pages of the engine. */
+  readonly scratchPage: number;
+
   constructor(pages: number) {
-    this.#layers = Array.from({ length: LAYERS }, () => new Float64Array(pages * PAGE_TOKENS).fill(UNWRITTEN));
+    this.scratchPage = pages;
+    this.#layers = Array.from({ length: LAYERS }, () => new Float64Array((pages + 1) * PAGE_TOKENS).fill(UNWRITTEN));
   }
 
   async step(request: RunnerStep): Promise<RunnerResult> {
@@ -78,6 +82,7 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
       scores: request.scores.map(({ row, token, logprobs }) =>
         scoreReference(rows[row] as Float32Array, token, logprobs),
       ),
+      logits: this.#wanted(request, rows),
       runMs: 0,
       sampleMs: 0,
       attention: {
@@ -85,6 +90,12 @@ export class SimulatedRunner implements ModelRunner, PageTransfer {
         sequences: request.attention.map((of) => simulatedStatistics(request, of, this.recallAt)),
       },
     };
+  }
+
+  #wanted({ wantLogits }: RunnerStep, rows: readonly Float32Array[]): Float32Array | null {
+    if (wantLogits === false) return null;
+    const wanted = wantLogits === true ? rows : Array.from(wantLogits, (row) => rows[row] as Float32Array);
+    return Float32Array.from(wanted.flatMap((row) => [...row]));
   }
 
   copyPage(from: number, to: number): void {

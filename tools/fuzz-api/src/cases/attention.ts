@@ -91,7 +91,11 @@ function plan(random: Random, phase: 'prefill' | 'decode'): Json {
 
 /** What an audit holds the policy to. */
 function bound(random: Random): Json {
-  return random.pick<Json>([{}, { audit: {} }, { audit: { least_recall: random.share() } }]);
+  return random.pick<Json>([
+    {},
+    { audit: {} },
+    { audit: { least_recall: random.share(), most_kl: 100 * random.share() } },
+  ]);
 }
 
 function written(random: Random): Json {
@@ -152,7 +156,11 @@ export const ILLEGAL_ATTENTION: readonly unknown[] = [
   { plans: [{ ...budget(64), gates: { heads: 'retrieval', sparsity: 0.5 } }] },
   { plans: [{ phase: 'decode', branches: PREFILL_ONLY }] },
   { plans: [{ phase: 'decode', branches: [{ range: 'sink', tokens: 4 }] }] },
-  ...[{ plans: [], skip_softmax: -1 }, { plans: [], audit: { least_recall: 2 } }, { preset: 'fast', audit: 1 }],
+  ...[
+    { plans: [], skip_softmax: -1 },
+    { plans: [], audit: { least_recall: 2 } },
+    { preset: 'fast', audit: 1 },
+  ],
   { plans: [], name: 'A B' },
   { plans: [], plan: [] },
   // Half a character, which no trailer of gRPC can have.

@@ -5,15 +5,18 @@ import { attentionOpener, nativeAttentionOf, type AttentionHeads } from './nativ
 /** What a runner reads and writes: the pool, and how many layers and KV heads are in it. */
 export interface RunnerPool extends AttentionHeads {
   readonly pool: NativeKvPool;
+  /** A page of the pool that the engine has no use for otherwise; absent: there is none. */
+  readonly scratchPage?: number | undefined;
 }
 
 /** The engine's port over the addon: a model and the pool it reads and writes. */
 export function createNativeRunner(
   native: Pick<Engine, 'createLoadGate' | 'createAttentionPolicy'>,
   model: NativeModel,
-  { pool, layers, kvHeads }: RunnerPool,
+  { pool, scratchPage, layers, kvHeads }: RunnerPool,
 ): ModelRunner {
   return {
+    ...(scratchPage === undefined ? {} : { scratchPage }),
     step: async ({ attention, ...request }: RunnerStep) =>
       model.step(pool, {
         ...request,

@@ -10,7 +10,7 @@ const log = new EventLog('test', 'silent');
 const notFinite = new AppError({ code: 'INTERNAL', reason: 'MODEL_OUTPUT_NOT_FINITE', message: '' });
 const stats: StepStats = {
   ...{ sequences: 1, prefillTokens: 30, decodeTokens: 2, draftTokens: 0, prefillPairs: 1, gatedSequences: 0 },
-  ...{ planMs: 1, runMs: 1, sampleMs: 1, kvReadBytes: 4096, waitMs: 1, commitMs: 1 },
+  ...{ planMs: 1, runMs: 1, sampleMs: 1, kvReadBytes: 4096, waitMs: 1, compareMs: 1, commitMs: 1 },
 };
 const load: LoadOutcome = {
   ...{ askedTokens: 64, matchedBlocks: 1, chosenBlocks: 1, loadedBlocks: 1 },
@@ -37,8 +37,12 @@ function tellAll(observer: EngineObserver, requestId: string): void {
   observer.blockEvicted?.({ lifetimeMs: 10, idleMs: 5 });
   observer.blockReused?.({ gapMs: 5 });
   observer.blocksDropped?.({ reason: 'evicted', error: null, blocks: 1 });
-  observer.audited?.({ requestId, label: 'fast', samples: 2, recall: 0.25, error: 0.5, breach: true });
-  observer.fellBack?.({ requestId, choice: 0, label: 'fast', to: 'denser', recall: 0.25 });
+  observer.audited?.({
+    ...{ requestId, label: 'fast', breach: true, kl: 0.5 },
+    queries: { samples: 2, recall: 0.25, error: 0.5 },
+  });
+  observer.comparisonFailed?.({ requestId, error: notFinite });
+  observer.fellBack?.({ requestId, choice: 0, label: 'fast', to: 'denser', recall: 0.25, kl: null });
   observer.failed?.({ requestId, error: notFinite });
   observer.finished?.({
     ...{ requestId, reasons: ['stop', 'length'], longestChoiceTokens: 8, totalMs: 9 },
@@ -56,6 +60,7 @@ function observedEngine(model: string): () => void {
     load: () => ({ ready: true, running: 1, waiting: 1, kvUsage: 0.5 }),
     queues: () => ({ running: 1, waiting: 2, loading: 3 }),
     drafterBytes: () => 5,
+    scratchPagesInUse: () => 1,
     storeActivity: () => ({ queuedBlocks: 4 }),
   } as Pick<Engine, 'load'> as Engine;
   const stops = [

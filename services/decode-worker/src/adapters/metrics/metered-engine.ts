@@ -27,10 +27,11 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
         log.failure('step-failed', outcome.error, { sequences: outcome.sequences });
         return;
       }
-      const { prefillTokens, decodeTokens, draftTokens, planMs, waitMs, commitMs, kvReadBytes } = outcome.stats;
+      const { prefillTokens, decodeTokens, draftTokens, planMs, waitMs, compareMs, commitMs, kvReadBytes } =
+        outcome.stats;
       count('kvReadBytes', kvReadBytes, labels);
       record('stepTokens', prefillTokens + decodeTokens + draftTokens, labels);
-      record('stepDuration', (planMs + waitMs + commitMs) / MS_PER_S, labels);
+      record('stepDuration', (planMs + waitMs + compareMs + commitMs) / MS_PER_S, labels);
     },
     queued({ requestId, maxTokens, n }) {
       if (requestId === WARM_UP_ID) return;
@@ -94,18 +95,29 @@ export function meteredEngineObserver(modelName: string, log: EventLog): EngineO
 }
 
 /** What comparing policies with dense attention finds. */
-function auditObserver(labels: { model_name: string }, log: EventLog): Pick<EngineObserver, 'audited' | 'fellBack'> {
+function auditObserver(
+  labels: { model_name: string },
+  log: EventLog,
+): Pick<EngineObserver, 'audited' | 'comparisonFailed' | 'fellBack'> {
   return {
-    audited({ label, samples, recall, error, breach }) {
+    audited({ label, queries, kl, breach }) {
       const of = { ...labels, policy: label };
-      count('attentionAuditSamples', samples, of);
-      record('attentionAuditRecall', recall, of);
-      record('attentionAuditError', error, of);
+      if (queries !== null) {
+        count('attentionAuditSamples', queries.samples, of);
+        record('attentionAuditRecall', queries.recall, of);
+        record('attentionAuditError', queries.error, of);
+      }
+      if (kl !== null) record('attentionAuditKl', kl, of);
       if (breach) count('attentionAuditBreaches', 1, of);
     },
-    fellBack({ requestId, choice, label, to, recall }) {
+    comparisonFailed({ requestId, error }) {
+      count('attentionAuditFailedComparisons', 1, labels);
+      log.failure('comparison-failed', error, { requestId });
+    },
+    fellBack({ requestId, choice, label, to, recall, kl }) {
       count('attentionAuditFallbacks', 1, { ...labels, policy: label, to });
-      log.warning('attention-fell-back', { requestId, choice, policy: label, to, recall });
+      const means = { recall: recall ?? undefined, kl: kl ?? undefined };
+      log.warning('attention-fell-back', { requestId, choice, policy: label, to, ...means });
     },
   };
 }
@@ -186,6 +198,7 @@ export function observeEngine(engine: Engine, modelName: string, facts: EngineFa
     observe('waitingByReason', () => engine.queues().waiting, { ...labels, reason: 'capacity' }),
     observe('waitingByReason', () => engine.queues().loading, { ...labels, reason: 'deferred' }),
     observe('kvCacheUsage', () => engine.load().kvUsage, labels),
+    observe('attentionAuditScratchPages', () => engine.scratchPagesInUse(), labels),
     observe('drafterBytes', () => engine.drafterBytes(), labels),
     ...kernelLabels(facts.kernels).map((kernel) => observe('kernelInfo', () => 1, { ...labels, ...kernel })),
     observe('kvWriteBehindQueue', () => engine.storeActivity()?.queuedBlocks ?? 0, labels),

@@ -1,4 +1,11 @@
-import type { AttentionUsage, FinishReason, GenerationEvent, GenerationUsage, TokenLogprob } from '@longhaul/inference';
+import type {
+  AttentionUsage,
+  AuditUsage,
+  FinishReason,
+  GenerationEvent,
+  GenerationUsage,
+  TokenLogprob,
+} from '@longhaul/inference';
 import { addAttentionUsage } from '../../core/attention/add-attention-usage.js';
 
 export interface CollectedChoice {
@@ -79,5 +86,9 @@ export function usageBody(usage: GenerationUsage) {
 }
 
 function attentionBody({ policy, quality, density, kvReadBytes, audit, fallbacks }: AttentionUsage) {
-  return { policy, density, kv_bytes_read: kvReadBytes, quality, audit, fallbacks };
+  return { policy, density, kv_bytes_read: kvReadBytes, quality, audit: audit && auditBody(audit), fallbacks };
+}
+
+function auditBody({ samples, recall, klSamples, kl, breaches }: AuditUsage) {
+  return { samples, recall, breaches, kl_samples: klSamples, kl };
 }

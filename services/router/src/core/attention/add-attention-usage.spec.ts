@@ -22,23 +22,23 @@ describe('the attention of several prompts', () => {
   it('weighs densities by what was computed, takes the worst quality and sums the rest', () => {
     const other: AttentionUsage = {
       ...{ policy: 'balanced', quality: 'sparse', density: { prefill: 0.2, decode: 0.5 }, kvReadBytes: 5 },
-      ...{ audit: { samples: 4, recall: 0.9, breaches: 1 }, fallbacks: 2 },
+      ...{ audit: { samples: 4, recall: 0.9, klSamples: 1, kl: 0.25, breaches: 1 }, fallbacks: 2 },
     };
     const counts = { promptTokens: 300, cachedTokens: 200, completionTokens: 3 };
     expect(addAttentionUsage([part(usage), part(other, counts)])).toEqual({
       ...{ policy: 'balanced', quality: 'sparse', density: { prefill: 0.35, decode: 0.625 }, kvReadBytes: 15 },
-      ...{ audit: { samples: 4, recall: 0.9, breaches: 1 }, fallbacks: 2 },
+      ...{ audit: { samples: 4, recall: 0.9, klSamples: 1, kl: 0.25, breaches: 1 }, fallbacks: 2 },
     });
   });
 
-  it('weighs recall by samples, and knows none where nothing was sampled', () => {
-    const audited = (samples: number, recall: number | null): AttentionUsage => ({
+  it('weighs recall and divergence by samples, and knows none where nothing was sampled', () => {
+    const audited = (samples: number, mean: number | null): AttentionUsage => ({
       ...usage,
-      audit: { samples, recall, breaches: 0 },
+      audit: { samples, recall: mean, klSamples: 2 * samples, kl: mean, breaches: 0 },
     });
     const sum = addAttentionUsage([part(audited(1, 1)), part(audited(3, 0.5)), part(audited(0, null))]);
-    expect(sum?.audit).toEqual({ samples: 4, recall: 0.625, breaches: 0 });
-    expect(addAttentionUsage([part(audited(0, null))])?.audit?.recall).toBeNull();
+    expect(sum?.audit).toEqual({ samples: 4, recall: 0.625, klSamples: 8, kl: 0.625, breaches: 0 });
+    expect(addAttentionUsage([part(audited(0, null))])?.audit).toMatchObject({ recall: null, kl: null });
   });
 
   it('counts no bytes where the engine has not counted those of one of them', () => {

@@ -5,7 +5,7 @@ type Part = Pick<GenerationUsage, 'promptTokens' | 'cachedTokens' | 'completionT
 
 /**
  * The attention of a request with several prompts, which all have one policy: counts are sums, densities are means by
- * tokens that were computed, recall is the mean by samples, and the quality is the worst.
+ * tokens that were computed, recall and divergence are means by samples, and the quality is the worst.
  *
  * @returns null where the engine does not tell for all of them.
  */
@@ -36,12 +36,20 @@ type Audit = NonNullable<AttentionUsage['audit']>;
 function addAudits(audits: readonly (Audit | null)[]): Audit | null {
   const told = audits.filter((audit) => audit !== null);
   if (told.length === 0) return null;
-  const scored = told.filter(({ recall }) => recall !== null);
+  const sumOfAll = (count: (audit: Audit) => number) => told.reduce((sum, audit) => sum + count(audit), 0);
   return {
-    samples: told.reduce((sum, { samples }) => sum + samples, 0),
-    recall: scored.length === 0 ? null : mean(scored, ({ recall, samples }) => [recall ?? 1, samples]),
-    breaches: told.reduce((sum, { breaches }) => sum + breaches, 0),
+    samples: sumOfAll(({ samples }) => samples),
+    recall: meanOrNull(told, ({ recall, samples }) => [recall, samples]),
+    klSamples: sumOfAll(({ klSamples }) => klSamples),
+    kl: meanOrNull(told, ({ kl, klSamples }) => [kl, klSamples]),
+    breaches: sumOfAll(({ breaches }) => breaches),
   };
+}
+
+/** Of those that have a value. */
+function meanOrNull(audits: readonly Audit[], of: (audit: Audit) => readonly [number | null, number]): number | null {
+  const pairs = audits.map(of).flatMap(([value, weight]) => (value === null ? [] : [[value, weight] as const]));
+  return pairs.length === 0 ? null : mean(pairs, (pair) => pair);
 }
 
 /** By weight; 1 where nothing has any, which is what a phase without a row has. */

@@ -214,7 +214,7 @@ export interface AttentionUsage {
   audit:
     | AuditUsage
     | undefined;
-  /** How often the request went over to a denser policy after a breach. */
+  /** How often choices went on under a denser policy because theirs kept too little: each at most twice, at last densely. */
   fallbacks: number;
 }
 
@@ -225,8 +225,12 @@ export interface AuditUsage {
   recall?:
     | number
     | undefined;
-  /** Generated tokens of which a sample kept less of that mass than the server's bound. */
+  /** Generated tokens of which a sample lies beyond the policy's bound. */
   breaches: number;
+  /** Generated tokens whose whole step was also computed densely. */
+  klSamples: number;
+  /** Mean divergence of their next tokens from dense attention's, KL(dense || policy) in nats; unset without any. */
+  kl?: number | undefined;
 }
 
 export interface GenerateResponse {
@@ -1995,7 +1999,7 @@ export const AttentionUsage: MessageFns<AttentionUsage> = {
 };
 
 function createBaseAuditUsage(): AuditUsage {
-  return { samples: 0, recall: undefined, breaches: 0 };
+  return { samples: 0, recall: undefined, breaches: 0, klSamples: 0, kl: undefined };
 }
 
 export const AuditUsage: MessageFns<AuditUsage> = {
@@ -2008,6 +2012,12 @@ export const AuditUsage: MessageFns<AuditUsage> = {
     }
     if (message.breaches !== 0) {
       writer.uint32(24).uint32(message.breaches);
+    }
+    if (message.klSamples !== 0) {
+      writer.uint32(32).uint32(message.klSamples);
+    }
+    if (message.kl !== undefined) {
+      writer.uint32(41).double(message.kl);
     }
     return writer;
   },
@@ -2049,6 +2059,22 @@ export const AuditUsage: MessageFns<AuditUsage> = {
             message.breaches = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.klSamples = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.kl = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2069,6 +2095,8 @@ export const AuditUsage: MessageFns<AuditUsage> = {
     message.samples = object.samples ?? 0;
     message.recall = object.recall ?? undefined;
     message.breaches = object.breaches ?? 0;
+    message.klSamples = object.klSamples ?? 0;
+    message.kl = object.kl ?? undefined;
     return message;
   },
 };
