@@ -25,7 +25,7 @@ const FLAGS = [
 ];
 const FOLDERS = [
   ...['bench', 'cpu', 'linear', 'linear/bench'],
-  ...['attention', 'attention/policy', 'attention/scoring', 'attention/bench'],
+  ...['attention', 'attention/policy', 'attention/probe', 'attention/scoring', 'attention/bench'],
 ];
 
 function filesIn(extensions) {

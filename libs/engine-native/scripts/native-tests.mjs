@@ -19,13 +19,14 @@ const STEP = [...POOL, 'gate/load_gate.cc', 'step/step_context.cc'];
 const isSource = (name) => name.endsWith('.cc');
 
 /** Of attention, with the folders in it. */
-const ATTENTION_FOLDERS = ['attention', 'attention/policy', 'attention/scoring'];
+const ATTENTION_FOLDERS = ['attention', 'attention/policy', 'attention/probe', 'attention/scoring'];
 const ATTENTION = ATTENTION_FOLDERS.flatMap(sourcesIn);
 
 /** Sources that the tests of an area need, where those are not just the sources of its folder. */
 const SOURCES_OF = {
   '': [...POOL, 'ops/activation_kernels.cc'],
   attention: [...ATTENTION, ...POOL],
+  'attention/probe': [...ATTENTION, ...POOL],
   'attention/scoring': [...ATTENTION, ...POOL],
   step: STEP,
   ops: [...STEP, 'ops/step_problem.cc'],

@@ -3,6 +3,7 @@
  * behind it; arrays are row-major, ranges half open, all integers signed 32-bit unless said otherwise.
  */
 
+import type { NativeAttentionProbe } from './attention-probe-types.js';
 import type { NativeSequenceAttention, SequenceAttentionStatistics } from './attention-types.js';
 
 /**
@@ -277,6 +278,8 @@ export interface StepRequest {
    * queries at positions from there on are decode whenever they are computed. Absent: none.
    */
   attention?: readonly { sequence: number; state: NativeSequenceAttention; decodeFrom: number }[];
+  /** Looks at the attention of the step, for calibration; absent: nobody does. */
+  probe?: NativeAttentionProbe;
   /** [R] rows of T whose logits are wanted, ascending. */
   logitRows: Int32Array;
   samples: readonly SampleSpec[];

@@ -1,6 +1,7 @@
 import { AppError } from '@longhaul/kernel';
 import type { NativeKvPool, NativeModel, NativeModelOptions, StepRequest, StepResult } from './addon-types.js';
 import type { NativeSequenceAttention } from './attention-types.js';
+import { EngineAttentionProbe } from './engine-attention-probe.js';
 import { EngineSequenceAttention } from './engine-attention.js';
 import { EngineKvPool } from './engine-kv-pool.js';
 import { EngineLoadGate } from './engine-load-gate.js';
@@ -22,6 +23,10 @@ function withNativeAttention(request: StepRequest, taken: NativeSequenceAttentio
     return { ...one, state };
   });
   return { ...request, attention };
+}
+
+function withNativeProbe(request: StepRequest): StepRequest {
+  return request.probe === undefined ? request : { ...request, probe: EngineAttentionProbe.nativeOf(request.probe) };
 }
 
 function rejectAsAppError(error: unknown): never {
@@ -63,11 +68,11 @@ export class EngineModel implements NativeModel {
       });
     }
     const nativePool = EngineKvPool.nativeOf(pool);
-    const withGates = withNativeGates(request);
+    const prepared = withNativeProbe(withNativeGates(request));
     const taken: NativeSequenceAttention[] = [];
     this.#running = true;
     try {
-      return await this.#native.step(nativePool, withNativeAttention(withGates, taken));
+      return await this.#native.step(nativePool, withNativeAttention(prepared, taken));
     } catch (error) {
       throw fromNative(error);
     } finally {

@@ -14,6 +14,8 @@ import type {
   RuntimeInfo,
 } from './addon-types.js';
 import type { AttentionPolicyOptions, NativeAttentionPolicy } from './attention-types.js';
+import type { AttentionProbeOptions, NativeAttentionProbe } from './attention-probe-types.js';
+import { EngineAttentionProbe } from './engine-attention-probe.js';
 import { EngineAttentionPolicy } from './engine-attention.js';
 import { EngineKvPool } from './engine-kv-pool.js';
 import { EngineLoadGate } from './engine-load-gate.js';
@@ -37,6 +39,8 @@ export interface Engine {
   createLoadGate(options: LoadGateOptions): NativeLoadGate;
   /** Throws AppError INVALID_ARGUMENT naming the field, for example `plans[2].unitTokens`. */
   createAttentionPolicy(options: AttentionPolicyOptions): NativeAttentionPolicy;
+  /** Throws AppError INVALID_ARGUMENT naming the field. */
+  createAttentionProbe(options: AttentionProbeOptions): NativeAttentionProbe;
   /**
    * How fast levels are on this machine, for a model's shapes; the event loop goes on meanwhile. Rates in the order of
    * the request. Rejects with AppError INVALID_ARGUMENT or OUT_OF_MEMORY.
@@ -78,6 +82,10 @@ class AddonEngine implements Engine {
 
   createAttentionPolicy(options: AttentionPolicyOptions): NativeAttentionPolicy {
     return new EngineAttentionPolicy(this.#addon, options);
+  }
+
+  createAttentionProbe(options: AttentionProbeOptions): NativeAttentionProbe {
+    return new EngineAttentionProbe(this.#addon, options);
   }
 
   createModel(options: NativeModelOptions): NativeModel {

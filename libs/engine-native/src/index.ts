@@ -36,6 +36,7 @@ export type {
   SequenceAttentionOptions,
   SequenceAttentionStatistics,
 } from './attention-types.js';
+export type { AttentionProbeOptions, AttentionProbeSums, NativeAttentionProbe } from './attention-probe-types.js';
 export { loadEngine } from './engine.js';
 export type { Engine } from './engine.js';
 export { KERNEL_LEVEL_VARIABLE, unmeasuredKernels } from './kernel-level.js';

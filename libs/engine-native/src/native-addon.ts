@@ -10,6 +10,7 @@ import type {
   RuntimeInfo,
 } from './addon-types.js';
 import type { AttentionPolicyOptions, SequenceAttentionOptions } from './attention-types.js';
+import type { AttentionProbeOptions, NativeAttentionProbe } from './attention-probe-types.js';
 import type { RuntimeLogListener } from './runtime-log-line.js';
 
 /** The exports of the compiled addon. Its errors are `NativeError`s. */
@@ -29,6 +30,7 @@ export interface NativeAddon {
   AttentionPolicy: new (options: AttentionPolicyOptions) => object;
   /** Of a policy, or as a copy of another one with its options. */
   SequenceAttention: new (of: object, options?: SequenceAttentionOptions) => AddonSequenceAttention;
+  AttentionProbe: new (options: AttentionProbeOptions) => NativeAttentionProbe;
   Model: new (options: NativeModelOptions) => NativeModel;
 }
 

@@ -4,6 +4,7 @@ import {
   type Engine,
   type KvDtype,
   type KvMetadataChannel,
+  type NativeAttentionProbe,
   type NativeKvPool,
   type NativeModel,
   type NativeSequenceAttention,
@@ -107,10 +108,16 @@ export class PackageRunner {
     sequence.length = 0;
   }
 
-  /** One step over several sequences. @returns the wanted logits, [rows, vocab], in the order of the chunks. */
-  async step(chunks: readonly RunnerChunk[]): Promise<Float32Array> {
+  /**
+   * One step over several sequences.
+   *
+   * @param probe looks at its attention; none by default.
+   * @returns the wanted logits, [rows, vocab], in the order of the chunks.
+   */
+  async step(chunks: readonly RunnerChunk[], probe?: NativeAttentionProbe): Promise<Float32Array> {
     for (const { sequence, tokens } of chunks) this.#reserve(sequence, tokens.length);
-    const result = await this.#model.step(this.#pool, this.#request(chunks));
+    const request = this.#request(chunks);
+    const result = await this.#model.step(this.#pool, probe === undefined ? request : { ...request, probe });
     for (const { sequence, tokens } of chunks) sequence.length += tokens.length;
     return result.logits ?? new Float32Array(0);
   }

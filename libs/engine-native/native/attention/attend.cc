@@ -11,6 +11,7 @@
 #include "policy/audit.h"
 #include "policy/policy_selector.h"
 #include "policy/summary.h"
+#include "probe/probe.h"
 #include "scoring/scoring.h"
 
 namespace longhaul {
@@ -326,6 +327,7 @@ AttentionReport attend(const AttentionProblem& problem, const ParallelFor& paral
   const size_t floats = rows * static_cast<size_t>(problem.heads + 2 * problem.kv_heads) * problem.head_dim;
   for_each<append_one>(call, workspace.plan.runs.size(), floats < kSerialAppendFloats, parallel_for);
   for_each<select_run>(call, workspace.plan.selection_runs.size(), false, parallel_for);
+  if (problem.probe != nullptr) problem.probe->observe(problem, call.kernels, parallel_for);
   workspace.prepare_tiles(problem);
   // Before anything is executed: outputs take the place of the queries.
   workspace.prepare_audit(problem);

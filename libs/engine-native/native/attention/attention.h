@@ -16,6 +16,7 @@ namespace longhaul {
 
 namespace attention {
 struct KernelTable;
+class AttentionProbe;
 }
 using AttentionCandidate = cpu::Candidate<attention::KernelTable>;
 
@@ -113,6 +114,9 @@ struct AttentionProblem {
 
   /** Of the sequences that have a policy, ascending by sequence; the others are dense. Borrowed for the call. */
   std::span<const attention::PolicySequence> policies;
+
+  /** What looks at the queries of the call (probe/probe.h); null: nobody. */
+  attention::AttentionProbe* probe = nullptr;
 
   /** In place of what policies choose; null: they do, and who has none is dense. Borrowed for the call. */
   const Selector* selector = nullptr;

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "../attention/probe/probe.h"
 #include "../fault.h"
 #include "../step/ragged_batch.h"
 
@@ -149,6 +150,16 @@ void require_attention(const StepFacts& step) {
   }
 }
 
+// Heads are the graph's business: the operator asks for them.
+void require_probe(const StepFacts& step) {
+  if (step.probe == nullptr) return;
+  const KvPoolView& pool = step.pool->view();
+  const attention::ProbeFacts& facts = step.probe->facts();
+  if (facts.layers != pool.layers || facts.kv_heads != pool.kv_heads || facts.head_dim != pool.head_dim)
+    throw invalid("probe", "is for " + text(facts.layers) + " layers of " + text(facts.kv_heads) + " KV heads of " + text(facts.head_dim) +
+                               " dimensions; the pool has " + text(pool.layers) + " of " + text(pool.kv_heads) + " of " + text(pool.head_dim));
+}
+
 void require_logprobs(const char* field, int value, int low) {
   if (value < low || value > kMaxLogprobs)
     throw invalid(field, "must be in [" + text(low) + ", " + text(kMaxLogprobs) + "], got " + text(value));
@@ -169,6 +180,7 @@ void validate(const StepInput& step, int vocab) {
   require_pages(facts, require_batch(step));
   require_rope(facts);
   require_attention(facts);
+  require_probe(facts);
   require_gates(facts);
   require_rows(step);
   for (const auto& sample : step.samples) require_logprobs("samples.logprobs", sample.spec.logprobs, -1);

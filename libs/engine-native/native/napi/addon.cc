@@ -4,6 +4,7 @@
 #include "../ort/library.h"
 #include "arguments.h"
 #include "attention_objects.h"
+#include "attention_probe_object.h"
 #include "engine_thread.h"
 #include "errors.h"
 #include "kernel_info.h"
@@ -61,6 +62,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("LoadGate", LoadGateObject::define(env));
   exports.Set("AttentionPolicy", AttentionPolicyObject::define(env));
   exports.Set("SequenceAttention", SequenceAttentionObject::define(env));
+  exports.Set("AttentionProbe", AttentionProbeObject::define(env));
   exports.Set("Model", ModelObject::define(env));
   return exports;
 }

@@ -5,6 +5,7 @@
 
 #include "arguments.h"
 #include "attention_objects.h"
+#include "attention_probe_object.h"
 #include "kv_pool_object.h"
 #include "load_gate_object.h"
 
@@ -143,6 +144,7 @@ StepFacts read_facts(const Napi::Value& pool, const Napi::Object& request) {
   facts.rope_scale = copied_field<float>(request, "ropeScale");
   facts.rope_classes = int32_field(request, "ropeClasses");
   if (request.Has("attention")) facts.attention = read_list<attention::PolicySequence>(request, "attention", read_attention);
+  if (request.Has("probe")) facts.probe = AttentionProbeObject::from(request.Get("probe"), "probe").probe();
   if (request.Has("gates")) facts.gates = read_list<GatedSequence>(request, "gates", read_gate);
   return facts;
 }

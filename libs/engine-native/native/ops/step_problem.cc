@@ -14,6 +14,7 @@ void describe_step(const StepContext& step, AttentionProblem& problem) {
   problem.block_table_width = facts.block_table_width;
   problem.head_tables = facts.head_tables;
   problem.policies = facts.attention;
+  problem.probe = facts.probe.get();
   problem.pool = facts.pool->view();
 }
 

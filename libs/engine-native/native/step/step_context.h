@@ -29,6 +29,8 @@ struct StepFacts {
   int rope_classes = 0;
   // Of the sequences whose attention a policy decides, ascending by sequence; the others are dense.
   std::vector<attention::PolicySequence> attention;
+  // Looks at the attention of the step; usually nobody does.
+  std::shared_ptr<attention::AttentionProbe> probe;
   // Ascending by sequence.
   std::vector<GatedSequence> gates;
 

@@ -156,6 +156,7 @@ class Runner {
     p.skipped = skipped.empty() ? nullptr : skipped.data();
     p.selector = selector;
     p.policies = policies;
+    p.probe = probe;
     if (const char* fault = find_fault(p)) throw std::runtime_error(fault);
     report = attend(p, ThreadLoop::of(threads));
     return out;
@@ -187,6 +188,9 @@ class Runner {
 
   /** Of the next runs; empty: all sequences are dense. */
   std::vector<attention::PolicySequence> policies;
+
+  /** Of the next runs; null: nobody looks. */
+  attention::AttentionProbe* probe = nullptr;
 
   /** [sequences] to leave out of the next runs; empty: none. */
   std::vector<uint8_t> skipped;
