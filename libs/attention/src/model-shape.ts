@@ -34,8 +34,10 @@ export interface AttentionArtefacts {
 
 /** What a policy is made for: a model, and the pool that its KV is in. */
 export interface ModelShape {
-  /** Name of the package, for messages. */
+  /** How the command line names the package, for messages. */
   readonly package?: string | undefined;
+  /** Why the artefacts of the package do not count, where they do not; for messages. */
+  readonly withoutArtefacts?: string | undefined;
   readonly layers: number;
   readonly kvHeads: number;
   readonly heads: number;

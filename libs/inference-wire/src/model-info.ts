@@ -54,10 +54,10 @@ function fromKernels({ profileId, source, levels }: inferenceV1.Kernels): Kernel
   return { profileId: profileId === '' ? null : profileId, source, levels };
 }
 
-/** The public part of it, but for what depends on who asks. */
+/** The public part of it, but for what is offered to whoever asks. */
 export function toModelInfoResponse(
   info: ModelInfo,
-): Omit<inferenceV1.ModelInfoResponse, 'attentionDefault' | 'attentionAllowed'> {
+): Omit<inferenceV1.ModelInfoResponse, 'attentionDefault' | 'attentionAllowed' | 'attentionArtefacts'> {
   const { id, family, fingerprint, contextLength, vocabSize, weightScheme, kvDtype } = info;
   return {
     id,

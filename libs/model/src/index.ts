@@ -8,6 +8,8 @@ export { planWeights } from './graph/plan-weights.js';
 export { GraphInput, LOGITS } from './graph/graph-io.js';
 export { importCheckpoint, importModel } from './import/import-model.js';
 export type { ImportOptions, ImportProgress } from './import/import-model.js';
+export { readArtefacts } from './artefacts/read-artefacts.js';
+export { writeArtefacts } from './artefacts/write-artefacts.js';
 export { fingerprintManifest } from './package/fingerprint.js';
 export { openPackage, readPackageFile } from './package/open-package.js';
 export { loadGraph, type LoadableGraph } from './package/load-graph.js';

@@ -1,3 +1,5 @@
+import type { ArtefactKind } from '@longhaul/attention';
+
 /**
  * Version of the package layout, and of what the graph that is built from a package computes: a change of either that
  * alters KV or logits raises it, because KV is kept beyond a process under the package's fingerprint.
@@ -75,6 +77,14 @@ export interface DecoderFacts {
   finalSoftcap: number | null;
 }
 
+/** An artefact of calibration in a package. */
+export interface PackagedArtefact {
+  /** Name of its file; made of its contents, so that another artefact has another file. */
+  file: string;
+  bytes: number;
+  sha256: string;
+}
+
 /**
  * The head of a model package: a directory with this manifest, `weights.bin`, `weights.json` (what lies where in it),
  * `tokenizer.json`, `tokenizer_config.json` and, if the model has one, `chat_template.jinja`. The graph is built from it
@@ -96,8 +106,10 @@ export interface ModelManifest {
   tokenizer: { sha256: string; bosTokenId: number | null; eosTokenIds: readonly number[]; addBos: boolean };
   /** Sampling defaults from generation_config.json. */
   generation: { temperature?: number; topP?: number; topK?: number; minP?: number; repetitionPenalty?: number };
-  /** sha256 and size of every file of the package, by name. */
+  /** sha256 and size of every file of the package but artefacts, by name. */
   files: Readonly<Record<string, { bytes: number; sha256: string }>>;
+  /** What calibration has found out about the model. Decides no KV value by itself; absent: it has not been calibrated. */
+  artefacts?: Readonly<Partial<Record<ArtefactKind, PackagedArtefact>>>;
   /** SHA-256 (hex) over what decides the KV values: architecture, weights, tokenizer, RoPE. */
   fingerprint: string;
   createdUnixS: number;

@@ -1,5 +1,6 @@
 export { chooseKernels, levelsAsText } from './adapters/kernels/choose-kernels.js';
 export { addWorkerService } from './adapters/grpc/worker.service.js';
+export { readTokenizerFiles } from './adapters/engine/package-tokenizer.js';
 export { engineSettings, workerSettings } from './config.js';
 export type { EngineConfig, WorkerConfig } from './config.js';
 export { openLocalEngine } from './local-engine.js';

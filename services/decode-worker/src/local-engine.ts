@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { AttentionArtefacts } from '@longhaul/attention';
+import type { AttentionArtefacts, ModelShape } from '@longhaul/attention';
 import {
   createEngine,
   defaultLimits,
@@ -18,7 +18,7 @@ import {
 } from '@longhaul/engine-native';
 import type { InferenceBackend, ModelInfo } from '@longhaul/inference';
 import { type AppError, endedWithin } from '@longhaul/kernel';
-import { loadGraph, openPackage, type ModelPackage } from '@longhaul/model';
+import { loadGraph, openPackage, readArtefacts, type ModelPackage } from '@longhaul/model';
 import { HealthModel } from '@longhaul/platform-health';
 import type { EventLog } from '@longhaul/platform-otel';
 import { createDetokenizer, createStopMatcher, createTokenizer } from '@longhaul/tokenizer';
@@ -56,7 +56,7 @@ export interface LocalEngineParts {
   health?: HealthModel;
   /** Where KV is kept beyond this engine. It stays the caller's and must outlive the engine. */
   store?: StoreConnection | null;
-  /** What calibration has found out about the model, for attention policies; none by default. */
+  /** What calibration has found out about the model, for attention policies; what its package has by default. */
   artefacts?: AttentionArtefacts;
   /** Where the machine's kernel profiles are; `kernel-profiles` in LONGHAUL_HOME by default. */
   kernelProfiles?: string | undefined;
@@ -72,15 +72,17 @@ export async function openLocalEngine(
   log: EventLog,
   parts: LocalEngineParts = {},
 ): Promise<LocalEngine> {
-  const { health = new HealthModel(), store = null, artefacts = {} } = parts;
+  const { health = new HealthModel(), store = null } = parts;
   const modelPackage = await openPackage(config.model);
   const manifest = servedManifest(modelPackage.manifest, config);
+  const artefacts = await artefactsOf(modelPackage, config, parts);
   const files = await readTokenizerFiles(modelPackage);
   const tokenizer = createTokenizer(files);
   const native = await openNative(modelPackage, { manifest, config, log, directory: parts.kernelProfiles });
   const limits = limitsOf(config, native.pages);
   const shape = attentionShape(manifest, {
-    ...{ kvDtype: config.kvCacheDtype, channels: channelsFor(config.attentionAllowed), artefacts },
+    ...{ kvDtype: config.kvCacheDtype, channels: channelsFor(config.attentionAllowed) },
+    ...artefacts,
   });
   const runnerPool = { pool: native.pool, scratchPage: native.scratchPage, ...manifest.shape };
   const watch = watchSteps(createNativeRunner(native.engine, native.model, runnerPool));
@@ -146,6 +148,17 @@ export async function openLocalEngine(
       await free();
     },
   };
+}
+
+/** Artefacts are measured with the model's own rotation: under another one they say nothing. */
+async function artefactsOf(
+  modelPackage: ModelPackage,
+  { ropeScaling }: EngineConfig,
+  { artefacts }: LocalEngineParts,
+): Promise<Pick<ModelShape, 'artefacts' | 'withoutArtefacts'>> {
+  if (artefacts !== undefined) return { artefacts };
+  if (ropeScaling === undefined) return { artefacts: await readArtefacts(modelPackage) };
+  return { artefacts: {}, withoutArtefacts: 'artefacts are not for a model that is served with --rope-scaling' };
 }
 
 function startWeightsCheck(

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { duoAttention } from '@longhaul/attention';
 import { inferenceV1 } from '@longhaul/contracts';
 import { SCRIPTED_MODEL } from '@longhaul/testing';
 import { IMPOSSIBLE, PAGES, SHAPE } from './support/attention-policies.js';
@@ -200,7 +201,11 @@ describe('a server', () => {
       field: 'longhaul.attention',
     });
     expect(await router.apis.overHttp('chat', {})).toBeNull();
-    expect(await router.apis.offeredOverHttp()).toEqual({ default: 'dense', allowed: ['dense', 'custom'] });
+    expect(await router.apis.offeredOverHttp()).toEqual({
+      default: 'dense',
+      allowed: ['dense', 'custom'],
+      artefacts: [],
+    });
   });
 
   it('does not start with a default for which its steps are too small; requests for it are told by how much', async () => {
@@ -250,13 +255,24 @@ describe('a tenant', () => {
       });
       expect(await router.apis.overHttp('chat', { attention }, 'free')).toBeNull();
     }
-    const offered = { default: 'fast', allowed: ['dense', 'fast'] };
+    const offered = { default: 'fast', allowed: ['dense', 'fast'], artefacts: [] };
     expect(await router.apis.offeredOverHttp('quick')).toEqual(offered);
     expect(await router.apis.offeredOverGrpc('quick')).toEqual(offered);
     expect(await router.apis.offeredOverGrpc('free')).toEqual({
       default: 'dense',
       allowed: ['dense', 'balanced', 'fast', 'custom'],
+      artefacts: [],
     });
+  });
+
+  it('says which artefacts a model has, and takes policies that need these', async () => {
+    const gates = { kind: 'gates' as const, digest: 'd', gates: Array.from({ length: 4 }, () => [0, 1]) };
+    const shape = { ...SHAPE, artefacts: { gates } };
+    await router.start({}, { ...MODEL, attention: { ...MODEL.attention, shape } });
+    const attention = { plans: duoAttention() };
+    expect(await router.apis.overHttp('chat', { attention })).toBeNull();
+    expect(await router.apis.offeredOverHttp()).toMatchObject({ artefacts: ['gates'] });
+    expect(await router.apis.offeredOverGrpc()).toMatchObject({ artefacts: ['gates'] });
   });
 
   it('does not stop a start quietly: what it may not have is named by its place', async () => {

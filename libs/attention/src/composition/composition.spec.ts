@@ -194,6 +194,11 @@ describe('a model', () => {
     expect(fault?.message).toMatch(/`longhaul model calibrate smollm2`/);
   });
 
+  it('whose artefacts do not count says why, and names no command that would not help', () => {
+    const [fault] = faultsOf({ plans: duoAttention() }, { ...shape, withoutArtefacts: 'served otherwise' });
+    expect(fault?.message).toMatch(/needs gates of the model: served otherwise\.$/);
+  });
+
   it('that lacks an artefact is dense in the heads that need it where the policy says so, and tells', () => {
     const policy: WrittenPolicy = { on_missing_artefact: 'dense', plans: lserve() };
     const compiled = compilePolicy(policy, shape);

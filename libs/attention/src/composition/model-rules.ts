@@ -70,7 +70,8 @@ function* artefactFaults(place: PlanInPlace): Generator<Fault> {
 
 /** Why a plan cannot be computed without an artefact, and what makes one. */
 export function missingArtefact(kind: ArtefactKind, { field, shape }: PlanInPlace): Fault {
+  const needs = `${field} needs ${kind} of the model`;
+  if (shape.withoutArtefacts !== undefined) return { field, message: `${needs}: ${shape.withoutArtefacts}.` };
   const made = `longhaul model calibrate ${shape.package ?? '<package>'}`;
-  const message = `${field} needs ${kind} of the model, which its package lacks; make them with \`${made}\`.`;
-  return { field, message };
+  return { field, message: `${needs}, which its package lacks; make them with \`${made}\`.` };
 }

@@ -22,6 +22,8 @@ export const FILE_LIMITS = {
   manifest: 4 * MIB,
   /** Ours: about 120 bytes per weight; a thousand layers take 2 MB. */
   weightsIndex: 16 * MIB,
+  /** Ours: label channels of 128 layers, 128 heads and 256 dimensions. */
+  artefact: 32 * MIB,
   /** Ours: 200 bytes per pulled file. */
   pullReceipt: MIB,
   /** Ours: one line. */

@@ -1,3 +1,4 @@
+import { artefactKinds } from '@longhaul/attention';
 import { z } from 'zod';
 import {
   DERIVED_FACTOR,
@@ -10,6 +11,7 @@ import {
 import { GENERATION_RANGES } from '../import/generation-defaults.js';
 import { PACKAGE_VERSION, type ModelManifest } from '../manifest.js';
 import { isModelName } from './model-name.js';
+import { ARTEFACT_FILE } from './package-files.js';
 
 /** The ranges of the configuration hold here as well: a manifest can be written by hand. */
 const within = ({ min, max, integer }: NumberRange) => (integer ? z.int() : z.number()).min(min).max(max);
@@ -81,6 +83,8 @@ const decoder = z.object({
   finalSoftcap: within(RANGES.final_logit_softcapping).nullable(),
 });
 
+const packagedArtefact = z.object({ file: z.string().regex(ARTEFACT_FILE), bytes: z.int().min(1), sha256 });
+
 /** What a manifest.json of this version looks like. */
 export const manifestSchema: z.ZodType<ModelManifest> = z.object({
   format: z.literal('longhaul-model'),
@@ -124,6 +128,7 @@ export const manifestSchema: z.ZodType<ModelManifest> = z.object({
   files: z
     .record(z.string().max(255), z.object({ bytes: z.int().min(0), sha256 }))
     .refine((files) => Object.keys(files).length <= MAX_FILES, `more than ${MAX_FILES} files`),
+  artefacts: z.partialRecord(z.enum(artefactKinds), packagedArtefact).exactOptional(),
   fingerprint: sha256,
   createdUnixS: z.int().min(0),
   source: z.string().max(4096),

@@ -9,6 +9,9 @@ export const TOKENIZER_FILE = 'tokenizer.json';
 export const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json';
 export const CHAT_TEMPLATE_FILE = 'chat_template.jinja';
 
+/** Artefacts of calibration: `attention-<kind>-<16 digits of its digest>.json`. */
+export const ARTEFACT_FILE = /^attention-[a-z-]{1,40}-[0-9a-f]{16}\.json$/;
+
 /** Files that every package has beside its manifest. */
 export const REQUIRED_FILES = [WEIGHTS_FILE, WEIGHTS_INDEX_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE] as const;
 

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '@longhaul/kernel';
 import { makeDirectory } from '@longhaul/files';
 import { ownerText } from '../leftovers/process-owner.js';
 import { OWNER_FILE, sweepImports } from '../leftovers/sweep.js';
 import type { ModelManifest } from '../manifest.js';
+import { syncDirectory } from './directory.js';
 import { HashedFile } from './hashed-file.js';
 import { MANIFEST_FILE } from './package-files.js';
 
@@ -83,9 +84,4 @@ async function refuseExisting(path: string): Promise<void> {
     message: `${path} exists already; remove it or choose another place.`,
     field: 'out',
   });
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  await directory.sync().finally(() => directory.close());
 }

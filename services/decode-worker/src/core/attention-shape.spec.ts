@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { compilePolicy } from '@longhaul/attention';
+import type { WeightScheme } from '@longhaul/model';
 import { attentionShape, channelsFor } from './attention-shape.js';
 
 const manifest = {
@@ -10,8 +11,11 @@ const manifest = {
     { ropeClass: 0, window: null },
   ],
 };
-const shapeWith = (allowed: Parameters<typeof channelsFor>[0]) =>
-  attentionShape(manifest, { kvDtype: 'int8', channels: channelsFor(allowed), artefacts: {} });
+const shapeWith = (allowed: Parameters<typeof channelsFor>[0], scheme: WeightScheme = 'int8') =>
+  attentionShape(
+    { ...manifest, weights: { scheme, bytes: 1, sha256: '' } },
+    { kvDtype: 'int8', channels: channelsFor(allowed), artefacts: {} },
+  );
 
 describe('what policies are made for', () => {
   it('has the sizes of the model, and each layer its own window', () => {
@@ -19,6 +23,10 @@ describe('what policies are made for', () => {
       ...{ package: 'acme/windowed', layers: 2, kvHeads: 2, heads: 4, headDim: 64, windows: [512, 0] },
       ...{ kvDtype: 'int8', channels: [], artefacts: {} },
     });
+  });
+
+  it('names a package of other weights as the command line does', () => {
+    expect(shapeWith(['dense'], 'f32').package).toBe('acme/windowed --weights f32');
   });
 
   it('has bounds of the keys where anything but dense is allowed, and without them no preset that needs them', () => {

@@ -87,11 +87,11 @@ export class BothApis {
 
   /** The same over gRPC, in the words of HTTP. */
   async offeredOverGrpc(key?: string): Promise<unknown> {
-    const { attentionDefault, attentionAllowed } = await callUnary<inferenceV1.ModelInfoResponse>(
+    const { attentionDefault, attentionAllowed, attentionArtefacts } = await callUnary<inferenceV1.ModelInfoResponse>(
       (metadata, options, done) => this.#client.modelInfo({}, metadata, options, done),
       { headers: headersOf(key) },
     );
-    return { default: attentionDefault, allowed: attentionAllowed };
+    return { default: attentionDefault, allowed: attentionAllowed, artefacts: attentionArtefacts };
   }
 }
 

@@ -91,8 +91,9 @@ async function* generate(
 function modelInfo(parts: InferenceServiceParts, call: CallContext): inferenceV1.ModelInfoResponse {
   const tenant = tenantOf(parts, call);
   const { info, attention } = parts.models.forTenant(tenant);
-  const { default: attentionDefault, allowed } = attention.offerTo(tenant);
-  return { ...toModelInfoResponse(info), attentionDefault, attentionAllowed: [...allowed] };
+  const { default: attentionDefault, allowed, artefacts } = attention.offerTo(tenant);
+  const offered = { attentionDefault, attentionAllowed: [...allowed], attentionArtefacts: [...artefacts] };
+  return { ...toModelInfoResponse(info), ...offered };
 }
 
 /** The gate has let the call in already; here it is who came. */

@@ -1,7 +1,9 @@
 import {
+  artefactKinds,
   compilePolicy,
   DENSE,
   isDensePreset,
+  type ArtefactKind,
   type AttentionChoice,
   type CompiledPolicy,
   type ModelShape,
@@ -18,6 +20,13 @@ import { allowedFor, defaultFor, requireAllowed, type AttentionRules } from './a
 export interface ChosenAttention {
   readonly spec: PolicySpec;
   readonly compiled: CompiledPolicy;
+}
+
+/** What a caller may have of attention. */
+export interface AttentionOffer {
+  readonly default: PresetName;
+  readonly allowed: readonly AttentionChoice[];
+  readonly artefacts: readonly ArtefactKind[];
 }
 
 /** Policies that are kept compiled: the same one often comes again and again. */
@@ -68,12 +77,13 @@ export class ServedAttention {
     });
   }
 
-  /** What a tenant gets without asking, and what it may ask for that the model does not forbid. */
-  offerTo(tenant: Tenant): { default: PresetName; allowed: readonly AttentionChoice[] } {
+  /** What a tenant gets without asking, what it may ask for that the model does not forbid, and the artefacts that there are for it. */
+  offerTo(tenant: Tenant): AttentionOffer {
     const allowed = allowedFor(tenant, this.#rules);
     return {
       default: defaultFor(tenant, this.#rules),
       allowed: allowed.filter((choice) => choice === 'custom' || this.#problemOf(choice) === null),
+      artefacts: artefactKinds.filter((kind) => this.#facts?.shape.artefacts[kind] !== undefined),
     };
   }
 

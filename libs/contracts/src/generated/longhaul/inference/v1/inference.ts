@@ -278,6 +278,8 @@ export interface ModelInfoResponse {
   attentionDefault: string;
   /** What it may ask for that is possible on this model: presets, and custom, which stands for whole policies. */
   attentionAllowed: string[];
+  /** Artefacts of calibration that policies may use: gates, label-channels, xattention-thresholds. */
+  attentionArtefacts: string[];
 }
 
 /** Which kernels compute the model. */
@@ -2447,6 +2449,7 @@ function createBaseModelInfoResponse(): ModelInfoResponse {
     kernels: undefined,
     attentionDefault: "",
     attentionAllowed: [],
+    attentionArtefacts: [],
   };
 }
 
@@ -2491,6 +2494,9 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
     }
     for (const v of message.attentionAllowed) {
       writer.uint32(98).string(v!);
+    }
+    for (const v of message.attentionArtefacts) {
+      writer.uint32(106).string(v!);
     }
     return writer;
   },
@@ -2614,6 +2620,14 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
             message.attentionAllowed.push(reader.string());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.attentionArtefacts.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2647,6 +2661,7 @@ export const ModelInfoResponse: MessageFns<ModelInfoResponse> = {
       : undefined;
     message.attentionDefault = object.attentionDefault ?? "";
     message.attentionAllowed = object.attentionAllowed?.map((e) => e) || [];
+    message.attentionArtefacts = object.attentionArtefacts?.map((e) => e) || [];
     return message;
   },
 };
