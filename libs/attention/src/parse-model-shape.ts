@@ -30,6 +30,7 @@ const artefacts = z.object(
 /** Every field of a shape: what is not here does not arrive. */
 const fields = {
   package: text(NAME_CHARACTERS).optional(),
+  withoutArtefacts: text(NAME_CHARACTERS).optional(),
   layers: whole(1, policyBounds.layers),
   kvHeads: whole(1, policyBounds.kvHeads),
   heads: whole(1, policyBounds.heads),

@@ -266,7 +266,7 @@ describe('a tenant', () => {
   });
 
   it('says which artefacts a model has, and takes policies that need these', async () => {
-    const gates = { kind: 'gates' as const, digest: 'd', gates: Array.from({ length: 4 }, () => [0, 1]) };
+    const gates = { kind: 'gates' as const, digest: 'd'.repeat(64), gates: Array.from({ length: 4 }, () => [0, 1]) };
     const shape = { ...SHAPE, artefacts: { gates } };
     await router.start({}, { ...MODEL, attention: { ...MODEL.attention, shape } });
     const attention = { plans: duoAttention() };

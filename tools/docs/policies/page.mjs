@@ -1,7 +1,5 @@
 // docs/policies.md: which policy to choose, how to write one, a card for each method, and what goes with what.
-import { readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { policyBounds, writtenPreset } from '@longhaul/attention';
+import { policyBounds, TRIED_MASSES, writtenPreset } from '@longhaul/attention';
 import { cardSections } from './cards.mjs';
 import { matrixSection } from './matrix.mjs';
 import { models } from './models.mjs';
@@ -20,11 +18,11 @@ export function policiesPage(note) {
     ...writing(),
     ...rules(),
     ...fallingBack(),
+    ...calibration(),
     '## Methods',
     '',
     'Each is a configuration of the same parts. The JSON is the method with its own parameters; `skip_softmax` and `dense_below` go with all of them.',
     '',
-    ...artefactNote(),
     ...cardSections(),
     ...matrixIntroduction(),
     ...matrixSection(),
@@ -158,13 +156,23 @@ function fallingBack() {
   ];
 }
 
-/** Said for as long as the command line has no calibration. */
-function artefactNote() {
-  const sources = readdirSync(resolve(import.meta.dirname, '../../cli/src'), { recursive: true });
-  if (sources.some((name) => name.includes('calibrat'))) return [];
+function calibration() {
   return [
-    '**Artefacts** (gates, label channels, thresholds) are read and checked, but nothing makes them and no package has any yet: `longhaul model calibrate` is not built. Until then a policy',
-    'that needs one is refused, or dense in those heads where it says `"on_missing_artefact": "dense"`.',
+    '## Calibration',
+    '',
+    'Some policies need to know a model. `longhaul model calibrate <package>` reads samples with it and puts what it finds into the package, with digests; servers that start afterwards use it',
+    '([flags](../tools/cli/README.md#longhaul-model-calibrate)). Without the artefact a policy is refused with this command, or dense in the heads that need it where it says `"on_missing_artefact": "dense"`.',
+    '',
+    '| artefact | says | found by | needed by |',
+    '|---|---|---|---|',
+    '| `gates` | how much each KV head retrieves | random tokens, four times the same: how much of its attention a head gives to earlier copies of a token (echo), and to what followed these (induction). One of 15 protected heads is protected for its echo, the others for their induction (RazorAttention, section 3.2) | `duo-attention`, `razor-attention`, `lserve`, plans with `gates` |',
+    '| `gates`, with `--gates early-mass` | the same | over texts: how early the keys lie that the mean query of a head would look at, if all keys were its mean key | the same |',
+    "| `gates`, with `--import-heads FILE` | the same | trained by DuoAttention's authors: their `full_attention_heads.tsv` | the same |",
+    '| `label-channels` | which dimensions of a key tell most | over texts: the sum of products of query and key of one token, dimension by dimension; dimensions that rotate together stay together (Double Sparsity, section 3.1) | `double-sparsity`, the scorer `channel-subset` |',
+    `| \`xattention-thresholds\` | the mass that each head's blocks must reach | over texts: what block selection keeps and reads with each of ${TRIED_MASSES.length} masses; then the masses with which all heads together read least and keep 95 % of the attention on average, by dynamic programming | \`xattention\` with \`"mass": "calibrated"\` |`,
+    '',
+    'Gates of one kind are no better than the other on every model, and neither knows your texts: look at `npm run eval` before you rely on them. Artefacts are for the',
+    "model's own RoPE scaling: a server with `--rope-scaling` has none.",
     '',
   ];
 }

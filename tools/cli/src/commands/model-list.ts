@@ -15,6 +15,8 @@ interface ReadyPackage {
   readonly contextTokens: number;
   readonly weights: string;
   readonly bytes: number;
+  /** Kinds of artefacts that calibration has left in it. */
+  readonly artefacts: readonly string[];
   readonly path: string;
 }
 
@@ -28,10 +30,13 @@ export async function listCommand(argv: readonly string[]): Promise<void> {
     console.log(JSON.stringify({ known: knownNames(), packages, outdated }, null, 2));
     return;
   }
-  const rows = packages.map(({ name, family, contextTokens, weights, bytes, path }) => [
-    ...[name, family, contextTokens, weights, megabytes(bytes), path],
+  const rows = packages.map(({ name, family, contextTokens, weights, bytes, artefacts, path }) => [
+    ...[name, family, contextTokens, weights, megabytes(bytes), artefacts.join(', ') || 'none', path],
   ]);
-  const ready = rows.length === 0 ? ['none'] : table(['name', 'family', 'context', 'weights', 'size', 'package'], rows);
+  const ready =
+    rows.length === 0
+      ? ['none']
+      : table(['name', 'family', 'context', 'weights', 'size', 'artefacts', 'package'], rows);
   const others =
     outdated.length === 0 ? [] : ['', 'Of another release, not used any more; may be removed:', ...outdated];
   console.log(
@@ -54,9 +59,9 @@ async function readyPackages(folder: string): Promise<CachedPackages> {
   for (const entry of (await readdir(folder).catch(() => [])).sort()) {
     const path = join(folder, entry);
     try {
-      const { name, family, contextLength, weights } = (await openPackage(path)).manifest;
+      const { name, family, contextLength, weights, artefacts } = (await openPackage(path)).manifest;
       const facts = { name, family, contextTokens: contextLength, weights: weights.scheme, bytes: weights.bytes };
-      packages.push({ ...facts, path });
+      packages.push({ ...facts, artefacts: Object.keys(artefacts ?? {}).sort(), path });
     } catch (error) {
       if (AppError.from(error).reason === 'PACKAGE_VERSION') outdated.push(path);
     }

