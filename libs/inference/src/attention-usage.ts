@@ -28,6 +28,6 @@ export interface AuditUsage {
   klSamples: number;
   /** Mean divergence of their next tokens from dense attention's, KL(dense || policy) in nats; null without any. */
   kl: number | null;
-  /** Generated tokens of which a sample lies beyond the policy's bound. */
+  /** Generated tokens of which a sample lies beyond the policy's bound; tokens of one step count as one. */
   breaches: number;
 }

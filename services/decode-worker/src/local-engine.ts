@@ -75,15 +75,11 @@ export async function openLocalEngine(
   const { health = new HealthModel(), store = null } = parts;
   const modelPackage = await openPackage(config.model);
   const manifest = servedManifest(modelPackage.manifest, config);
-  const artefacts = await artefactsOf(modelPackage, config, parts);
+  const shape = await servedShape(modelPackage, manifest, { config, parts });
   const files = await readTokenizerFiles(modelPackage);
   const tokenizer = createTokenizer(files);
   const native = await openNative(modelPackage, { manifest, config, log, directory: parts.kernelProfiles });
   const limits = limitsOf(config, native.pages);
-  const shape = attentionShape(manifest, {
-    ...{ kvDtype: config.kvCacheDtype, channels: channelsFor(config.attentionAllowed) },
-    ...artefacts,
-  });
   const runnerPool = { pool: native.pool, scratchPage: native.scratchPage, ...manifest.shape };
   const watch = watchSteps(createNativeRunner(native.engine, native.model, runnerPool));
   const attention = { shape, stepPromptTokens: stepPromptTokens(limits) };
@@ -148,6 +144,17 @@ export async function openLocalEngine(
       await free();
     },
   };
+}
+
+/** What policies are compiled for: the model, what the pool keeps of its keys, and what calibration has found. */
+async function servedShape(
+  modelPackage: ModelPackage,
+  manifest: ModelPackage['manifest'],
+  { config, parts }: { config: EngineConfig; parts: LocalEngineParts },
+): Promise<ModelShape> {
+  const artefacts = await artefactsOf(modelPackage, config, parts);
+  const channels = channelsFor(config.attentionAllowed);
+  return attentionShape(manifest, { kvDtype: config.kvCacheDtype, channels, ...artefacts });
 }
 
 /** Artefacts are measured with the model's own rotation: under another one they say nothing. */
