@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cp, mkdir, open, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -150,19 +151,20 @@ describe('a package of another version', () => {
 describe('a source that changes while it is imported', () => {
   it.each(['config.json', 'tokenizer.json', 'model.safetensors'])('is refused (%s)', async (name) => {
     const source = await copyCheckpoint(join(work, 'tiny'));
-    let changed: Promise<void> | undefined;
+    let changed = false;
     const out = join(work, 'out');
     const importing = importModel({
       source,
       out,
       weights: 'int8',
       onProgress: ({ doneBytes, totalBytes }) => {
-        if (doneBytes === totalBytes)
-          changed ??= readFile(join(source, name)).then((x) => writeFile(join(source, name), x));
+        if (doneBytes !== totalBytes || changed) return;
+        changed = true;
+        // At once, before the import can look again.
+        writeFileSync(join(source, name), readFileSync(join(source, name)));
       },
     });
     await expect(importing).rejects.toMatchObject({ reason: 'SOURCE_CHANGED' });
-    await changed;
     await expect(openPackage(out)).rejects.toMatchObject({ reason: 'PACKAGE_NOT_FOUND' });
   });
 });
